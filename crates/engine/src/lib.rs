@@ -1,0 +1,12 @@
+//! The Coppice engine: an ordered key-value store on local disk, without JavaScript.
+//!
+//! Modules depend downwards only: `db > background, recovery, checkpoint, feed > write, read, compaction > version,
+//! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
+
+pub mod coding;
+pub mod disk;
+pub mod entry;
+pub mod environment;
+pub mod error;
+pub mod key;
+pub mod limits;

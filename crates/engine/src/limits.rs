@@ -1,0 +1,37 @@
+//! Every bound of the engine in one place, tied to the width of its encoding where it has one.
+
+/// A user key may have 0 to this many bytes.
+pub const KEY_BYTES_MAX: usize = 65_535;
+/// A stored key: one keyspace byte, then the user key.
+pub const STORED_KEY_BYTES_MAX: usize = KEY_BYTES_MAX + 1;
+/// A value may have 0 to this many bytes. (Values above a log record need blob parts.)
+pub const VALUE_BYTES_MAX: usize = 1 << 30;
+/// One commit is one log record of at most this many bytes, header and operations.
+pub const RECORD_BYTES_MAX: usize = 32 << 20;
+/// Operations in one commit.
+pub const RECORD_OPS_MAX: usize = 1 << 24;
+/// The largest revision: the largest integer that a JavaScript number holds exactly.
+pub const REVISION_MAX: u64 = (1 << 53) - 1;
+
+/// The first log segment; each new one doubles while the write rate asks for it.
+pub const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+
+/// A page of a table before compression. One entry larger than this gets a page of its own.
+pub const PAGE_BYTES: usize = 16 << 10;
+/// Entries from one restart point of a page to the next.
+pub const RESTART_INTERVAL: usize = 16;
+/// A compaction starts a new table at this many bytes on disk.
+pub const TABLE_BYTES_TARGET: u64 = 32 << 20;
+/// Levels of a version, level 0 included.
+pub const LEVELS: usize = 7;
+
+pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
+pub const MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
+
+const _: () = assert!(KEY_BYTES_MAX <= u16::MAX as usize, "a key length is stored in 16 bits");
+const _: () = assert!(VALUE_BYTES_MAX <= u32::MAX as usize, "a value length is stored in 32 bits");
+const _: () = assert!(RECORD_BYTES_MAX <= u32::MAX as usize, "a frame length is stored in 32 bits");
+const _: () = assert!(RECORD_OPS_MAX <= u32::MAX as usize, "an operation count is stored in 32 bits");
+const _: () =
+    assert!(RECORD_BYTES_MAX as u64 + 4096 <= SEGMENT_BYTES_MAX, "a record is never split over segments");
