@@ -4,6 +4,7 @@
 //! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
 
 pub mod coding;
+pub mod cursor;
 pub mod disk;
 pub mod entry;
 pub mod environment;
