@@ -11,3 +11,4 @@ pub mod environment;
 pub mod error;
 pub mod key;
 pub mod limits;
+pub mod table;

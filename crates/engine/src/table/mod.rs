@@ -1,0 +1,5 @@
+//! Sorted, immutable files of entries.
+
+mod summary;
+
+pub use summary::{TableMeta, TableSummary};

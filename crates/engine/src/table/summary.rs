@@ -1,0 +1,38 @@
+//! What is known of a table without opening it: made once by the builder, kept in the manifest, handed to every later
+//! reader. Plain values, used from any thread.
+
+use crate::key::Revision;
+
+/// One finished table. All of it is fixed when the file is synced and never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSummary {
+    /// Random, and in the seed of every page checksum: a page of another table never passes for one of this.
+    pub id: [u8; 16],
+    /// The size of the whole file.
+    pub bytes: u64,
+    /// Of the whole file.
+    pub sha256: [u8; 32],
+    /// Of the footer, so that a footer fetched alone is verified alone.
+    pub footer_crc: u32,
+    /// Versions of keys, deletes included; at least 1.
+    pub entries: u64,
+    pub deletes: u64,
+    /// Stored keys, both inclusive.
+    pub smallest: Vec<u8>,
+    pub largest: Vec<u8>,
+    pub min_revision: Revision,
+    pub max_revision: Revision,
+    /// The earliest deadline of any entry, `NO_DEADLINE` if none has one.
+    pub min_deadline_ms: i64,
+    /// The latest, `NO_DEADLINE` if any entry has none.
+    pub max_deadline_ms: i64,
+    /// Keys and values before prefixes were shared and pages compressed.
+    pub raw_bytes: u64,
+}
+
+/// A table as a folder knows it: the file is `<number>.table`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableMeta {
+    pub number: u64,
+    pub summary: TableSummary,
+}
