@@ -1,0 +1,204 @@
+/**
+ * The boundary as the rest of `ts/` sees it: what one open handle of the engine can do, in bytes, strings and numbers.
+ *
+ * Nothing here knows of encodings, options of the public API, sublevels or promises a write makes; those are decided
+ * above. What arrives here must be of the types named here: the layer above validates, this one works. Every failure is
+ * a `CoppiceError`. An object belongs to the JavaScript thread that made it; threads of one process that open the same
+ * folder share one engine.
+ *
+ * @module
+ */
+
+import type { CoppiceError } from '../errors.js';
+
+/** A key or value on its way in. A string is written as UTF-8. */
+export type Bytes = string | Uint8Array;
+
+/** How bytes come out: a string from UTF-8, or a `Buffer` that the caller owns. */
+export type Decode = 'utf8' | 'buffer';
+
+export interface EngineOptions {
+  createIfMissing: boolean;
+  errorIfExists: boolean;
+  readOnly: boolean;
+  /** One budget for memtables, page cache and filters. */
+  memoryBytes: number;
+  memtableBytes?: number | undefined;
+  cacheBytes?: number | undefined;
+  maxDiskBytes?: number | undefined;
+  compression: boolean;
+  filter: 'auto' | 'cuckoo' | 'none';
+  memtable: { maxLevel: number; probability: number };
+  /** What is written but nobody waits for is synced at most this much later. */
+  syncIntervalMs: number;
+}
+
+/** What an engine tells without being asked. Delivered on the thread of the handle, never inside a call to it. */
+export type EngineEvent =
+  | { type: 'room' }
+  | { type: 'flush'; bytes: number; ms: number }
+  | { type: 'compaction'; level: number; readBytes: number; wroteBytes: number; ms: number }
+  | { type: 'stall'; ms: number; reason: string }
+  | { type: 'recovered'; records: number; tornBytes: number }
+  | { type: 'failed'; error: CoppiceError };
+
+/** An answer of `put`, `del` and `commit`: nothing was done for want of memory; try again, in order, after `room`. */
+export const STALLED = -1;
+
+/** A guard of a commit failed: what was found, for each guard that did, by the order of `Slab.check`. */
+export interface Refusal {
+  /** The newest revision at the time of the answer. */
+  revision: number;
+  /** `revision: null`: there is no such key. */
+  conflicts: { guard: number; revision: number | null }[];
+}
+
+/** An entry with what is known about it besides its bytes. */
+export interface FoundEntry<T> {
+  value: T;
+  revision: number;
+  /** Unix milliseconds; absent if it never expires. */
+  expiresAtMs: number | undefined;
+}
+
+/** Bounds of a range in key order, whichever way it is read. Absent: open. */
+export interface Bounds {
+  lower?: Bytes | undefined;
+  /** Whether `lower` itself belongs to the range. */
+  lowerInclusive?: boolean;
+  upper?: Bytes | undefined;
+  /** Whether `upper` itself belongs to the range. */
+  upperInclusive?: boolean;
+}
+
+export interface RowsOptions extends Bounds {
+  reverse?: boolean;
+  /** Absent: keys are not fetched. */
+  keys?: Decode | undefined;
+  /** Absent: values are not fetched. */
+  values?: Decode | undefined;
+  /** Whether `revision` and `expiresAtMs` are fetched. */
+  details?: boolean;
+  /** From `Engine.snapshot`; 0 or absent reads the newest state as of this call. */
+  snapshot?: number;
+}
+
+/**
+ * A range being read: one chunk of rows at a time, each fetched by one native call and owned by this object, so that
+ * reading row `i` touches nothing native. `i` counts from 0 within the chunk.
+ */
+export interface Rows {
+  /**
+   * Fetches the next chunk, of at most `rowsMax` rows (fewer where bytes fill the chunk first). Answers how many rows it
+   * holds; 0 when the range is exhausted, and it is then closed. With neither keys, values nor details it only counts.
+   */
+  next(rowsMax: number): number;
+  /** Whether the last chunk was the last one: known early, so that a short range needs one call. */
+  readonly done: boolean;
+  key(i: number): string | Buffer;
+  value(i: number): string | Buffer;
+  revision(i: number): number;
+  expiresAtMs(i: number): number | undefined;
+  /** The next chunk starts at the first row at or past `key` in reading direction; also back. */
+  seek(key: Bytes): void;
+  /** Lets go of what the engine holds for this range. Harmless twice. Rows already fetched stay readable. */
+  close(): void;
+}
+
+/** Operations on their way into one commit, packed as the engine logs them. Reusable after `clear`. */
+export interface Slab {
+  /** `deadlineMs`: Unix milliseconds. A batch over the limit throws `COPPICE_TOO_LARGE` here. */
+  put(key: Bytes, value: Bytes, deadlineMs?: number): void;
+  del(key: Bytes): void;
+  /** The commit happens only if `key` was last changed by `revision`; `null`: only if it does not exist. */
+  check(key: Bytes, revision: number | null): void;
+  clear(): void;
+  /** Operations. */
+  readonly length: number;
+  /** Bytes of the log record so far. */
+  readonly bytes: number;
+  /** Guards. */
+  readonly checks: number;
+}
+
+export interface LevelStats {
+  files: number;
+  bytes: number;
+}
+
+export interface VerifyProblem {
+  file: string;
+  offset: number;
+  what: string;
+}
+
+export interface VerifyResult {
+  checkedBytes: number;
+  problems: VerifyProblem[];
+}
+
+export interface CheckpointResult {
+  id: string;
+  revision: number;
+  bytes: number;
+}
+
+/** One open handle. After `close` every call throws `COPPICE_CLOSED`. */
+export interface Engine {
+  /** The newest revision that reads see. */
+  readonly revision: number;
+
+  get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;
+  get(key: Bytes, decode: 'buffer', snapshot?: number): Buffer | undefined;
+  get(key: Bytes, decode: Decode, snapshot?: number): string | Buffer | undefined;
+  entry(key: Bytes, decode: Decode, snapshot?: number): FoundEntry<string | Buffer> | undefined;
+  has(key: Bytes, snapshot?: number): boolean;
+  rows(options: RowsOptions): Rows;
+
+  /** Applies one put on the calling thread; answers its revision or `STALLED`. It is visible at once. */
+  put(key: Bytes, value: Bytes, deadlineMs?: number): number;
+  del(key: Bytes): number;
+  /** An empty slab for `commit`, here or on another handle of this thread. */
+  slab(): Slab;
+  /** Applies a slab as one revision. The slab keeps its content: clear it to use it again. */
+  commit(slab: Slab): number | Refusal;
+  /**
+   * Resolves once everything up to `revision` is with the operating system (`process`: one write a tick) or synced
+   * (`disk`: one callback a group commit). While it is pending the process stays alive.
+   */
+  settle(revision: number, durability: 'process' | 'disk'): Promise<void>;
+
+  /** Pins the newest state; answers the number that reads take. */
+  snapshot(): number;
+  snapshotRevision(snapshot: number): number;
+  /** Harmless twice. */
+  releaseSnapshot(snapshot: number): void;
+
+  // The rest works off this thread and keeps the process alive until it is done.
+  flush(): Promise<void>;
+  compact(bounds: Bounds): Promise<void>;
+  verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult>;
+  /** Writes a checkpoint into `folder`, which must not exist or be empty. */
+  checkpoint(folder: string): Promise<CheckpointResult>;
+  /** Waits for what is being settled, then closes. The engine itself closes with the last handle of the process. */
+  close(): Promise<void>;
+  stats(): EngineStats;
+}
+
+export interface EngineStats {
+  keysEstimate: number;
+  diskBytes: number;
+  memtableBytes: number;
+  levels: LevelStats[];
+  cacheHits: number;
+  cacheMisses: number;
+  filterProbes: number;
+  filterFalsePositives: number;
+  /** Bytes of keys and values that users wrote since open. */
+  userBytes: number;
+  /** Bytes written to log and tables since open. */
+  writtenBytes: number;
+  revision: number;
+  writtenRevision: number;
+  durableRevision: number;
+}
