@@ -3,6 +3,7 @@
 //! Modules depend downwards only: `db > background, recovery, checkpoint, feed > write, read, compaction > version,
 //! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
 
+pub mod batch;
 pub mod coding;
 pub mod cursor;
 pub mod disk;
