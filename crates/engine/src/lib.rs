@@ -4,6 +4,7 @@
 //! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
 
 pub mod batch;
+pub mod codec;
 pub mod coding;
 pub mod cursor;
 pub mod disk;
@@ -13,3 +14,6 @@ pub mod error;
 pub mod key;
 pub mod limits;
 pub mod table;
+
+#[cfg(test)]
+mod testing;
