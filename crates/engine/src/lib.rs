@@ -11,6 +11,7 @@ pub mod disk;
 pub mod entry;
 pub mod environment;
 pub mod error;
+pub mod filter;
 pub mod key;
 pub mod limits;
 pub mod table;
