@@ -36,6 +36,11 @@ impl<'a> Reader<'a> {
         self.position == self.bytes.len()
     }
 
+    /// Bytes not consumed yet.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
     #[inline]
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let rest = &self.bytes[self.position..];

@@ -14,6 +14,7 @@ pub mod error;
 pub mod filter;
 pub mod key;
 pub mod limits;
+pub mod manifest;
 pub mod table;
 
 #[cfg(test)]

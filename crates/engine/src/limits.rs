@@ -17,6 +17,13 @@ pub const REVISION_MAX: u64 = (1 << 53) - 1;
 pub const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
+/// One edit of the manifest, or one part of the snapshot that a manifest begins with.
+pub const MANIFEST_EDIT_BYTES_MAX: usize = 64 << 20;
+/// A longer manifest is refused unread.
+pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
+/// A manifest shorter than this is appended to however small a new one would be; reading one takes well under 1 ms.
+pub const MANIFEST_ROLL_BYTES_MIN: u64 = 256 << 10;
+
 /// A page of a table before compression. One entry larger than this gets a page of its own.
 pub const PAGE_BYTES: usize = 16 << 10;
 /// Entries from one restart point of a page to the next.

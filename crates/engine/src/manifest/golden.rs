@@ -1,0 +1,105 @@
+//! Format 1 as it was first written, kept for ever: every later version reads these files, and this one writes them.
+//! A test that fails here means a change of format, which goes into docs/formats/manifest.md in the same commit.
+
+use super::frame::{self, END_MARK_BYTES, Tail};
+use super::log::first_bytes;
+use super::testing::{creation, table};
+use super::{Edit, LogFloor, State, current, recovery};
+
+const MANIFEST: &[u8] = include_bytes!("../../golden/manifest-1/000007.manifest");
+const CURRENT: &[u8] = include_bytes!("../../golden/manifest-1/CURRENT");
+const NUMBER: u64 = 7;
+const SALT: u32 = 0x0102_0304;
+
+fn first() -> Edit {
+    Edit {
+        created: Some(creation()),
+        next_number: 8,
+        last_revision: 1,
+        time_ms: 1_700_000_000_000,
+        ..Edit::default()
+    }
+}
+
+/// A flush, a compaction of two tables into one, an orderly end.
+fn later() -> [Edit; 3] {
+    let flushed = LogFloor { segment: 9, flushed_sequence: 300 };
+    [
+        Edit {
+            added: vec![(0, table(10, "\0apple", "\0fig")), (0, table(11, "\0banana", "\0kiwi"))],
+            log_floor: Some(flushed),
+            next_number: 12,
+            last_sequence: 300,
+            last_revision: 290,
+            time_ms: 1_700_000_001_000,
+            ..Edit::default()
+        },
+        Edit {
+            added: vec![(6, table(12, "\0apple", "\0kiwi"))],
+            removed: vec![(0, 10), (0, 11)],
+            next_number: 13,
+            ..Edit::default()
+        },
+        Edit { next_number: 13, clean_close: true, ..Edit::default() },
+    ]
+}
+
+fn written() -> Vec<u8> {
+    let mut bytes = first_bytes(&State::begin(&first()).unwrap(), NUMBER, SALT);
+    for edit in later() {
+        bytes.truncate(bytes.len() - END_MARK_BYTES as usize);
+        let offset = bytes.len() as u64;
+        frame::put_frame(&mut bytes, SALT, offset, &edit.encode());
+        let offset = bytes.len() as u64;
+        frame::put_frame(&mut bytes, SALT, offset, &[]);
+    }
+    bytes
+}
+
+#[test]
+fn the_golden_files_are_read_as_what_was_written() {
+    assert_eq!(current::decode(CURRENT).unwrap(), NUMBER);
+    let (contents, state) = recovery::read(MANIFEST, NUMBER).unwrap();
+    assert_eq!(contents.tail, Tail::Marked);
+    let mut wanted = State::begin(&first()).unwrap();
+    later().iter().for_each(|edit| wanted.apply(edit).unwrap());
+    assert_eq!(state, wanted);
+}
+
+#[test]
+fn the_golden_files_are_written_byte_for_byte() {
+    assert_eq!(current::encode(NUMBER).as_bytes(), CURRENT);
+    assert_eq!(written(), MANIFEST);
+}
+
+#[test]
+fn a_flip_of_any_byte_gives_the_same_state_or_an_error_with_its_offset() {
+    let (_, wanted) = recovery::read(MANIFEST, NUMBER).unwrap();
+    for at in 0..MANIFEST.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut bytes = MANIFEST.to_vec();
+            bytes[at] ^= flip;
+            match recovery::read(&bytes, NUMBER) {
+                Ok((_, state)) => assert_eq!(state, wanted, "byte {at}"),
+                Err(error) => {
+                    assert!(error.offset().is_some_and(|offset| offset <= at as u64), "byte {at}: {error}")
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_manifest_cut_anywhere_is_an_error_or_the_state_after_one_of_its_edits() {
+    let mut states = vec![State::begin(&first()).unwrap()];
+    for edit in later() {
+        let mut next = states.last().unwrap().clone();
+        next.apply(&edit).unwrap();
+        states.push(next);
+    }
+    for end in 0..MANIFEST.len() {
+        if let Ok((_, state)) = recovery::read(&MANIFEST[..end], NUMBER) {
+            assert!(states.contains(&state), "cut at {end}");
+        }
+    }
+}

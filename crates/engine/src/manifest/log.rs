@@ -1,0 +1,271 @@
+//! The one writer of a folder's manifest.
+//!
+//! The order that a crash at any point must survive: the edit is written and synced, then marked as synced, then acted
+//! on. A new manifest is written and synced, its name synced, CURRENT's replacement written and synced, renamed over
+//! CURRENT, the rename synced, and only then the old manifest removed. Called under the engine's lock.
+
+use super::frame::{self, Header, Tail};
+use super::names::{FileName, FileNumbers};
+use super::recovery::{self, Recovered};
+use super::{Creation, Edit, State, current};
+use crate::disk::{Access, File, SyncPoint};
+use crate::environment::Environment;
+use crate::error::{Code, Error, Result};
+use crate::key::EMPTY_REVISION;
+use crate::limits::{MANIFEST_EDIT_BYTES_MAX, MANIFEST_ROLL_BYTES_MIN};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A manifest is rolled when it has grown to this many times what a new one would have.
+const ROLL_FACTOR: u64 = 4;
+
+#[derive(Clone, Copy, Debug)]
+pub struct ManifestOptions {
+    /// A manifest shorter than this is never rolled. Tests make it small.
+    pub roll_bytes_min: u64,
+}
+
+impl Default for ManifestOptions {
+    fn default() -> Self {
+        ManifestOptions { roll_bytes_min: MANIFEST_ROLL_BYTES_MIN }
+    }
+}
+
+/// See the module. What it has appended is durable when `append` returns.
+pub struct ManifestLog {
+    environment: Environment,
+    folder: PathBuf,
+    options: ManifestOptions,
+    numbers: Arc<FileNumbers>,
+    state: State,
+    manifest: Manifest,
+    /// Where the next look at whether to roll is due.
+    roll_at: u64,
+    /// The failure after which the end of the file, or which file is current, is unknown.
+    failed: Option<Error>,
+}
+
+/// The file in use.
+struct Manifest {
+    number: u64,
+    file: Box<dyn File>,
+    salt: u32,
+    /// Where the next frame goes: over the end mark.
+    end: u64,
+}
+
+impl ManifestLog {
+    /// Makes a database in a folder that has none; the folder's own name is the caller's to sync. `Exists` if there is
+    /// one, `Corrupt` if there are files of one without CURRENT.
+    pub fn create(
+        environment: &Environment,
+        folder: &Path,
+        creation: Creation,
+        time_ms: i64,
+        options: ManifestOptions,
+    ) -> Result<ManifestLog> {
+        let files = recovery::files(&*environment.disk, folder)?;
+        match recovery::check_current(&files, folder) {
+            Ok(()) => {
+                return Err(Error::new(Code::Exists, "there is a database in this folder").in_file(folder));
+            }
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // What an unfinished creation left is in the way of this one.
+        for name in files.iter().filter(|name| matches!(name, FileName::Manifest(_))) {
+            environment.disk.remove(&name.in_folder(folder))?;
+        }
+        let numbers = Arc::new(FileNumbers::starting_at(1));
+        let first =
+            Edit { created: Some(creation), last_revision: EMPTY_REVISION, time_ms, ..Edit::default() };
+        let mut state = State::begin(&first).expect("the first edit says how the database was made");
+        let manifest = write_manifest(environment, folder, &numbers, &mut state)?;
+        current::prepare(&*environment.disk, folder, manifest.number)?;
+        current::switch(&*environment.disk, folder)?;
+        Ok(ManifestLog::with(environment, folder, options, numbers, state, manifest))
+    }
+
+    /// Makes what was recovered durable and ready for more. Writes nothing after an orderly end; after a crash whose
+    /// last edit is torn, or may not have been synced, it begins a new manifest. Removes what is left of older ones.
+    pub fn open(
+        environment: &Environment,
+        folder: &Path,
+        recovered: Recovered,
+        options: ManifestOptions,
+    ) -> Result<ManifestLog> {
+        let Recovered { state, number, tail, next_number, salt, end, .. } = recovered;
+        let file = environment.disk.open(&FileName::Manifest(number).in_folder(folder), Access::ReadWrite)?;
+        let numbers = Arc::new(FileNumbers::starting_at(next_number));
+        let manifest = Manifest { number, file, salt, end };
+        let mut log = ManifestLog::with(environment, folder, options, numbers, state, manifest);
+        if tail != Tail::Marked {
+            // Bytes that were read may be only in memory, and a sync that failed once may claim success the second
+            // time: they are written again, elsewhere.
+            let manifest = log.prepare_roll()?;
+            log.switch_to(manifest)?;
+        }
+        log.remove_leftovers()?;
+        Ok(log)
+    }
+
+    fn with(
+        environment: &Environment,
+        folder: &Path,
+        options: ManifestOptions,
+        numbers: Arc<FileNumbers>,
+        state: State,
+        manifest: Manifest,
+    ) -> ManifestLog {
+        ManifestLog {
+            environment: environment.clone(),
+            folder: folder.to_owned(),
+            roll_at: options.roll_bytes_min,
+            options,
+            numbers,
+            state,
+            manifest,
+            failed: None,
+        }
+    }
+
+    /// The folder's counter of file numbers.
+    pub fn numbers(&self) -> &Arc<FileNumbers> {
+        &self.numbers
+    }
+
+    /// What every edit so far comes to.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The file in use and its bytes, for a checkpoint to copy.
+    pub fn file(&self) -> (FileName, u64) {
+        (FileName::Manifest(self.manifest.number), self.manifest.end + frame::END_MARK_BYTES)
+    }
+
+    /// Makes `edit` durable. After an error nobody knows whether it is: the caller acts on neither outcome, removes
+    /// neither inputs nor outputs, and every later call fails. Only `TooLarge` says that nothing was done.
+    ///
+    /// Panics if the edit cannot follow those before it.
+    pub fn append(&mut self, mut edit: Edit) -> Result<()> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.as_poison());
+        }
+        edit.next_number = edit.next_number.max(self.numbers.next());
+        if let Err(error) = self.state.check(&edit) {
+            panic!("an edit does not fit the tables that are live: {error}");
+        }
+        let payload = edit.encode();
+        if payload.len() > MANIFEST_EDIT_BYTES_MAX {
+            let message = format!("an edit of {} tables takes {} bytes", edit.added.len(), payload.len());
+            return Err(Error::new(Code::TooLarge, message));
+        }
+        let done = self.manifest.append(&payload).and_then(|()| {
+            self.state.apply(&edit).expect("it was checked");
+            self.roll_if_long()
+        });
+        done.inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    fn roll_if_long(&mut self) -> Result<()> {
+        if self.manifest.end < self.roll_at {
+            return Ok(());
+        }
+        let snapshot_bytes = self.state.snapshot().iter().map(|edit| edit.encode().len() as u64).sum::<u64>();
+        self.roll_at = self.options.roll_bytes_min.max(snapshot_bytes * ROLL_FACTOR);
+        if self.manifest.end < self.roll_at {
+            return Ok(());
+        }
+        match self.prepare_roll() {
+            Ok(manifest) => self.switch_to(manifest),
+            // Rolling only saves time at the next open: a full disk puts it off.
+            Err(error) if error.code() == Code::DiskFull => {
+                self.roll_at = self.manifest.end * 2;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything that leaves the old manifest in use.
+    fn prepare_roll(&mut self) -> Result<Manifest> {
+        let manifest = write_manifest(&self.environment, &self.folder, &self.numbers, &mut self.state)?;
+        current::prepare(&*self.environment.disk, &self.folder, manifest.number)?;
+        Ok(manifest)
+    }
+
+    fn switch_to(&mut self, manifest: Manifest) -> Result<()> {
+        current::switch(&*self.environment.disk, &self.folder)?;
+        let old = std::mem::replace(&mut self.manifest, manifest).number;
+        // If this fails the file is one that the next open removes.
+        let _ = self.environment.disk.remove(&FileName::Manifest(old).in_folder(&self.folder));
+        Ok(())
+    }
+
+    fn remove_leftovers(&self) -> Result<()> {
+        let disk = &*self.environment.disk;
+        let ours = FileName::Manifest(self.manifest.number);
+        let is_leftover = |name: &FileName| match name {
+            FileName::Manifest(_) => *name != ours,
+            FileName::CurrentReplacement => true,
+            _ => false,
+        };
+        let mut leftovers = recovery::files(disk, &self.folder)?;
+        leftovers.retain(is_leftover);
+        if leftovers.is_empty() {
+            return Ok(());
+        }
+        // CURRENT may have been renamed just before a crash of the process: the rename must be on disk before the
+        // manifest that it replaced is gone.
+        disk.sync_folder(&self.folder, SyncPoint::CurrentFolder)?;
+        leftovers.iter().try_for_each(|name| disk.remove(&name.in_folder(&self.folder)))
+    }
+}
+
+impl Manifest {
+    fn append(&mut self, payload: &[u8]) -> Result<()> {
+        let mut frame = Vec::with_capacity(payload.len() + 16);
+        frame::put_frame(&mut frame, self.salt, self.end, payload);
+        self.file.write_at(self.end, &frame)?;
+        self.file.sync(SyncPoint::ManifestEdit)?;
+        self.end += frame.len() as u64;
+        frame.clear();
+        frame::put_frame(&mut frame, self.salt, self.end, &[]);
+        self.file.write_at(self.end, &frame)
+    }
+}
+
+/// A whole manifest of `state` under a new number, synced with its name. Nothing refers to it yet.
+fn write_manifest(
+    environment: &Environment,
+    folder: &Path,
+    numbers: &FileNumbers,
+    state: &mut State,
+) -> Result<Manifest> {
+    let number = numbers.take();
+    state.next_number = state.next_number.max(numbers.next());
+    let mut salt = [0; 4];
+    environment.random.fill(&mut salt);
+    let salt = u32::from_le_bytes(salt);
+    let bytes = first_bytes(state, number, salt);
+    let end = bytes.len() as u64 - frame::END_MARK_BYTES;
+    let file = environment.disk.create(&FileName::Manifest(number).in_folder(folder))?;
+    file.write_at(0, &bytes)?;
+    file.sync(SyncPoint::ManifestNew)?;
+    environment.disk.sync_folder(folder, SyncPoint::ManifestFolder)?;
+    Ok(Manifest { number, file, salt, end })
+}
+
+/// What a new manifest consists of: its header, the edits that make `state`, the end mark.
+pub(super) fn first_bytes(state: &State, number: u64, salt: u32) -> Vec<u8> {
+    let mut bytes = vec![0; frame::HEADER_BYTES];
+    for edit in state.snapshot() {
+        let offset = bytes.len() as u64;
+        frame::put_frame(&mut bytes, salt, offset, &edit.encode());
+    }
+    let end = bytes.len() as u64;
+    bytes[..frame::HEADER_BYTES].copy_from_slice(&Header { number, salt, synced_bytes: end }.encode());
+    frame::put_frame(&mut bytes, salt, end, &[]);
+    bytes
+}

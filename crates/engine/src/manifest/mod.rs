@@ -1,0 +1,29 @@
+//! Which tables are live, from which segment the log counts, and what was fixed when the database was made: a log of
+//! *edits* in `NNNNNN.manifest`, found through `CURRENT`. The bytes are in docs/formats/manifest.md.
+//!
+//! What must hold: an edit is synced before anything is done because of it, and what a reader acts on was synced.
+//! `recover` reads and changes nothing; `ManifestLog` is the one writer of a folder and is called under the engine's
+//! lock. Neither reads the clock.
+
+mod current;
+mod edit;
+mod frame;
+mod log;
+mod names;
+mod recovery;
+mod state;
+
+pub use edit::{Creation, Edit, LogFloor};
+pub use frame::Tail;
+pub use log::{ManifestLog, ManifestOptions};
+pub use names::{FileName, FileNumbers};
+pub use recovery::{Recovered, recover};
+pub use state::State;
+
+/// The format this version reads and writes, of manifest, CURRENT and database.
+pub const FORMAT: u32 = 1;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,183 @@
+//! What all edits so far come to. A plain value: `recover` builds one, `ManifestLog` keeps one to write the next
+//! manifest from.
+
+use super::edit::{Creation, Edit, LogFloor};
+use crate::error::{Error, Result};
+use crate::key::{Revision, Sequence};
+use crate::table::TableMeta;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    pub creation: Creation,
+    /// Every live table with its level, by number.
+    pub tables: BTreeMap<u64, (u8, TableMeta)>,
+    pub log_floor: LogFloor,
+    pub next_number: u64,
+    pub last_sequence: Sequence,
+    pub last_revision: Revision,
+    pub time_ms: i64,
+    /// Whether the newest edit says that the database was closed in order.
+    pub clean_close: bool,
+}
+
+/// Tables in one edit of a snapshot: with the longest keys, still under the limit of a frame.
+const SNAPSHOT_TABLES: usize = 256;
+const _: () = assert!(
+    SNAPSHOT_TABLES * (2 * crate::limits::STORED_KEY_BYTES_MAX + 256)
+        <= crate::limits::MANIFEST_EDIT_BYTES_MAX
+);
+
+impl State {
+    /// From the first edit of a manifest, which says how the database was made.
+    pub(super) fn begin(first: &Edit) -> Result<State> {
+        let Some(creation) = first.created else {
+            return Err(Error::corrupt("the manifest does not begin with how the database was made"));
+        };
+        let mut state = State {
+            creation,
+            tables: BTreeMap::new(),
+            log_floor: LogFloor::default(),
+            next_number: 0,
+            last_sequence: 0,
+            last_revision: 0,
+            time_ms: 0,
+            clean_close: false,
+        };
+        state.apply(&Edit { created: None, ..first.clone() })?;
+        Ok(state)
+    }
+
+    /// Why `edit` cannot follow, if it cannot: damage when reading, a bug when writing.
+    pub(super) fn check(&self, edit: &Edit) -> Result<()> {
+        if edit.created.is_some() {
+            return Err(Error::corrupt("a second edit says how the database was made"));
+        }
+        let mut removed = BTreeSet::new();
+        for (level, number) in &edit.removed {
+            let known = self.tables.get(number).is_some_and(|(at, _)| at == level);
+            if !known || !removed.insert(*number) {
+                return Err(Error::corrupt(format!(
+                    "table {number} is removed from level {level}, where it is not"
+                )));
+            }
+        }
+        let mut added = BTreeSet::new();
+        for (level, table) in &edit.added {
+            let number = table.number;
+            let taken = self.tables.contains_key(&number) && !removed.contains(&number);
+            if taken || !added.insert(number) {
+                return Err(Error::corrupt(format!(
+                    "table {number} is added to level {level}, but it is live already"
+                )));
+            }
+        }
+        if let Some(floor) = &edit.log_floor {
+            let now = &self.log_floor;
+            if floor.segment < now.segment || floor.flushed_sequence < now.flushed_sequence {
+                return Err(Error::corrupt(format!("the log's floor goes back from {now:?} to {floor:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// All of `edit` or, if it cannot follow, nothing.
+    pub(super) fn apply(&mut self, edit: &Edit) -> Result<()> {
+        self.check(edit)?;
+        for (_, number) in &edit.removed {
+            self.tables.remove(number);
+        }
+        for (level, table) in &edit.added {
+            self.tables.insert(table.number, (*level, table.clone()));
+        }
+        self.log_floor = edit.log_floor.unwrap_or(self.log_floor);
+        self.next_number = self.next_number.max(edit.next_number);
+        self.last_sequence = self.last_sequence.max(edit.last_sequence);
+        self.last_revision = self.last_revision.max(edit.last_revision);
+        self.time_ms = self.time_ms.max(edit.time_ms);
+        self.clean_close = edit.clean_close;
+        Ok(())
+    }
+
+    /// The edits that make this state from nothing: what a new manifest begins with.
+    pub(super) fn snapshot(&self) -> Vec<Edit> {
+        let mut edits = vec![Edit {
+            created: Some(self.creation),
+            log_floor: Some(self.log_floor),
+            next_number: self.next_number,
+            last_sequence: self.last_sequence,
+            last_revision: self.last_revision,
+            time_ms: self.time_ms,
+            ..Edit::default()
+        }];
+        let tables: Vec<(u8, TableMeta)> = self.tables.values().cloned().collect();
+        edits.extend(
+            tables.chunks(SNAPSHOT_TABLES).map(|some| Edit { added: some.to_vec(), ..Edit::default() }),
+        );
+        // Every edit takes a clean close back, so the last one says it.
+        edits.last_mut().expect("there is at least the first").clean_close = self.clean_close;
+        edits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::testing::{creation, table};
+
+    fn state(tables: u64) -> State {
+        let first = Edit { created: Some(creation()), next_number: 3, ..Edit::default() };
+        let mut state = State::begin(&first).unwrap();
+        let added = (1..=tables).map(|number| ((number % 7) as u8, table(number, "a", "b"))).collect();
+        state.apply(&Edit { added, last_revision: 5, ..Edit::default() }).unwrap();
+        state
+    }
+
+    #[test]
+    fn a_snapshot_makes_the_same_state() {
+        for (tables, clean_close) in [(0, true), (3, false), (1000, true)] {
+            let state = State { clean_close, ..state(tables) };
+            let edits = state.snapshot();
+            let mut again = State::begin(&edits[0]).unwrap();
+            edits[1..].iter().for_each(|edit| again.apply(edit).unwrap());
+            assert_eq!(again, state);
+        }
+    }
+
+    #[test]
+    fn counters_never_go_back_and_any_edit_takes_a_clean_close_back() {
+        let mut state = state(0);
+        state.apply(&Edit { clean_close: true, ..Edit::default() }).unwrap();
+        assert!(state.clean_close);
+        state.apply(&Edit { last_revision: 4, next_number: 9, ..Edit::default() }).unwrap();
+        assert_eq!((state.last_revision, state.next_number, state.clean_close), (5, 9, false));
+    }
+
+    #[test]
+    fn a_table_moves_between_levels_in_one_edit() {
+        let mut state = state(1);
+        let moved = Edit { removed: vec![(1, 1)], added: vec![(4, table(1, "a", "b"))], ..Edit::default() };
+        state.apply(&moved).unwrap();
+        assert_eq!(state.tables[&1].0, 4);
+    }
+
+    #[test]
+    fn an_edit_that_cannot_follow_changes_nothing() {
+        let mut state = state(2);
+        let floor = LogFloor { segment: 5, flushed_sequence: 5 };
+        state.apply(&Edit { log_floor: Some(floor), ..Edit::default() }).unwrap();
+        let before = state.clone();
+        for edit in [
+            Edit { removed: vec![(1, 9)], ..Edit::default() },
+            Edit { removed: vec![(3, 1)], ..Edit::default() },
+            Edit { removed: vec![(1, 1), (1, 1)], ..Edit::default() },
+            Edit { removed: vec![(1, 1)], added: vec![(1, table(2, "a", "b"))], ..Edit::default() },
+            Edit { added: vec![(1, table(7, "a", "b")), (2, table(7, "a", "b"))], ..Edit::default() },
+            Edit { created: Some(creation()), ..Edit::default() },
+            Edit { log_floor: Some(LogFloor { segment: 4, flushed_sequence: 6 }), ..Edit::default() },
+        ] {
+            assert!(state.apply(&edit).is_err(), "{edit:?}");
+            assert_eq!(state, before);
+        }
+    }
+}
