@@ -29,7 +29,7 @@ pub const fn max_compressed_len(length: usize) -> usize {
     length + length / 255 + CHUNK
 }
 
-/// Reusable scratch: for each hash of four bytes, the low 16 bits of where they were last seen.
+/// Reusable scratch: for each hash of five bytes, the low 16 bits of where they were last seen.
 pub struct Compressor {
     seen: Box<[u16; 1 << TABLE_BITS]>,
 }
@@ -72,7 +72,7 @@ impl Compressor {
                     break;
                 }
                 // A place inside the match that nothing else remembers: repeats often begin near the end of the last one.
-                self.seen[slot(word(input, position - 2))] = (position - 2) as u16;
+                self.seen[slot(eight(input, position - 2))] = (position - 2) as u16;
             }
         }
         block.put_literals(input, literals_from, input.len(), 0);
@@ -80,17 +80,17 @@ impl Compressor {
         out.truncate(start + length);
     }
 
-    /// The next place at or after `position` whose four bytes were seen before, and where: `(before, here)`.
+    /// The next place at or after `position` that begins like an earlier one, and which: `(before, here)`.
     #[inline]
     fn find(&mut self, input: &[u8], mut position: usize, match_start_max: usize) -> Option<(usize, usize)> {
         let mut looks = 1 << SKIP_BITS;
         while position <= match_start_max {
-            let here = word(input, position);
+            let here = eight(input, position);
             let seen = &mut self.seen[slot(here)];
             // The low 16 bits and the distance limit give back the one position that they can mean.
             let distance = usize::from((position as u16).wrapping_sub(*seen));
             *seen = position as u16;
-            if distance != 0 && distance <= position && word(input, position - distance) == here {
+            if distance != 0 && distance <= position && word(input, position - distance) == here as u32 {
                 return Some((position - distance, position));
             }
             position += looks >> SKIP_BITS;
@@ -152,10 +152,16 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// Knuth's multiplicative hash: the upper bits of the product depend on all four bytes.
 #[inline]
-fn slot(word: u32) -> usize {
-    (word.wrapping_mul(2_654_435_761) >> (32 - TABLE_BITS)) as usize
+fn eight(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Fibonacci hashing of the first five of eight bytes: one more than a match needs, because those that share only
+/// four are many in text and short.
+#[inline]
+fn slot(bytes: u64) -> usize {
+    ((bytes << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - TABLE_BITS)) as usize
 }
 
 /// How many bytes at `from` and at `at` are the same, the latter ending before `end`.
@@ -164,8 +170,8 @@ fn common_length(input: &[u8], from: usize, at: usize, end: usize) -> usize {
     let (old, new) = (&input[from..end], &input[at..end]);
     let mut length = 0;
     while length + 8 <= new.len() {
-        let a = u64::from_le_bytes(old[length..length + 8].try_into().expect("eight bytes"));
-        let b = u64::from_le_bytes(new[length..length + 8].try_into().expect("eight bytes"));
+        let a = eight(old, length);
+        let b = eight(new, length);
         if a != b {
             return length + ((a ^ b).trailing_zeros() / 8) as usize;
         }
