@@ -15,6 +15,7 @@ pub mod filter;
 pub mod key;
 pub mod limits;
 pub mod manifest;
+pub mod memtable;
 pub mod table;
 
 #[cfg(test)]
