@@ -38,3 +38,13 @@ impl Clock for SystemClock {
         since.map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
     }
 }
+
+/// The operating system's source of random bytes.
+pub struct OsRandom;
+
+impl Random for OsRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        // Every system we run on gives these without fail once it has booted; ids made without them could collide.
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}

@@ -4,6 +4,10 @@
 //! Names and bytes are synced apart: a file's bytes survive a power cut after `File::sync`, its name after
 //! `Disk::sync_folder` of the folder that holds it.
 
+mod os;
+
+pub use os::OsDisk;
+
 use crate::error::Result;
 use std::path::Path;
 

@@ -1,0 +1,35 @@
+//! What Linux, macOS and the BSDs do in their own way.
+
+use rustix::fs::{FlockOperation, flock};
+use std::fs;
+use std::io::Result;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+pub fn read_exact_at(file: &fs::File, buffer: &mut [u8], offset: u64) -> Result<()> {
+    file.read_exact_at(buffer, offset)
+}
+
+pub fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
+pub fn sync_folder(path: &Path) -> Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+/// `None`: someone else has it. `flock` and not `fcntl`: a POSIX record lock is given back when any handle of this
+/// process on the file is closed, and does not keep two handles of one process apart.
+pub fn lock(path: &Path) -> Result<Option<fs::File>> {
+    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A lock file that someone else holds, for reading.
+pub fn open_locked(path: &Path) -> Result<fs::File> {
+    fs::File::open(path)
+}
