@@ -16,6 +16,8 @@ pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod memtable;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 pub mod table;
 
 #[cfg(test)]

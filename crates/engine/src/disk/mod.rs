@@ -5,6 +5,8 @@
 //! `Disk::sync_folder` of the folder that holds it.
 
 mod os;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulated;
 
 pub use os::OsDisk;
 
