@@ -1,5 +1,27 @@
-//! Sorted, immutable files of entries.
+//! Sorted, immutable files of entries: how they are written, read, walked and checked.
+//!
+//! A table is written once by a `TableBuilder`, described by its `TableSummary` in the manifest, and from then on read
+//! through a shared `Table`. Pages go through the `PageCache`. The format is in docs/formats/table.md.
 
+mod builder;
+mod cache;
+mod checksum;
+mod contents;
+mod cursor;
+mod footer;
+mod index;
+mod page;
+mod page_writer;
+mod properties;
+mod reader;
 mod summary;
+mod verify;
 
+pub use builder::{TableBuilder, TableOptions};
+pub use cache::PageCache;
+pub use cursor::TableCursor;
+pub use reader::Table;
 pub use summary::{TableMeta, TableSummary};
+
+#[cfg(test)]
+mod tests;

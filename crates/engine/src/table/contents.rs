@@ -1,0 +1,123 @@
+//! What of a table becomes resident at its first use: the open file, the index and the filter. Immutable, read by any
+//! thread.
+
+use super::checksum::{PART_FILTER, PART_INDEX, PART_PROPERTIES, Seed};
+use super::footer::{Block, Footer};
+use super::index::Index;
+use super::page::Page;
+use super::properties::Properties;
+use super::summary::TableSummary;
+use crate::disk::{Access, Disk, File};
+use crate::error::{Error, Result};
+use crate::filter::{Candidates, PageFilter};
+use crate::key::Revision;
+use std::path::Path;
+
+pub(super) struct Contents {
+    pub file: Box<dyn File>,
+    pub footer: Footer,
+    pub index: Index,
+    pub filter: Option<PageFilter>,
+    seed: Seed,
+}
+
+impl Contents {
+    /// Two reads: the footer, and everything between it and the last page. All of it is checked, against itself and
+    /// against what the manifest says of the table.
+    pub fn read(disk: &dyn Disk, path: &Path, summary: &TableSummary) -> Result<Contents> {
+        let contents = || {
+            let file = disk.open(path, Access::Read)?;
+            Contents::read_file(file, summary)
+        };
+        contents().map_err(|error| error.in_file(path))
+    }
+
+    fn read_file(file: Box<dyn File>, summary: &TableSummary) -> Result<Contents> {
+        let size = file.size()?;
+        if size != summary.bytes {
+            let message = format!("the table has {size} bytes where the manifest says {}", summary.bytes);
+            return Err(Error::corrupt(message).at_offset(size.min(summary.bytes)));
+        }
+        let footer = Footer::read(&*file, size)?;
+        if (footer.id, footer.crc) != (summary.id, summary.footer_crc) {
+            let message = "the footer is not that of the table which the manifest names";
+            return Err(Error::corrupt(message).at_offset(footer.properties.end()));
+        }
+        // `Footer::read` has shown that the blocks adjoin and end before the footer, so their sum is below the size.
+        let start = footer.index.offset;
+        let mut bytes = vec![0; (footer.properties.end() - start) as usize];
+        file.read_at(start, &mut bytes)?;
+        let seed = Seed::new(&footer.id);
+        let part = |part: u32, block: Block, name: &str| -> Result<&[u8]> {
+            let bytes = &bytes[(block.offset - start) as usize..(block.end() - start) as usize];
+            let computed = seed.checksum(part, bytes);
+            if computed != block.crc {
+                let message = format!(
+                    "the checksum of the {name} is {computed:08x} where the footer says {:08x}",
+                    block.crc
+                );
+                return Err(Error::corrupt(message).at_offset(block.offset));
+            }
+            Ok(bytes)
+        };
+        let index = Index::decode(part(PART_INDEX, footer.index, "index")?, start)
+            .map_err(|error| error.at_offset(start))?;
+        let filter = parse_filter(part(PART_FILTER, footer.filter, "filter")?, index.len())
+            .map_err(|error| error.at_offset(footer.filter.offset))?;
+        let properties = Properties::decode(part(PART_PROPERTIES, footer.properties, "properties")?)
+            .map_err(|error| error.at_offset(footer.properties.offset))?;
+        if properties != Properties::of(summary) {
+            let message = "the properties of the table are not those in the manifest";
+            return Err(Error::corrupt(message).at_offset(footer.properties.offset));
+        }
+        Ok(Contents { file, footer, index, filter, seed })
+    }
+
+    /// Unpacks a page from its stored bytes; a failure names the page's offset.
+    pub fn unpack(&self, page: u32, stored: &[u8]) -> Result<Page> {
+        let handle = self.index.page(page);
+        Page::decode(stored, self.seed, page, handle.crc).map_err(|error| error.at_offset(handle.offset))
+    }
+
+    /// Reads one page from the disk.
+    pub fn read_page(&self, page: u32) -> Result<Page> {
+        let handle = self.index.page(page);
+        let mut stored = vec![0; handle.bytes as usize];
+        self.file.read_at(handle.offset, &mut stored)?;
+        self.unpack(page, &stored)
+    }
+
+    /// The page in which the search for (key, `at`) ends, if the table may have an answer: the newest version at or
+    /// below `at` is in that page or nowhere.
+    #[inline]
+    pub fn locate(&self, key: &[u8], hash: u64, at: Revision) -> Option<u32> {
+        let index = &self.index;
+        let candidates = match &self.filter {
+            Some(filter) => filter.candidates(hash),
+            None => Candidates::Search,
+        };
+        let Candidates::Pages(pages) = candidates else {
+            return index.search(key, at);
+        };
+        let page = *pages.as_slice().iter().find(|page| index.opens_key(**page, key))?;
+        // The filter knows the page of the newest version; an older one may be wanted that is some pages on.
+        if index.compare(page, key, at).is_ge() { Some(page) } else { index.search(key, at) }
+    }
+
+    pub fn resident_bytes(&self) -> usize {
+        self.index.resident_bytes() + self.filter.as_ref().map_or(0, PageFilter::resident_bytes)
+    }
+}
+
+/// No bytes are no filter.
+fn parse_filter(block: &[u8], pages: u32) -> Result<Option<PageFilter>> {
+    if block.is_empty() {
+        return Ok(None);
+    }
+    let filter = PageFilter::parse(block.to_vec())?;
+    if filter.pages() != pages {
+        let message = format!("the filter is for {} pages where the index has {pages}", filter.pages());
+        return Err(Error::corrupt(message));
+    }
+    Ok(Some(filter))
+}

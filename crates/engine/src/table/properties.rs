@@ -1,0 +1,124 @@
+//! What a table says of itself, in a block of its own: enough to rebuild the manifest's summary from the file.
+
+use super::summary::TableSummary;
+use crate::coding::{Reader, put_bytes, put_varint};
+use crate::entry::{Entry, Kind, NO_DEADLINE};
+use crate::error::{Error, Result};
+use crate::key::Revision;
+
+const ENTRIES: u64 = 1;
+const DELETES: u64 = 2;
+const MIN_REVISION: u64 = 3;
+const MAX_REVISION: u64 = 4;
+const MIN_DEADLINE: u64 = 5;
+const MAX_DEADLINE: u64 = 6;
+const RAW_BYTES: u64 = 7;
+const SMALLEST: u64 = 8;
+const LARGEST: u64 = 9;
+
+/// The part of a `TableSummary` that follows from the entries alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Properties {
+    pub entries: u64,
+    pub deletes: u64,
+    pub min_revision: Revision,
+    pub max_revision: Revision,
+    pub min_deadline_ms: i64,
+    pub max_deadline_ms: i64,
+    pub raw_bytes: u64,
+    pub smallest: Vec<u8>,
+    pub largest: Vec<u8>,
+}
+
+impl Properties {
+    /// Of no entry yet: `count` narrows the bounds, the caller fills in the two keys.
+    pub fn new() -> Properties {
+        Properties {
+            entries: 0,
+            deletes: 0,
+            min_revision: Revision::MAX,
+            max_revision: 0,
+            min_deadline_ms: NO_DEADLINE,
+            max_deadline_ms: i64::MIN,
+            raw_bytes: 0,
+            smallest: Vec::new(),
+            largest: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub fn count(&mut self, key: &[u8], entry: &Entry<'_>) {
+        self.entries += 1;
+        self.deletes += u64::from(entry.kind == Kind::Delete);
+        self.min_revision = self.min_revision.min(entry.revision);
+        self.max_revision = self.max_revision.max(entry.revision);
+        self.min_deadline_ms = self.min_deadline_ms.min(entry.deadline_ms);
+        self.max_deadline_ms = self.max_deadline_ms.max(entry.deadline_ms);
+        self.raw_bytes += (key.len() + entry.value.len()) as u64;
+    }
+
+    pub fn of(summary: &TableSummary) -> Properties {
+        Properties {
+            entries: summary.entries,
+            deletes: summary.deletes,
+            min_revision: summary.min_revision,
+            max_revision: summary.max_revision,
+            min_deadline_ms: summary.min_deadline_ms,
+            max_deadline_ms: summary.max_deadline_ms,
+            raw_bytes: summary.raw_bytes,
+            smallest: summary.smallest.clone(),
+            largest: summary.largest.clone(),
+        }
+    }
+
+    /// Tag, length, bytes for each, so that a reader steps over what a later version adds.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let numbers = [
+            (ENTRIES, self.entries),
+            (DELETES, self.deletes),
+            (MIN_REVISION, self.min_revision),
+            (MAX_REVISION, self.max_revision),
+            (MIN_DEADLINE, self.min_deadline_ms as u64),
+            (MAX_DEADLINE, self.max_deadline_ms as u64),
+            (RAW_BYTES, self.raw_bytes),
+        ];
+        for (tag, number) in numbers {
+            put_varint(&mut out, tag);
+            put_bytes(&mut out, &number.to_le_bytes());
+        }
+        for (tag, key) in [(SMALLEST, &self.smallest), (LARGEST, &self.largest)] {
+            put_varint(&mut out, tag);
+            put_bytes(&mut out, key);
+        }
+        out
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Properties> {
+        let mut properties = Properties::new();
+        let mut seen = 0u32;
+        let mut reader = Reader::new(bytes);
+        while !reader.is_empty() {
+            let tag = reader.varint()?;
+            let bytes = reader.bytes()?;
+            let number = || Reader::new(bytes).u64();
+            match tag {
+                ENTRIES => properties.entries = number()?,
+                DELETES => properties.deletes = number()?,
+                MIN_REVISION => properties.min_revision = number()?,
+                MAX_REVISION => properties.max_revision = number()?,
+                MIN_DEADLINE => properties.min_deadline_ms = number()? as i64,
+                MAX_DEADLINE => properties.max_deadline_ms = number()? as i64,
+                RAW_BYTES => properties.raw_bytes = number()?,
+                SMALLEST => properties.smallest = bytes.to_vec(),
+                LARGEST => properties.largest = bytes.to_vec(),
+                _ => continue,
+            }
+            seen |= 1 << tag;
+        }
+        if seen != (1 << (LARGEST + 1)) - (1 << ENTRIES) {
+            return Err(Error::corrupt("a property of the table is missing"));
+        }
+        Ok(properties)
+    }
+}

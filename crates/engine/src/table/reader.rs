@@ -1,0 +1,170 @@
+//! A table as readers see it. Shared by any number of threads; opening it costs nothing until it is first used.
+
+use super::cache::PageCache;
+use super::contents::Contents;
+use super::cursor::TableCursor;
+use super::page::Page;
+use super::summary::TableSummary;
+use crate::disk::Disk;
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::key::Revision;
+use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+pub struct Table {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    number: u64,
+    summary: TableSummary,
+    cache: Arc<PageCache>,
+    contents: OnceLock<Contents>,
+    /// Held while the contents are read, so that one thread reads them and the others wait for it.
+    opening: Mutex<()>,
+    obsolete: AtomicBool,
+}
+
+impl Table {
+    /// Touches no disk. `number` is that of the file, unique among all tables that use this cache.
+    pub fn new(
+        disk: &Arc<dyn Disk>,
+        path: &Path,
+        number: u64,
+        summary: TableSummary,
+        cache: &Arc<PageCache>,
+    ) -> Table {
+        Table {
+            disk: disk.clone(),
+            path: path.to_owned(),
+            number,
+            summary,
+            cache: cache.clone(),
+            contents: OnceLock::new(),
+            opening: Mutex::new(()),
+            obsolete: AtomicBool::new(false),
+        }
+    }
+
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn summary(&self) -> &TableSummary {
+        &self.summary
+    }
+
+    /// Calls `read` with the newest version of `key` at or below `at`, a delete included. `hash` is `filter::hash` of
+    /// the key with the database's seed. Allocates nothing if the page is in the cache.
+    pub fn get<R>(
+        &self,
+        key: &[u8],
+        hash: u64,
+        at: Revision,
+        read: impl FnOnce(Entry<'_>) -> R,
+    ) -> Result<Option<R>> {
+        let contents = self.contents()?;
+        let Some(number) = contents.locate(key, hash, at) else {
+            return Ok(None);
+        };
+        let page = self.page(contents, number)?;
+        let found = page.find(key, at).map_err(|error| self.place(error, contents, number))?;
+        Ok(found.map(read))
+    }
+
+    /// For readers: fills the cache, within bounds that leave the hot pages in it.
+    pub fn cursor(self: &Arc<Self>) -> TableCursor {
+        TableCursor::new(self.clone(), true)
+    }
+
+    /// For compactions, which pass over everything once: uses cached pages, adds none, and reads ahead from the start.
+    pub fn scan(self: &Arc<Self>) -> TableCursor {
+        TableCursor::new(self.clone(), false)
+    }
+
+    /// Memory that the index and the filter take; 0 until the table is first used.
+    pub fn resident_bytes(&self) -> usize {
+        self.contents.get().map_or(0, Contents::resident_bytes)
+    }
+
+    /// No version names this table any more: its file goes when the last reader does.
+    pub fn mark_obsolete(&self) {
+        self.obsolete.store(true, Ordering::Release);
+    }
+
+    /// Index and filter, read at the first call. A failure is not kept: the next call tries again.
+    #[inline]
+    pub(super) fn contents(&self) -> Result<&Contents> {
+        match self.contents.get() {
+            Some(contents) => Ok(contents),
+            None => self.open(),
+        }
+    }
+
+    #[cold]
+    fn open(&self) -> Result<&Contents> {
+        let _opening = self.opening.lock();
+        if let Some(contents) = self.contents.get() {
+            return Ok(contents);
+        }
+        let contents = self.read_contents()?;
+        Ok(self.contents.get_or_init(|| contents))
+    }
+
+    /// Reads everything resident anew, whatever is in memory.
+    pub(super) fn read_contents(&self) -> Result<Contents> {
+        Contents::read(&*self.disk, &self.path, &self.summary)
+    }
+
+    #[inline]
+    pub(super) fn cached_page(&self, number: u32) -> Option<Arc<Page>> {
+        self.cache.get(self.number, number)
+    }
+
+    pub(super) fn cache_page(&self, number: u32, page: &Arc<Page>) {
+        self.cache.insert(self.number, number, page.clone());
+    }
+
+    /// Whether caching this page would displace none.
+    pub(super) fn cache_has_room(&self, page: &Page) -> bool {
+        self.cache.has_room(page.resident_bytes())
+    }
+
+    /// A page from the cache, or from the disk into the cache.
+    #[inline]
+    fn page(&self, contents: &Contents, number: u32) -> Result<Arc<Page>> {
+        if let Some(page) = self.cached_page(number) {
+            return Ok(page);
+        }
+        let page = contents.read_page(number).map_err(|error| error.in_file(&self.path))?;
+        let page = Arc::new(page);
+        self.cache_page(number, &page);
+        Ok(page)
+    }
+
+    /// Says where a page is that turned out not to parse.
+    #[cold]
+    pub(super) fn place(&self, error: Error, contents: &Contents, page: u32) -> Error {
+        error.in_file(&self.path).at_offset(contents.index.page(page).offset)
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        if !*self.obsolete.get_mut() {
+            return;
+        }
+        if let Some(contents) = self.contents.take() {
+            self.cache.forget(self.number, contents.index.len());
+            // The file is closed before it is removed: Windows keeps the name of an open one.
+            drop(contents);
+        }
+        // Nobody is left to tell. A file that stays is a stranger to the next open, which removes it.
+        let _ = self.disk.remove(&self.path);
+    }
+}

@@ -1,0 +1,184 @@
+//! Single behaviours of builder, table, cursor and cache.
+
+use super::*;
+use crate::entry::NO_DEADLINE;
+
+fn numbered(count: usize) -> Vec<Row> {
+    (0..count)
+        .map(|n| Row::put(format!("key {n:08}"), 2 + n as u64, format!("value {n} of {count}")))
+        .collect()
+}
+
+#[test]
+fn the_summary_says_what_the_table_holds() {
+    let rows = varied_rows();
+    let folder = Folder::new();
+    let summary = folder.build(7, options(), &rows);
+    let bytes = folder.memory.bytes(&folder.path(7));
+    assert_eq!(summary.id, [7; 16]);
+    assert_eq!(summary.bytes, bytes.len() as u64);
+    assert_eq!(summary.sha256, <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(&bytes)));
+    assert_eq!((summary.entries, summary.deletes), (rows.len() as u64, 1));
+    assert_eq!((&summary.smallest[..], &summary.largest[..]), (&b""[..], &b"z"[..]));
+    assert_eq!((summary.min_revision, summary.max_revision), (2, 30_000));
+    assert_eq!((summary.min_deadline_ms, summary.max_deadline_ms), (5, NO_DEADLINE));
+    assert_eq!(summary.raw_bytes, rows.iter().map(|row| (row.key.len() + row.value.len()) as u64).sum());
+}
+
+#[test]
+fn an_older_version_is_found_pages_after_the_newest() {
+    let rows: Vec<Row> = (1..=500).rev().map(|r| Row::put("counter", 2 * r, format!("{r:030}"))).collect();
+    let folder = Folder::new();
+    let table = folder.table(&rows);
+    assert!(table.contents().unwrap().index.len() > 20);
+    for revision in 1..=500 {
+        for at in [2 * revision, 2 * revision + 1] {
+            assert_eq!(get(&table, b"counter", at).unwrap().unwrap().revision, 2 * revision);
+        }
+    }
+    assert_eq!(get(&table, b"counter", 1).unwrap(), None);
+}
+
+#[test]
+fn a_value_beyond_a_page_has_a_page_of_its_own() {
+    let mut rows = numbered(3);
+    rows[1].value = vec![b'x'; 5_000];
+    let folder = Folder::new();
+    let table = folder.table(&rows);
+    assert_eq!(table.contents().unwrap().index.len(), 3);
+    assert_eq!(forward(&mut table.cursor()).unwrap(), rows);
+}
+
+#[test]
+fn a_new_table_touches_no_disk_until_it_is_used() {
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &numbered(10));
+    folder.disk.remove(&folder.path(1)).unwrap();
+    let table = folder.open(1, &summary, 0);
+    assert_eq!((table.number(), table.resident_bytes()), (1, 0));
+    assert!(get(&table, b"key 00000001", 9).is_err());
+}
+
+#[test]
+fn a_failed_first_use_is_tried_again_by_the_next() {
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &numbered(10));
+    let bytes = folder.memory.bytes(&folder.path(1));
+    folder.disk.remove(&folder.path(1)).unwrap();
+    let table = folder.open(1, &summary, 0);
+    assert!(get(&table, b"key 00000001", 9).is_err());
+    folder.memory.replace(&folder.path(1), bytes);
+    assert!(get(&table, b"key 00000001", 9).unwrap().is_some());
+    assert!(table.resident_bytes() > 0);
+}
+
+#[test]
+fn an_obsolete_table_goes_with_its_last_reader() {
+    let folder = Folder::new();
+    let rows = numbered(100);
+    let summary = folder.build(1, options(), &rows);
+    let cache = Arc::new(PageCache::new(1 << 20));
+    let table = Arc::new(Table::new(&folder.disk, &folder.path(1), 1, summary, &cache));
+    let mut cursor = table.cursor();
+    cursor.seek_to_first().unwrap();
+    table.mark_obsolete();
+    drop(table);
+    assert!(folder.memory.exists(&folder.path(1)));
+    assert_eq!(forward(&mut cursor).unwrap(), rows);
+    assert!(cache.bytes() > 0);
+    drop(cursor);
+    assert!(!folder.memory.exists(&folder.path(1)));
+    assert_eq!(cache.bytes(), 0);
+}
+
+#[test]
+fn a_table_that_is_not_obsolete_keeps_its_file() {
+    let folder = Folder::new();
+    drop(folder.table(&numbered(10)));
+    assert!(folder.memory.exists(&folder.path(1)));
+}
+
+#[test]
+fn an_unfinished_table_takes_its_file_away() {
+    let folder = Folder::new();
+    let mut builder = folder.builder(1, options());
+    builder.add(b"key", &Entry::put(2, b"value")).unwrap();
+    drop(builder);
+    assert!(!folder.memory.exists(&folder.path(1)));
+}
+
+#[test]
+fn a_long_scan_leaves_hot_pages_in_the_cache() {
+    let folder = Folder::new();
+    let rows = numbered(20_000);
+    let summary = folder.build(1, TableOptions { page_bytes: 4_096, ..options() }, &rows);
+    let table = folder.open(1, &summary, 300_000);
+    let hot = &rows[10_000];
+    for _ in 0..3 {
+        get(&table, &hot.key, Revision::MAX).unwrap();
+    }
+    assert_eq!(forward(&mut table.cursor()).unwrap().len(), rows.len());
+    assert!(folder.disk.remove(&folder.path(1)).is_ok());
+    folder.memory.replace(&folder.path(1), Vec::new());
+    let page = table.contents().unwrap().index.search(&hot.key, hot.revision).unwrap();
+    assert!(table.cached_page(page).is_some());
+}
+
+#[test]
+fn a_compaction_scan_caches_nothing() {
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &numbered(1_000));
+    let cache = Arc::new(PageCache::new(1 << 20));
+    let table = Arc::new(Table::new(&folder.disk, &folder.path(1), 1, summary, &cache));
+    assert_eq!(forward(&mut table.scan()).unwrap().len(), 1_000);
+    assert_eq!(cache.bytes(), 0);
+    forward(&mut table.cursor()).unwrap();
+    assert!(cache.bytes() > 0 && cache.bytes() <= cache.bytes_max());
+}
+
+#[test]
+fn hits_and_misses_of_the_cache_are_counted() {
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &numbered(10));
+    let cache = Arc::new(PageCache::new(1 << 20));
+    let table = Table::new(&folder.disk, &folder.path(1), 1, summary, &cache);
+    for _ in 0..3 {
+        get(&table, b"key 00000000", 9).unwrap();
+    }
+    assert_eq!((cache.hits(), cache.misses()), (2, 1));
+}
+
+#[test]
+fn verify_reports_its_progress_through_the_whole_file() {
+    let folder = Folder::new();
+    let table = folder.table(&numbered(1_000));
+    let mut bytes = 0;
+    assert!(table.verify(&mut |more| bytes += more).unwrap().is_empty());
+    assert_eq!(bytes, table.summary().bytes);
+}
+
+#[test]
+fn the_same_entries_give_the_same_bytes() {
+    let folder = Folder::new();
+    let first = folder.build(1, options(), &varied_rows());
+    folder.disk.remove(&folder.path(1)).unwrap();
+    assert_eq!(folder.build(1, options(), &varied_rows()), first);
+}
+
+#[test]
+#[should_panic(expected = "keys must ascend")]
+fn keys_out_of_order_are_a_bug() {
+    let folder = Folder::new();
+    let mut builder = folder.builder(1, options());
+    builder.add(b"b", &Entry::put(2, b"")).unwrap();
+    let _ = builder.add(b"a", &Entry::put(3, b""));
+}
+
+#[test]
+#[should_panic(expected = "versions of a key must descend")]
+fn versions_out_of_order_are_a_bug() {
+    let folder = Folder::new();
+    let mut builder = folder.builder(1, options());
+    builder.add(b"a", &Entry::put(2, b"")).unwrap();
+    let _ = builder.add(b"a", &Entry::put(2, b""));
+}

@@ -1,0 +1,178 @@
+//! Reads a whole table and checks all that can be checked: that every byte is what was written, and that what was
+//! written is a table. Meant to find damage before a reader does, so nothing is taken from memory or from the cache.
+
+use super::contents::Contents;
+use super::page::{Page, malformed};
+use super::properties::Properties;
+use super::reader::Table;
+use crate::entry::NO_DEADLINE;
+use crate::error::{Code, Error, Result};
+use crate::filter::{self, Candidates};
+use crate::key::{self, Revision};
+use sha2::{Digest, Sha256};
+
+const CHUNK_BYTES: u64 = 1 << 20;
+
+impl Table {
+    /// Everything that is wrong, each with file and offset, at most one for a page; empty if the table is whole. Calls
+    /// `progress` with the bytes of the file passed since the last call. Fails only if the disk cannot be read.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Error>> {
+        let mut problems = Vec::new();
+        let mut note = |error: Error| match error.code() {
+            Code::Corrupt | Code::Format | Code::NotFound => {
+                problems.push(error.in_file(self.path()));
+                Ok(())
+            }
+            _ => Err(error.in_file(self.path())),
+        };
+        match self.read_contents() {
+            Ok(contents) => {
+                self.check_hash(&contents, progress).or_else(&mut note)?;
+                Walk::new(self, &contents).run(&mut note)?;
+            }
+            Err(error) => note(error)?,
+        }
+        Ok(problems)
+    }
+
+    fn check_hash(&self, contents: &Contents, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut sha256 = Sha256::new();
+        let mut chunk = Vec::new();
+        let mut offset = 0;
+        while offset < self.summary().bytes {
+            let length = CHUNK_BYTES.min(self.summary().bytes - offset);
+            chunk.resize(length as usize, 0);
+            contents.file.read_at(offset, &mut chunk)?;
+            sha256.update(&chunk);
+            offset += length;
+            progress(length);
+        }
+        if sha256.finalize()[..] != self.summary().sha256 {
+            let message = "the content of the table does not hash to what the manifest says";
+            return Err(Error::corrupt(message).at_offset(0));
+        }
+        Ok(())
+    }
+}
+
+/// Every entry of every page, in order.
+struct Walk<'a> {
+    table: &'a Table,
+    contents: &'a Contents,
+    /// The entry before, if it could be read.
+    last: Option<(Vec<u8>, Revision)>,
+    key: Vec<u8>,
+    found: Properties,
+    /// Of the page in hand.
+    min_deadline_ms: i64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(table: &'a Table, contents: &'a Contents) -> Walk<'a> {
+        Walk {
+            table,
+            contents,
+            last: None,
+            key: Vec::new(),
+            found: Properties::new(),
+            min_deadline_ms: NO_DEADLINE,
+        }
+    }
+
+    fn run(mut self, note: &mut dyn FnMut(Error) -> Result<()>) -> Result<()> {
+        let mut whole = true;
+        for number in 0..self.contents.index.len() {
+            let checked = self.contents.read_page(number).and_then(|page| self.check_page(number, &page));
+            if let Err(error) = checked {
+                note(error.at_offset(self.contents.index.page(number).offset))?;
+                whole = false;
+                self.last = None;
+            }
+        }
+        let offset = self.contents.footer.properties.offset;
+        if let Some((largest, _)) = self.last.take() {
+            self.found.largest = largest;
+        }
+        if whole && self.found != Properties::of(self.table.summary()) {
+            note(Error::corrupt("the entries are not those that the properties sum up").at_offset(offset))?;
+        }
+        Ok(())
+    }
+
+    fn check_page(&mut self, number: u32, page: &Page) -> Result<()> {
+        self.min_deadline_ms = NO_DEADLINE;
+        let mut offset = 0;
+        let mut restart = 0;
+        while offset < page.entries_end() {
+            let at_restart = restart < page.restarts() && page.restart(restart) == offset;
+            restart += usize::from(at_restart);
+            offset = self.check_entry(number, page, offset, at_restart)?;
+        }
+        if restart < page.restarts() {
+            return Err(Error::corrupt("a restart point is not where an entry begins"));
+        }
+        let (key, revision) = self.last.as_ref().ok_or_else(malformed)?;
+        let index = &self.contents.index;
+        if index.compare(number, key, *revision).is_lt() {
+            return Err(Error::corrupt("the last entry of the page is above its separator"));
+        }
+        if index.page(number).min_deadline_ms != self.min_deadline_ms {
+            return Err(Error::corrupt("the page's earliest deadline is not what the index says"));
+        }
+        Ok(())
+    }
+
+    /// Checks the entry at `offset`; gives the offset of the next.
+    fn check_entry(&mut self, number: u32, page: &Page, offset: usize, at_restart: bool) -> Result<usize> {
+        let item = page.item(offset)?;
+        let entry = page.entry(&item)?;
+        let suffix = page.suffix(&item);
+        let shares_all = item.shared == self.key.len() || self.key.get(item.shared) != suffix.first();
+        if item.shared > self.key.len() || (at_restart && item.shared > 0) || !(at_restart || shares_all) {
+            return Err(Error::corrupt("a key shares more or less with the key before than the page says"));
+        }
+        self.key.truncate(item.shared);
+        self.key.extend_from_slice(suffix);
+        let key = &self.key[..];
+        let index = &self.contents.index;
+        if number > 0 && index.compare(number - 1, key, entry.revision).is_ge() {
+            return Err(Error::corrupt("an entry belongs before its page"));
+        }
+        let mut newest = true;
+        if let Some((last_key, last_revision)) = &self.last {
+            if key::compare((last_key, *last_revision), (key, entry.revision)).is_ge() {
+                return Err(Error::corrupt("the entries of the table are out of order"));
+            }
+            newest = last_key != key;
+        } else if number > 0 {
+            // After a page that could not be read: its last key may be this one.
+            newest = index.separator(number - 1) != key;
+        }
+        if newest {
+            self.check_filter(number)?;
+        }
+        if self.found.entries == 0 {
+            self.found.smallest.clone_from(&self.key);
+        }
+        self.found.count(&self.key, &entry);
+        self.min_deadline_ms = self.min_deadline_ms.min(entry.deadline_ms);
+        let last = self.last.get_or_insert_default();
+        last.0.clone_from(&self.key);
+        last.1 = entry.revision;
+        Ok(item.end)
+    }
+
+    /// A reader that asks the filter for the key in hand must be sent to this page.
+    fn check_filter(&self, number: u32) -> Result<()> {
+        let Some(pages) = &self.contents.filter else {
+            return Ok(());
+        };
+        let hash = filter::hash(&self.key, self.contents.footer.filter_seed);
+        match pages.candidates(hash) {
+            Candidates::Pages(pages) if !pages.as_slice().contains(&number) => {
+                Err(Error::corrupt("the filter does not know a key of the page"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
