@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod codec;
 pub mod coding;
+pub mod compaction;
 pub mod cursor;
 pub mod disk;
 pub mod entry;
