@@ -1,0 +1,35 @@
+/**
+ * Every bound of the TypeScript side in one place. Bounds of the stored bytes themselves (keys, values, batches) are the
+ * engine's and are enforced there.
+ *
+ * @module
+ */
+
+/** Batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */
+export const QUEUED_BATCHES_MAX = 4_096;
+/** Bytes of batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */
+export const QUEUED_BYTES_MAX = 64 << 20;
+
+/** Rows that the first native call of a range fetches, unless `batchSize` says otherwise. */
+export const ROWS_FIRST = 16;
+/** Each further chunk of a range is this many times larger, up to `ROWS_MAX`. */
+export const ROWS_GROWTH = 4;
+/** Rows that one native call of a range fetches at most, unless `batchSize` says otherwise. */
+export const ROWS_MAX = 1_000;
+/** The largest `batchSize` that is accepted. */
+export const BATCH_SIZE_MAX = 100_000;
+/** Asynchronous reads let the event loop run after this many rows. */
+export const ROWS_PER_TURN = 1_000;
+
+/** One budget for memtables, page cache and filters: the least, and what is used unless an option says otherwise. */
+export const MEMORY_BYTES_MIN = 16 << 20;
+export const MEMORY_BYTES_DEFAULT = 64 << 20;
+
+/** The longest accepted duration: 10,000 days, so that now plus a TTL is always a valid `Date`. */
+export const DURATION_MS_MAX = 10_000 * 86_400_000;
+
+/** Levels that a tuple may nest, so that hostile bytes cannot exhaust the stack. */
+export const TUPLE_DEPTH_MAX = 64;
+
+/** The name of a sublevel, in characters. */
+export const SUBLEVEL_NAME_MAX = 255;
