@@ -1,0 +1,105 @@
+import test from 'ava';
+import { resolveOpen } from '../../ts/options/open.js';
+import { refuses } from '../support/errors.js';
+
+test('every option has a default', (t) => {
+  const { engine, keys, values, durability } = resolveOpen({});
+  t.deepEqual(engine, {
+    createIfMissing: true,
+    errorIfExists: false,
+    readOnly: false,
+    memoryBytes: 64 << 20,
+    memtableBytes: undefined,
+    cacheBytes: undefined,
+    maxDiskBytes: undefined,
+    compression: true,
+    filter: 'auto',
+    memtable: { maxLevel: 8, probability: 1 / 16 },
+    syncIntervalMs: 1_000,
+  });
+  t.is(keys.name, 'utf8');
+  t.is(values.name, 'utf8');
+  t.is(durability, 'disk');
+});
+
+test('an option that is undefined counts as absent', (t) => {
+  t.deepEqual(resolveOpen({ memoryBytes: undefined, nonsense: undefined } as never), resolveOpen({}));
+});
+
+const WRONG: Record<string, unknown[]> = {
+  keyEncoding: ['utf16', 1, {}],
+  valueEncoding: ['xml', null],
+  createIfMissing: [1, 'yes', null],
+  errorIfExists: [0],
+  readOnly: ['false'],
+  durability: ['memory', true, null],
+  memoryBytes: [0, -1, 1.5, (16 << 20) - 1, '64MiB', Number.POSITIVE_INFINITY, Number.NaN],
+  memtableBytes: [0, 2 ** 40],
+  cacheBytes: [1, '1'],
+  maxDiskBytes: [0, -5],
+  compression: ['zstd', true],
+  'memtable.maxLevel': [0, 33, 1.5],
+  'memtable.probability': [0, 1, '0.5', Number.NaN],
+  filter: ['bloom', true],
+  syncIntervalMs: [0, -1, 3_600_001],
+  signal: [{}, new AbortController()],
+};
+
+for (const [option, values] of Object.entries(WRONG)) {
+  test(`a wrong ${option} is refused with an error that names it`, async (t) => {
+    for (const value of values) {
+      const [outer, inner] = option.split('.') as [string, string?];
+      const options = { [outer]: inner === undefined ? value : { [inner]: value } };
+      const error = await refuses(t, 'COPPICE_INVALID', () => resolveOpen(options as never));
+      t.true(error.message.startsWith(`${option} must be`), error.message);
+      t.is(error.details?.option, option);
+    }
+  });
+}
+
+test('an unknown option is refused by name, with the names there are', async (t) => {
+  const error = await refuses(
+    t,
+    'COPPICE_INVALID',
+    () => resolveOpen({ chacheBytes: 1 } as never),
+    /unknown option "chacheBytes"/,
+  );
+  t.regex(error.message, /cacheBytes/);
+  await refuses(
+    t,
+    'COPPICE_INVALID',
+    () => resolveOpen({ memtable: { levels: 3 } } as never),
+    /unknown option "levels" of memtable/,
+  );
+});
+
+test('options that are not an object are refused', async (t) => {
+  for (const options of [null, 1, 'x', []])
+    await refuses(t, 'COPPICE_INVALID', () => resolveOpen(options as never), /an object/);
+});
+
+test('an option of a later version is refused as such', async (t) => {
+  for (const option of ['history', 'retain', 'store', 'branch', 'checkpoint', 'restore', 'compaction']) {
+    await refuses(
+      t,
+      'COPPICE_UNSUPPORTED',
+      () => resolveOpen({ [option]: {} } as never),
+      new RegExp(`"${option}".*later version`),
+    );
+  }
+  await refuses(
+    t,
+    'COPPICE_UNSUPPORTED',
+    () => resolveOpen({ durability: 'remote' } as never),
+    /needs an object store/,
+  );
+  await refuses(t, 'COPPICE_UNSUPPORTED', () => resolveOpen({ durability: 'replicated' } as never), /needs a cluster/);
+});
+
+test('options that contradict each other are refused', async (t) => {
+  await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ readOnly: true, errorIfExists: true }), /contradict/);
+});
+
+test('a read-only database is never created', (t) => {
+  t.false(resolveOpen({ readOnly: true }).engine.createIfMissing);
+});

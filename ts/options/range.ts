@@ -1,0 +1,163 @@
+/**
+ * The options of ranges, and the bounds they make.
+ *
+ * Bounds are made in stored keys: a sublevel's prefix stands before every key, and the range never leaves it.
+ *
+ * @module
+ */
+
+import { bytesOf, type Encoded } from '../encoding/index.js';
+import { CoppiceError, invalid } from '../errors.js';
+import { BATCH_SIZE_MAX } from '../limits.js';
+import type { Bounds } from '../native/types.js';
+import { boolean, checkNames, integer, type Names } from './check.js';
+
+/** Which keys, between which bounds. `undefined` counts as absent. */
+export interface KeyRange<K> {
+  /** Keys after this one. Not together with `gte`. */
+  gt?: K | undefined;
+  /** This key and those after it. */
+  gte?: K | undefined;
+  /** Keys before this one. Not together with `lte`. */
+  lt?: K | undefined;
+  /** This key and those before it. */
+  lte?: K | undefined;
+  /** Keys whose bytes start with those of this key. With other bounds: keys that satisfy both. */
+  prefix?: K | undefined;
+}
+
+/** Which rows of a range, and how they are fetched. */
+export interface RangeShape<K> extends KeyRange<K> {
+  /** From the last key to the first. Default false. */
+  reverse?: boolean;
+  /** Rows at most. Default: all. */
+  limit?: number;
+  /** Goes on after the last row of an earlier range with the same direction: its `cursor`, also from another process. */
+  cursor?: string | undefined;
+  /** Rows fetched by one native call. Default: 16, growing to 1,000. */
+  batchSize?: number;
+}
+
+export const KEY_RANGE = ['gt', 'gte', 'lt', 'lte', 'prefix'];
+export const RANGE_SHAPE = [...KEY_RANGE, 'reverse', 'limit', 'cursor', 'batchSize'];
+
+/** What the bounds need of a keyspace. */
+export interface Encoder<K> {
+  readonly prefix: string;
+  encodeKey(key: K, what: string): Encoded;
+  join(bytes: Encoded): Encoded;
+}
+
+/** A range, checked. */
+export interface Shape {
+  readonly bounds: Bounds;
+  readonly reverse: boolean;
+  readonly limit: number;
+  readonly batchSize: number | undefined;
+}
+
+/** Checks the options of a range whose names were checked. */
+export function shapeOf<K>(options: RangeShape<K>, encoder: Encoder<K>): Shape {
+  const reverse = boolean(options.reverse, 'reverse', false);
+  const { limit, batchSize, cursor } = options;
+  const bounds = boundsOf(options, encoder);
+  if (cursor !== undefined) resume(bounds, encoder.join(parseCursor(cursor, reverse)), reverse);
+  return {
+    bounds,
+    reverse,
+    limit: limit === undefined ? Number.POSITIVE_INFINITY : integer(limit, 'limit', 0, Number.MAX_SAFE_INTEGER),
+    batchSize: batchSize === undefined ? undefined : integer(batchSize, 'batchSize', 1, BATCH_SIZE_MAX),
+  };
+}
+
+/** Checks options that are a key range and nothing else; answers its bounds. */
+export function keyRange<K>(options: KeyRange<K>, group: Names, encoder: Encoder<K>): Bounds {
+  checkNames(options, group);
+  return boundsOf(options, encoder);
+}
+
+function boundsOf<K>(options: KeyRange<K>, encoder: Encoder<K>): Bounds {
+  const { gt, gte, lt, lte, prefix } = options;
+  if (gt !== undefined && gte !== undefined) throw contradiction('gt', 'gte');
+  if (lt !== undefined && lte !== undefined) throw contradiction('lt', 'lte');
+  const bounds: Bounds = encoder.prefix === '' ? {} : startingWith(Buffer.from(encoder.prefix));
+  if (prefix !== undefined) {
+    const { lower, upper } = startingWith(encoder.encodeKey(prefix, 'prefix'));
+    raise(bounds, lower as Encoded, true);
+    if (upper !== undefined) cut(bounds, upper, false);
+  }
+  if (gt !== undefined) raise(bounds, encoder.encodeKey(gt, 'gt'), false);
+  if (gte !== undefined) raise(bounds, encoder.encodeKey(gte, 'gte'), true);
+  if (lt !== undefined) cut(bounds, encoder.encodeKey(lt, 'lt'), false);
+  if (lte !== undefined) cut(bounds, encoder.encodeKey(lte, 'lte'), true);
+  return bounds;
+}
+
+/** Keeps what comes after the row that a cursor stands on. */
+function resume(bounds: Bounds, key: Encoded, reverse: boolean): void {
+  if (reverse) cut(bounds, key, false);
+  else raise(bounds, key, false);
+}
+
+/** Bounds of the keys that start with these bytes: up to, without, the first key after all of them. */
+function startingWith(prefix: Encoded): Bounds {
+  const upper = Buffer.from(bytesOf(prefix));
+  let length = upper.byteLength;
+  while (length > 0 && upper[length - 1] === 0xff) length--;
+  if (length === 0) return { lower: prefix, lowerInclusive: true };
+  upper[length - 1] = (upper[length - 1] as number) + 1;
+  return { lower: prefix, lowerInclusive: true, upper: upper.subarray(0, length), upperInclusive: false };
+}
+
+/** Takes the higher of two lower bounds. */
+function raise(bounds: Bounds, lower: Encoded, inclusive: boolean): void {
+  const order = bounds.lower === undefined ? 1 : compare(lower, bounds.lower);
+  if (order < 0 || (order === 0 && inclusive)) return;
+  bounds.lower = lower;
+  bounds.lowerInclusive = inclusive;
+}
+
+/** Takes the lower of two upper bounds. */
+function cut(bounds: Bounds, upper: Encoded, inclusive: boolean): void {
+  const order = bounds.upper === undefined ? -1 : compare(upper, bounds.upper);
+  if (order > 0 || (order === 0 && inclusive)) return;
+  bounds.upper = upper;
+  bounds.upperInclusive = inclusive;
+}
+
+function compare(a: Encoded, b: Encoded): number {
+  return Buffer.compare(bytesOf(a), bytesOf(b));
+}
+
+function contradiction(one: string, other: string): CoppiceError {
+  return new CoppiceError('INVALID', `give ${one} or ${other}, not both`, { details: { option: other } });
+}
+
+const CURSOR_VERSION = 1;
+const CURSOR_HEADER_BYTES = 2;
+const BASE64URL = /^[A-Za-z0-9_-]+$/;
+
+/** The text of a cursor that stands on a key (without a sublevel's prefix). */
+export function formatCursor(key: Encoded, reverse: boolean): string {
+  const header = Buffer.from([CURSOR_VERSION, reverse ? 1 : 0]);
+  return Buffer.concat([header, bytesOf(key)]).toString('base64url');
+}
+
+function parseCursor(cursor: unknown, reverse: boolean): Buffer {
+  const bytes =
+    typeof cursor === 'string' && BASE64URL.test(cursor) ? Buffer.from(cursor, 'base64url') : Buffer.alloc(0);
+  const direction = bytes[1];
+  if (bytes[0] !== CURSOR_VERSION || (direction !== 0 && direction !== 1)) {
+    throw invalid('cursor', 'the cursor of an earlier range', cursor);
+  }
+  if ((direction === 1) !== reverse) {
+    throw new CoppiceError(
+      'INVALID',
+      'cursor belongs to a range in the other direction: give the same reverse as before',
+      {
+        details: { option: 'cursor' },
+      },
+    );
+  }
+  return bytes.subarray(CURSOR_HEADER_BYTES);
+}
