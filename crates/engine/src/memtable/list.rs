@@ -25,6 +25,9 @@ use crate::key::{self, Revision};
 /// The levels above the leaves that options may ask for.
 pub const LEVELS_MAX: usize = 12;
 
+/// Bytes of a record that a scan asks for ahead: header, key and the fields behind it.
+const RECORD_PREFETCH: usize = 64;
+
 /// A list is replaced by one with a better prefix at most this many times.
 const ROOTS: usize = REBUILD_AT.len() + 1;
 
@@ -91,7 +94,7 @@ impl List {
 
     #[inline]
     pub fn prefetch(&self, record: u32) {
-        self.arena.prefetch(record);
+        self.arena.prefetch(record, RECORD_PREFETCH);
     }
 
     #[inline]
@@ -218,6 +221,7 @@ impl List {
             };
             if node.unchanged(sequence) {
                 passed(level, offset);
+                self.arena.prefetch(child, size_of::<Node>());
                 offset = child;
                 level -= 1;
             }
@@ -228,17 +232,18 @@ impl List {
     #[inline]
     pub fn get(&self, key: &[u8], at: Revision) -> Option<u32> {
         let root = self.root();
-        let record = self.locate(
+        let target = root.target(key, at);
+        let (code, record) = self.locate(
             root,
-            &root.target(key, at),
+            &target,
             |_, _| (),
             |leaf, count, position| match leaf.next() {
-                _ if position < count => leaf.record(position),
-                0 => 0,
-                next => self.node(next).record(0),
+                _ if position < count => (leaf.code(position), leaf.record(position)),
+                0 => (0, 0),
+                next => (self.node(next).code(0), self.node(next).record(0)),
             },
         );
-        (record != 0 && self.key(record) == key).then_some(record)
+        (record != 0 && code == target.code && self.key(record) == key).then_some(record)
     }
 
     /// One state of a leaf: its records in order, how many, and the next leaf.

@@ -131,7 +131,10 @@ impl List {
         );
         let (holder, at) = if position < count || next == 0 { (path[0], position) } else { (next, 0) };
         let holder = self.node(holder);
-        if at < holder.count() && self.key_and_revision(holder.record(at)) == (key, revision) {
+        if at < holder.count()
+            && holder.code(at) == slot.code
+            && self.key_and_revision(holder.record(at)) == (key, revision)
+        {
             holder.replace(at, record);
             return false;
         }
