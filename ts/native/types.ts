@@ -79,8 +79,10 @@ export interface RowsOptions extends Bounds {
   values?: Decode | undefined;
   /** Whether `revision` and `expiresAtMs` are fetched. */
   details?: boolean;
-  /** From `Engine.snapshot`; 0 or absent reads the newest state as of this call. */
+  /** From `Engine.snapshot`; 0 or absent reads the newest state as of the first `next` or `seek`. */
   snapshot?: number;
+  /** No more rows than this in all. Known to the engine, so that a short range needs one call. */
+  limit?: number | undefined;
 }
 
 /**
@@ -124,6 +126,8 @@ export interface Slab {
 export interface LevelStats {
   files: number;
   bytes: number;
+  entries: number;
+  deletes: number;
 }
 
 export interface VerifyProblem {
@@ -138,8 +142,9 @@ export interface VerifyResult {
 }
 
 export interface CheckpointResult {
-  id: string;
+  folder: string;
   revision: number;
+  tables: number;
   bytes: number;
 }
 
@@ -171,12 +176,13 @@ export interface Engine {
   /** Pins the newest state; answers the number that reads take. */
   snapshot(): number;
   snapshotRevision(snapshot: number): number;
-  /** Harmless twice. */
+  /** Harmless twice. Reads of a released snapshot throw `COPPICE_CLOSED`. */
   releaseSnapshot(snapshot: number): void;
 
   // The rest works off this thread and keeps the process alive until it is done.
   flush(): Promise<void>;
-  compact(bounds: Bounds): Promise<void>;
+  /** Merges what lies between the bounds, both of which belong to it. */
+  compact(lower: Bytes | undefined, upper: Bytes | undefined): Promise<void>;
   verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult>;
   /** Writes a checkpoint into `folder`, which must not exist or be empty. */
   checkpoint(folder: string): Promise<CheckpointResult>;
@@ -185,19 +191,34 @@ export interface Engine {
   stats(): EngineStats;
 }
 
+/** Counted since the engine was opened in this process, by all handles, unless it says what is there now. */
 export interface EngineStats {
+  /** Now. Exact where no key was written twice. */
   keysEstimate: number;
+  /** Now: tables and log. */
   diskBytes: number;
+  logBytes: number;
   memtableBytes: number;
+  memtables: number;
   levels: LevelStats[];
+  /** Now: pages held uncompressed. */
+  cacheBytes: number;
   cacheHits: number;
   cacheMisses: number;
-  filterProbes: number;
-  filterFalsePositives: number;
-  /** Bytes of keys and values that users wrote since open. */
+  /** Now: indexes and filters of open tables. */
+  residentBytes: number;
+  filterPasses: number;
+  filterFalsePasses: number;
+  snapshots: number;
+  commits: number;
+  /** Keys and values as they were given. */
   userBytes: number;
-  /** Bytes written to log and tables since open. */
-  writtenBytes: number;
+  flushes: number;
+  flushedBytes: number;
+  compactions: number;
+  compactedBytes: number;
+  stalls: number;
+  stalledMs: number;
   revision: number;
   writtenRevision: number;
   durableRevision: number;

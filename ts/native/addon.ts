@@ -1,0 +1,110 @@
+/**
+ * The functions of the addon, as `crates/node` exports them. Used inside `ts/native/` only.
+ *
+ * Every function answers `null` when it failed; `takeFailure` then tells why. A handle, snapshot or cursor is a number
+ * that means nothing to another thread; a stale one is refused.
+ *
+ * @module
+ */
+
+import type { NativeFailure } from '../errors.js';
+import type { Bytes } from './types.js';
+
+/** Where the data of the shared buffer begins; before it stand numbers, whose meaning each call says. */
+export const HEADER_BYTES = 64;
+
+/** The first argument of `wake`. */
+export const WAKE_DURABLE = 0;
+export const WAKE_EVENT = 1;
+export const WAKE_DONE = 2;
+export const WAKE_PROGRESS = 3;
+
+/** Answers of `put`, `del` and `commit` that are no revision. */
+export const WRITE_STALLED = -1;
+export const WRITE_REFUSED = -2;
+
+/** The `flags` of `rangeOpen`. */
+export const ROWS_KEYS = 1 << 0;
+export const ROWS_KEYS_AS_TEXT = 1 << 1;
+export const ROWS_VALUES = 1 << 2;
+export const ROWS_VALUES_AS_TEXT = 1 << 3;
+export const ROWS_DETAILS = 1 << 4;
+export const ROWS_REVERSE = 1 << 8;
+export const ROWS_HAS_LOWER = 1 << 9;
+export const ROWS_HAS_UPPER = 1 << 10;
+export const ROWS_LOWER_EXCLUSIVE = 1 << 11;
+export const ROWS_UPPER_EXCLUSIVE = 1 << 12;
+
+/** The flags of a chunk. */
+export const CHUNK_KEYS_ASCII = 1;
+export const CHUNK_VALUES_ASCII = 2;
+export const CHUNK_VALUE_TOO_LARGE = 4;
+
+/** Called for all that other threads have to say. */
+export type Wake = (kind: number, number: number, a: unknown, b: unknown) => void;
+
+export interface AddonOptions {
+  createIfMissing: boolean;
+  errorIfExists: boolean;
+  readOnly: boolean;
+  memoryBytes: number;
+  memtableBytes?: number | undefined;
+  cacheBytes?: number | undefined;
+  maxDiskBytes?: number | undefined;
+  compression: boolean;
+  filter: string;
+  maxLevel: number;
+  probability: number;
+  syncIntervalMs: number;
+}
+
+export interface Addon {
+  attach(shared: Uint8Array, wake: Wake): null | undefined;
+  takeFailure(): NativeFailure | undefined;
+  /** Whether the event loop stays alive for what is awaited. */
+  hold(held: 0 | 1): null | undefined;
+
+  getText(handle: number, key: Bytes, snapshot: number): string | undefined | null;
+  /** A number: so many bytes of data. */
+  getBytes(handle: number, key: Bytes, snapshot: number): number | Buffer | undefined | null;
+  /** Header: revision, deadline or 0. */
+  getEntry(handle: number, key: Bytes, snapshot: number, text: 0 | 1): string | number | Buffer | undefined | null;
+  has(handle: number, key: Bytes, snapshot: number): number | null;
+
+  put(handle: number, key: Bytes, value: Bytes, deadlineMs: number): number | null;
+  del(handle: number, key: Bytes): number | null;
+  /** Refused: header: revision, conflicts; data: for each its guard and revision or 0. */
+  commit(handle: number, body: Uint8Array, bytes: number, guards: Uint8Array | undefined): number | null;
+
+  revision(handle: number): number | null;
+  writeOut(handle: number): number | null;
+  requestSync(handle: number, revision: number): number | null;
+
+  snapshot(handle: number): number | null;
+  snapshotRevision(snapshot: number): number | null;
+  releaseSnapshot(snapshot: number): null | undefined;
+
+  /** How many rows the chunk holds. Header: cursor or 0, room of the columns, key bytes, value bytes, flags. */
+  rangeOpen(
+    handle: number,
+    flags: number,
+    snapshot: number,
+    rows: number,
+    limit: number,
+    lower: Bytes | undefined,
+    upper: Bytes | undefined,
+  ): number | null;
+  rangeNext(cursor: number, rows: number, limit: number): number | null;
+  rangeValue(cursor: number, text: 0 | 1): string | Buffer | null;
+  rangeSeek(cursor: number, key: Bytes): null | undefined;
+  rangeClose(cursor: number): null | undefined;
+
+  // These start a task and answer its number.
+  open(path: string, options: AddonOptions): number | null;
+  close(handle: number): number | null;
+  flush(handle: number): number | null;
+  compact(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
+  verify(handle: number): number | null;
+  checkpoint(handle: number, folder: string): number | null;
+  stats(handle: number): object | null;
+}

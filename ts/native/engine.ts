@@ -1,0 +1,188 @@
+/**
+ * One open handle of the engine.
+ *
+ * @module
+ */
+
+import { closed, fromNative } from '../errors.js';
+import { type Addon, HEADER_BYTES, WRITE_REFUSED } from './addon.js';
+import type { Environment, Listener, NativeEvent } from './environment.js';
+import { NativeRows } from './rows.js';
+import { Settler } from './settle.js';
+import { NativeSlab } from './slab.js';
+import type {
+  Bytes,
+  CheckpointResult,
+  Decode,
+  Engine,
+  EngineEvent,
+  EngineStats,
+  FoundEntry,
+  Refusal,
+  Rows,
+  RowsOptions,
+  Slab,
+  VerifyResult,
+} from './types.js';
+
+export class NativeEngine implements Engine, Listener {
+  readonly #environment: Environment;
+  readonly #addon: Addon;
+  readonly #handle: number;
+  readonly #settler: Settler;
+  readonly #on: (event: EngineEvent) => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(environment: Environment, handle: number, on: (event: EngineEvent) => void) {
+    this.#environment = environment;
+    this.#addon = environment.addon;
+    this.#handle = handle;
+    this.#settler = new Settler(environment, handle);
+    this.#on = on;
+    environment.listeners.set(handle, this);
+  }
+
+  get revision(): number {
+    return this.#answered(this.#addon.revision(this.#handle));
+  }
+
+  get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;
+  get(key: Bytes, decode: 'buffer', snapshot?: number): Buffer | undefined;
+  get(key: Bytes, decode: Decode, snapshot?: number): string | Buffer | undefined;
+  get(key: Bytes, decode: Decode, snapshot = 0): string | Buffer | undefined {
+    if (decode === 'utf8') {
+      const found = this.#addon.getText(this.#handle, key, snapshot);
+      if (found === null) throw this.#environment.failure();
+      return found;
+    }
+    const found = this.#addon.getBytes(this.#handle, key, snapshot);
+    if (typeof found === 'number') return this.#copied(found);
+    if (found === null) throw this.#environment.failure();
+    return found;
+  }
+
+  entry(key: Bytes, decode: Decode, snapshot = 0): FoundEntry<string | Buffer> | undefined {
+    const found = this.#addon.getEntry(this.#handle, key, snapshot, decode === 'utf8' ? 1 : 0);
+    if (found === undefined) return undefined;
+    if (found === null) throw this.#environment.failure();
+    const { header } = this.#environment;
+    const revision = header[0]!;
+    const expiresAtMs = header[1] || undefined;
+    return { value: typeof found === 'number' ? this.#copied(found) : found, revision, expiresAtMs };
+  }
+
+  has(key: Bytes, snapshot = 0): boolean {
+    return this.#answered(this.#addon.has(this.#handle, key, snapshot)) === 1;
+  }
+
+  rows(options: RowsOptions): Rows {
+    return new NativeRows(this.#environment, this.#handle, options);
+  }
+
+  put(key: Bytes, value: Bytes, deadlineMs = 0): number {
+    return this.#answered(this.#addon.put(this.#handle, key, value, deadlineMs));
+  }
+
+  del(key: Bytes): number {
+    return this.#answered(this.#addon.del(this.#handle, key));
+  }
+
+  slab(): Slab {
+    return new NativeSlab();
+  }
+
+  commit(slab: Slab): number | Refusal {
+    const { body, end, guards } = slab as NativeSlab;
+    const answer = this.#answered(this.#addon.commit(this.#handle, body, end, guards));
+    return answer === WRITE_REFUSED ? this.#refusal() : answer;
+  }
+
+  settle(revision: number, durability: 'process' | 'disk'): Promise<void> {
+    return durability === 'process' ? this.#settler.written() : this.#settler.durable(revision);
+  }
+
+  snapshot(): number {
+    return this.#answered(this.#addon.snapshot(this.#handle));
+  }
+
+  snapshotRevision(snapshot: number): number {
+    return this.#answered(this.#addon.snapshotRevision(snapshot));
+  }
+
+  releaseSnapshot(snapshot: number): void {
+    this.#addon.releaseSnapshot(snapshot);
+  }
+
+  flush(): Promise<void> {
+    return this.#environment.task(this.#addon.flush(this.#handle));
+  }
+
+  compact(lower: Bytes | undefined, upper: Bytes | undefined): Promise<void> {
+    return this.#environment.task(this.#addon.compact(this.#handle, bytesOf(lower), bytesOf(upper)));
+  }
+
+  verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult> {
+    return this.#environment.task(this.#addon.verify(this.#handle), onProgress);
+  }
+
+  checkpoint(folder: string): Promise<CheckpointResult> {
+    return this.#environment.task(this.#addon.checkpoint(this.#handle, folder));
+  }
+
+  stats(): EngineStats {
+    return this.#answered(this.#addon.stats(this.#handle) as EngineStats | null);
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closed('database'));
+    this.#closing = this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#settler.idle();
+    // From the start of the task on, calls with this handle are refused.
+    const task = this.#environment.task<void>(this.#addon.close(this.#handle));
+    this.#environment.listeners.delete(this.#handle);
+    await task;
+  }
+
+  onDurable(revision: number): void {
+    this.#settler.onDurable(revision);
+  }
+
+  onEvent({ failure, ...event }: NativeEvent): void {
+    if (failure === undefined) {
+      this.#on(event as unknown as EngineEvent);
+      return;
+    }
+    const error = fromNative(failure);
+    if (error.code === 'COPPICE_POISONED') this.#settler.onFailure(error);
+    this.#on({ type: 'failed', error });
+  }
+
+  #answered<T>(answer: T | null): T {
+    if (answer === null) throw this.#environment.failure();
+    return answer;
+  }
+
+  /** The first bytes of the shared buffer's data, owned by the caller. */
+  #copied(bytes: number): Buffer {
+    const copy = Buffer.allocUnsafe(bytes);
+    this.#environment.shared.copy(copy, 0, HEADER_BYTES, HEADER_BYTES + bytes);
+    return copy;
+  }
+
+  #refusal(): Refusal {
+    const { header, numbers } = this.#environment;
+    const conflicts: Refusal['conflicts'] = [];
+    for (let i = 0; i < header[1]!; i++) {
+      conflicts.push({ guard: numbers[2 * i]!, revision: numbers[2 * i + 1] || null });
+    }
+    return { revision: header[0]!, conflicts };
+  }
+}
+
+function bytesOf(bytes: Bytes | undefined): Uint8Array | undefined {
+  return typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+}

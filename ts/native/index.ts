@@ -1,0 +1,28 @@
+/**
+ * The boundary to the native engine: the only folder that touches the addon and the buffer shared with it.
+ *
+ * @module
+ */
+
+import { NativeEngine } from './engine.js';
+import { environment } from './environment.js';
+import type { Engine, EngineEvent, EngineOptions } from './types.js';
+
+export * from './types.js';
+
+/**
+ * Opens the folder at `path`, or shares the engine with which this process has it open already; options that concern the
+ * engine must then be the same. `on` hears what happens from then on, on this thread.
+ */
+export async function openEngine(
+  path: string,
+  options: EngineOptions,
+  on: (event: EngineEvent) => void,
+): Promise<Engine> {
+  const here = environment();
+  const { memtable, ...rest } = options;
+  const handle = await here.task<number>(
+    here.addon.open(path, { ...rest, maxLevel: memtable.maxLevel, probability: memtable.probability }),
+  );
+  return new NativeEngine(here, handle, on);
+}
