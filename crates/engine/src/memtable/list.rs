@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::arena::Arena;
 use super::node::{IndexNode, Node, SLOTS};
-use super::prefix::Prefix;
+use super::prefix::Prefixes;
 use super::record::{HEADER, Header};
 use super::room::{Fill, REBUILD_AT};
 use super::writer::Writer;
@@ -28,7 +28,7 @@ pub const LEVELS_MAX: usize = 12;
 /// Bytes of a record that a scan asks for ahead: header, key and the fields behind it.
 const RECORD_PREFETCH: usize = 64;
 
-/// A list is replaced by one with a better prefix at most this many times.
+/// A list is replaced by one with better prefixes at most this many times.
 const ROOTS: usize = REBUILD_AT.len() + 1;
 
 pub struct List {
@@ -46,7 +46,7 @@ pub struct List {
 
 /// Where one list begins and ends.
 pub struct Root {
-    pub(super) prefix: Prefix,
+    pub(super) prefixes: Prefixes,
     /// The leaf that begins the list.
     pub(super) first: u32,
     /// The last leaf, or one that was until a moment ago.
@@ -64,7 +64,7 @@ pub struct Target<'a> {
 
 impl Root {
     pub fn target<'a>(&self, key: &'a [u8], revision: Revision) -> Target<'a> {
-        Target { code: self.prefix.code(key), key, revision }
+        Target { code: self.prefixes.code(key), key, revision }
     }
 
     pub fn first(&self) -> u32 {

@@ -4,7 +4,7 @@
 //! meanwhile and take no lock. Nothing is removed: a sealed memtable is flushed and dropped as a whole, which frees it in
 //! one call. The arena has a fixed size, so a commit asks `has_room` first and never fails after a true answer.
 //!
-//! `arena` memory, `record` an entry's bytes, `node` a block and its protocol, `prefix` what a block keeps of a key,
+//! `arena` memory, `record` an entry's bytes, `node` a block and its protocol, `prefix` what a node keeps of a key,
 //! `list` reading, `writer` inserting, `room` the accounting, `cursor` walking. All `unsafe` of the crate's data
 //! structures is in this folder.
 

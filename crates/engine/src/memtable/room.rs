@@ -13,7 +13,7 @@ use super::record::OVERHEAD_MAX;
 /// Records start here: offset 0 is never a record.
 pub const RECORDS_START: usize = 64;
 
-/// With so many entries the list looks for a better prefix and is made anew with it.
+/// With so many entries the list looks for better prefixes and is made anew with them.
 pub const REBUILD_AT: [usize; 2] = [64, 4096];
 /// Smaller arenas do without: the room for lists left behind would be felt.
 pub const REBUILD_ARENA_MIN: usize = 4 << 20;

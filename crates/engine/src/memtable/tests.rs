@@ -91,6 +91,7 @@ fn it_answers_as_a_sorted_map_would_whatever_the_keys_and_options() {
                 0 => n.to_be_bytes()[6..].to_vec(),
                 1 => format!("tenant/000000000000{revision:08}").into_bytes(),
                 2 => vec![0xff; n as usize % 40],
+                3..5 => format!("session/0000000000{n:08}").into_bytes(),
                 _ => format!("tenant/000000000000{n:08}").into_bytes(),
             };
             let keyspace = random.below(16).saturating_sub(13) as u8;

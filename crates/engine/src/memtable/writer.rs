@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::arena::Arena;
 use super::list::{LEVELS_MAX, List, Root, Target};
 use super::node::{IndexNode, Node, SLOTS, Slot};
-use super::prefix::Prefix;
+use super::prefix::Prefixes;
 use super::room::{LEAVES_FOR_LUCK, REBUILD_ARENA_MIN, REBUILD_AT, RECORDS_START};
 use super::{MemtableOptions, record};
 use crate::entry::Entry;
@@ -63,7 +63,7 @@ impl List {
             luck: (probability * f64::from(u32::MAX)) as u32,
             random: options.seed | 1,
         };
-        let root = writer.new_root(Prefix::none());
+        let root = writer.new_root(Prefixes::none());
         let list = List {
             arena,
             roots: std::array::from_fn(|_| OnceLock::new()),
@@ -214,7 +214,7 @@ impl List {
         self.current.store(place, Ordering::Release);
     }
 
-    /// Makes the list anew if another prefix tells its keys apart better. Readers see the old one until the new one has
+    /// Makes the list anew if other prefixes tell its keys apart better. Readers see the old one until the new one has
     /// everything; a cursor on the old one still sees all that was there when it was placed.
     fn rebuild(&self, writer: &mut Writer) {
         let root = self.root();
@@ -228,9 +228,9 @@ impl List {
         }
         let keys: Vec<&[u8]> = all.iter().map(|&record| self.key(record)).collect();
         let ascending = writer.appended * 2 > writer.entries;
-        if let Some(prefix) = root.prefix.better(&keys, ascending) {
+        if let Some(prefixes) = root.prefixes.better(&keys, ascending) {
             let appended = writer.appended;
-            let root = writer.new_root(prefix);
+            let root = writer.new_root(prefixes);
             for record in all {
                 self.link(writer, &root, record);
             }
@@ -242,14 +242,14 @@ impl List {
 
 impl Writer {
     /// An empty list.
-    fn new_root(&mut self, prefix: Prefix) -> Root {
+    fn new_root(&mut self, prefixes: Prefixes) -> Root {
         self.greatest = NO_SLOT;
         self.top_level = 0;
         self.leaves = 0;
         self.index_nodes = 0;
         let first = self.new_node(0);
         self.tails[0] = first;
-        Root { prefix, first, last: AtomicU32::new(first), top: AtomicU32::new(first) }
+        Root { prefixes, first, last: AtomicU32::new(first), top: AtomicU32::new(first) }
     }
 
     fn new_node(&mut self, level: usize) -> u32 {
