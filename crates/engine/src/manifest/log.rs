@@ -94,7 +94,7 @@ impl ManifestLog {
         recovered: Recovered,
         options: ManifestOptions,
     ) -> Result<ManifestLog> {
-        let Recovered { state, number, tail, next_number, salt, end, .. } = recovered;
+        let Recovered { state, number, tail, next_number, salt, end, edited, .. } = recovered;
         let file = environment.disk.open(&FileName::Manifest(number).in_folder(folder), Access::ReadWrite)?;
         let numbers = Arc::new(FileNumbers::starting_at(next_number));
         let manifest = Manifest { number, file, salt, end };
@@ -104,6 +104,10 @@ impl ManifestLog {
             // time: they are written again, elsewhere.
             let manifest = log.prepare_roll()?;
             log.switch_to(manifest)?;
+        } else if !edited {
+            // The rename of CURRENT may have been seen in memory only. Edits follow only once it is on disk, so none
+            // may be there yet; and the manifest that it replaced must not go before.
+            environment.disk.sync_folder(folder, SyncPoint::CurrentFolder)?;
         }
         log.remove_leftovers()?;
         Ok(log)
@@ -213,12 +217,6 @@ impl ManifestLog {
         };
         let mut leftovers = recovery::files(disk, &self.folder)?;
         leftovers.retain(is_leftover);
-        if leftovers.is_empty() {
-            return Ok(());
-        }
-        // CURRENT may have been renamed just before a crash of the process: the rename must be on disk before the
-        // manifest that it replaced is gone.
-        disk.sync_folder(&self.folder, SyncPoint::CurrentFolder)?;
         leftovers.iter().try_for_each(|name| disk.remove(&name.in_folder(&self.folder)))
     }
 }

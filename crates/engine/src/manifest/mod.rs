@@ -27,3 +27,5 @@ pub const FORMAT: u32 = 1;
 mod golden;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ pub enum FileName {
     Manifest(u64),
     Segment(u64),
     SpareSegment,
+    /// What becomes a segment by a rename when no spare was ready.
+    FreshSegment,
     Table(u64),
 }
 
@@ -28,6 +30,7 @@ impl FileName {
             "CURRENT.new" => FileName::CurrentReplacement,
             "LOCK" => FileName::Lock,
             "spare.log" => FileName::SpareSegment,
+            "fresh.log" => FileName::FreshSegment,
             _ => {
                 let (number, extension) = name.split_once('.')?;
                 let number = number.parse().ok().filter(|number| *number <= NUMBER_MAX)?;
@@ -45,9 +48,8 @@ impl FileName {
     pub fn number(self) -> Option<u64> {
         match self {
             FileName::Manifest(number) | FileName::Segment(number) | FileName::Table(number) => Some(number),
-            FileName::Current | FileName::CurrentReplacement | FileName::Lock | FileName::SpareSegment => {
-                None
-            }
+            FileName::Current | FileName::CurrentReplacement | FileName::Lock => None,
+            FileName::SpareSegment | FileName::FreshSegment => None,
         }
     }
 
@@ -65,6 +67,7 @@ impl fmt::Display for FileName {
             FileName::Manifest(number) => write!(f, "{number:06}.manifest"),
             FileName::Segment(number) => write!(f, "{number:06}.log"),
             FileName::SpareSegment => write!(f, "spare.log"),
+            FileName::FreshSegment => write!(f, "fresh.log"),
             FileName::Table(number) => write!(f, "{number:06}.table"),
         }
     }
@@ -101,6 +104,7 @@ mod tests {
             ("CURRENT.new", FileName::CurrentReplacement),
             ("LOCK", FileName::Lock),
             ("spare.log", FileName::SpareSegment),
+            ("fresh.log", FileName::FreshSegment),
             ("000001.manifest", FileName::Manifest(1)),
             ("000002.log", FileName::Segment(2)),
             ("1000000.table", FileName::Table(1_000_000)),

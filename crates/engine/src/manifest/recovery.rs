@@ -23,6 +23,8 @@ pub struct Recovered {
     pub(super) salt: u32,
     /// Where the last whole edit ends.
     pub(super) end: u64,
+    /// Whether anything was appended since the manifest came into use.
+    pub(super) edited: bool,
 }
 
 /// `NotFound` where no database was made or its making did not finish; `Corrupt` where files of one stand without
@@ -49,7 +51,16 @@ pub fn recover(disk: &dyn Disk, folder: &Path) -> Result<Recovered> {
     let above_all = files.iter().filter_map(|name| name.number()).max().map_or(1, |largest| largest + 1);
     let next_number = above_all.max(state.next_number);
     let Contents { header, end, tail, .. } = contents;
-    Ok(Recovered { state, number, tail, strangers, next_number, salt: header.salt, end })
+    Ok(Recovered {
+        state,
+        number,
+        tail,
+        strangers,
+        next_number,
+        salt: header.salt,
+        end,
+        edited: end > header.synced_bytes,
+    })
 }
 
 fn read_file(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
@@ -82,7 +93,9 @@ pub(super) fn read(bytes: &[u8], number: u64) -> Result<(Contents<'_>, State)> {
         follow().map_err(|error: Error| error.at_offset(*offset))?;
     }
     let empty = || Error::corrupt("the manifest holds no edit").at_offset(frame::HEADER_BYTES as u64);
-    Ok((contents, state.ok_or_else(empty)?))
+    let state = state.ok_or_else(empty)?;
+    state.check_levels().map_err(|error| error.at_offset(frame::HEADER_BYTES as u64))?;
+    Ok((contents, state))
 }
 
 /// The files of ours in a folder, in order.

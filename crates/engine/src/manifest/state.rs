@@ -99,6 +99,26 @@ impl State {
         Ok(())
     }
 
+    /// Whether the tables of each level but 0 share no key. Not part of `check`, which every edit pays for: what is
+    /// installed is asserted where versions are made, what is read is checked here once.
+    pub(super) fn check_levels(&self) -> Result<()> {
+        let mut tables: Vec<_> = self.tables.values().filter(|(level, _)| *level > 0).collect();
+        tables.sort_by(|(a_level, a), (b_level, b)| {
+            a_level.cmp(b_level).then_with(|| a.summary.smallest.cmp(&b.summary.smallest))
+        });
+        let shared = |pair: &&[&(u8, TableMeta)]| {
+            pair[0].0 == pair[1].0 && pair[0].1.summary.largest >= pair[1].1.summary.smallest
+        };
+        match tables.windows(2).find(shared) {
+            None => Ok(()),
+            Some([(level, a), (_, b)]) => {
+                let (a, b) = (a.number, b.number);
+                Err(Error::corrupt(format!("tables {a} and {b} of level {level} share a key")))
+            }
+            Some(_) => unreachable!("windows of two"),
+        }
+    }
+
     /// The edits that make this state from nothing: what a new manifest begins with.
     pub(super) fn snapshot(&self) -> Vec<Edit> {
         let mut edits = vec![Edit {
