@@ -20,6 +20,7 @@ pub mod memtable;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
 pub mod table;
+pub mod wal;
 
 #[cfg(test)]
 mod testing;

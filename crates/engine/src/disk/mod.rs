@@ -22,7 +22,7 @@ pub enum SyncPoint {
     LogRecords,
     /// The name of a new segment, before a record in it counts as durable.
     LogFolder,
-    /// A torn tail cut off at recovery, before a new segment follows it.
+    /// What recovery read of the log and cut off it, before a new segment follows and vouches for it.
     LogCut,
     /// A table's bytes, before an edit names it.
     Table,

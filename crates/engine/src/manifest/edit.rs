@@ -8,14 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::limits::LEVELS;
 use crate::table::{TableMeta, TableSummary};
-
-/// From where the log counts: every record up to `flushed_sequence` is in tables, and no segment before `segment` is
-/// needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogFloor {
-    pub segment: u64,
-    pub flushed_sequence: Sequence,
-}
+use crate::wal::LogFloor;
 
 /// What is fixed when a database is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

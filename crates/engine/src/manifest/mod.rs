@@ -13,7 +13,8 @@ mod names;
 mod recovery;
 mod state;
 
-pub use edit::{Creation, Edit, LogFloor};
+pub use crate::wal::LogFloor;
+pub use edit::{Creation, Edit};
 pub use frame::Tail;
 pub use log::{ManifestLog, ManifestOptions};
 pub use names::{FileName, FileNumbers};

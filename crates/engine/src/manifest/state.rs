@@ -1,10 +1,11 @@
 //! What all edits so far come to. A plain value: `recover` builds one, `ManifestLog` keeps one to write the next
 //! manifest from.
 
-use super::edit::{Creation, Edit, LogFloor};
+use super::edit::{Creation, Edit};
 use crate::error::{Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::table::TableMeta;
+use crate::wal::LogFloor;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq)]

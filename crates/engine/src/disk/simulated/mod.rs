@@ -372,7 +372,11 @@ impl File for SimulatedFile {
                 Ok(())
             }
             Err(error) => {
-                self.disk.0.lock().image.file_mut(self.file).fail_sync();
+                let mut state = self.disk.0.lock();
+                // A machine that is down does nothing at all, so a process that was only killed finds its file sound.
+                if state.crash_at.is_none_or(|crash| state.calls < crash) {
+                    state.image.file_mut(self.file).fail_sync();
+                }
                 Err(error)
             }
         }

@@ -1,0 +1,148 @@
+//! Reads the frames of one segment, and looks for traces behind the place where they end. One thread, at open.
+
+use super::frame::{self, FrameHeader};
+use super::segment::{self, Header};
+use super::segment_path;
+use crate::batch::{self, RecordKind};
+use crate::disk::{Access, Disk, File};
+use crate::error::{Code, Result};
+use crate::key::Sequence;
+use std::path::{Path, PathBuf};
+
+/// Read at once; a larger record is read by itself.
+const WINDOW_BYTES: u64 = 1 << 20;
+
+pub(super) struct SegmentReader {
+    pub number: u64,
+    pub path: PathBuf,
+    pub bytes: u64,
+    /// `None`: what should be the header is not one. Its number is larger than the name's if the file was recycled and
+    /// a power cut brought the old name back.
+    pub header: Option<Header>,
+    window: Window,
+}
+
+/// A frame that is whole.
+pub(super) struct Frame<'a> {
+    pub record: batch::Header,
+    pub body: &'a [u8],
+    /// Where the next frame begins.
+    pub end: u64,
+    synced: u64,
+}
+
+/// What stands behind the place where a log breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// A frame that was written after what is broken had been synced.
+    Vouched { at: u64 },
+    /// At most frames that were never synced; the last of them ends here, or where the search began.
+    Unsynced { end: u64 },
+}
+
+impl SegmentReader {
+    pub fn open(disk: &dyn Disk, folder: &Path, number: u64) -> Result<SegmentReader> {
+        let path = segment_path(folder, number);
+        let file = disk.open(&path, Access::Read)?;
+        let bytes = file.size()?;
+        let mut window = Window { file, bytes, start: 0, read: Vec::new() };
+        let header = match window.get(0, segment::HEADER_BYTES as u64)? {
+            Some(read) => {
+                let read = read.first_chunk().expect("a whole header was read");
+                Header::parse(read).map_err(|error| error.in_file(&path))?
+            }
+            None => None,
+        };
+        Ok(SegmentReader { number, path, bytes, header, window })
+    }
+
+    /// The frame at `offset`; `None` if there is no whole one of this life of the file. With an unknown header any salt
+    /// will do.
+    pub fn frame(&mut self, offset: u64) -> Result<Option<Frame<'_>>> {
+        let salt = self.header.map(|header| header.salt);
+        let Some(header) = self.window.frame_header(offset)? else { return Ok(None) };
+        if salt.is_some_and(|salt| salt != header.salt) {
+            return Ok(None);
+        }
+        let length = frame::HEADER_BYTES + header.body_bytes;
+        let Some(bytes) = self.window.get(offset, length as u64)? else { return Ok(None) };
+        if !header.is_whole(bytes) {
+            return Ok(None);
+        }
+        let body = &bytes[frame::HEADER_BYTES..];
+        let record = batch::header(body).map_err(|error| error.in_file(&self.path).at_offset(offset))?;
+        let end = offset + frame::bytes_of(header.body_bytes) as u64;
+        Ok(Some(Frame { record, body, end, synced: header.synced }))
+    }
+
+    /// Looks at every place from `from` where a frame could begin. A frame vouches if its record is newer than `known`
+    /// and it was written when this segment was synced up to `synced_min` at least, or if it closes the log.
+    ///
+    /// Records up to `known` vouch for nothing: they are what a recycled file, or a value that holds a copy of this
+    /// very segment, may contain.
+    pub fn trace(&mut self, from: u64, synced_min: u64, known: Sequence) -> Result<Trace> {
+        let salt = self.header.map(|header| header.salt);
+        let mut end = from;
+        let mut offset = from.next_multiple_of(frame::ALIGNMENT as u64);
+        while let Some(header) = self.window.frame_header_or_end(offset)? {
+            let at = offset;
+            offset += frame::ALIGNMENT as u64;
+            let Some(header) = header.filter(|header| salt.is_none_or(|salt| salt == header.salt)) else {
+                continue;
+            };
+            let claimed = at + frame::bytes_of(header.body_bytes) as u64;
+            match self.frame(at) {
+                Ok(Some(frame)) if frame.record.sequence > known => {
+                    if frame.synced >= synced_min || frame.record.kind == RecordKind::Close {
+                        return Ok(Trace::Vouched { at });
+                    }
+                    end = end.max(frame.end);
+                }
+                // Torn, but of this life.
+                Ok(_) if salt.is_some() => end = end.max(claimed.min(self.bytes)),
+                Ok(_) => {}
+                Err(error) if error.code() == Code::Format => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Trace::Unsynced { end })
+    }
+}
+
+/// A moving part of a file in memory.
+struct Window {
+    file: Box<dyn File>,
+    bytes: u64,
+    start: u64,
+    read: Vec<u8>,
+}
+
+impl Window {
+    /// `None` if the file ends before `offset + length`.
+    fn get(&mut self, offset: u64, length: u64) -> Result<Option<&[u8]>> {
+        if length > self.bytes || offset > self.bytes - length {
+            return Ok(None);
+        }
+        if offset < self.start || offset + length > self.start + self.read.len() as u64 {
+            let wanted = length.max(WINDOW_BYTES).min(self.bytes - offset);
+            self.start = offset;
+            self.read.resize(wanted as usize, 0);
+            if let Err(error) = self.file.read_at(offset, &mut self.read) {
+                self.read.clear();
+                return Err(error);
+            }
+        }
+        let from = (offset - self.start) as usize;
+        Ok(Some(&self.read[from..from + length as usize]))
+    }
+
+    fn frame_header(&mut self, offset: u64) -> Result<Option<FrameHeader>> {
+        Ok(self.frame_header_or_end(offset)?.flatten())
+    }
+
+    /// `None` past the last place where a frame header would fit.
+    fn frame_header_or_end(&mut self, offset: u64) -> Result<Option<Option<FrameHeader>>> {
+        let read = self.get(offset, frame::HEADER_BYTES as u64)?;
+        Ok(read.map(|bytes| FrameHeader::parse(bytes.first_chunk().expect("a whole frame header was read"))))
+    }
+}

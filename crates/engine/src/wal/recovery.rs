@@ -1,0 +1,302 @@
+//! Reads the log back at open: applies what is whole, cuts what is torn, and refuses what is damaged.
+//!
+//! The log breaks off at the first frame that is not whole, or where sequence numbers leave a gap. If anything behind
+//! that place shows that what is missing had been synced, bytes were damaged: open fails and nothing is changed. If
+//! nothing does, the tail was never promised to anyone and is cut. One thread, before anything else runs.
+
+use super::reader::{SegmentReader, Trace};
+use super::segment::{self, FIRST_FRAME};
+use super::{
+    FRESH_NAME, LogFiles, LogFloor, SPARE_NAME, SegmentFile, Watermark, segment_number, segment_path,
+};
+use crate::batch::{self, Header, RecordKind};
+use crate::disk::{Access, Disk, SyncPoint};
+use crate::error::{Code, Error, Result};
+use crate::key::Sequence;
+use std::path::{Path, PathBuf};
+
+/// What the log held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The newest record, which may be older than the floor's `flushed_sequence`; `None` if there was none at all.
+    pub last: Option<Watermark>,
+    /// The largest time of a record, unix milliseconds; `i64::MIN` if there was none.
+    pub time_ms: i64,
+    /// Records given to `apply`.
+    pub applied: u64,
+    /// What was cut, if anything that looked like a record was.
+    pub torn: Option<Torn>,
+    pub files: LogFiles,
+    /// The largest number seen in a segment's name, so that it is not used again.
+    pub largest_number: u64,
+    /// Whether the log ends with a close record, or holds nothing.
+    pub clean: bool,
+}
+
+/// The end of the log that was being written when the machine stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    pub file: PathBuf,
+    pub offset: u64,
+    pub bytes: u64,
+}
+
+/// How reading one segment ended.
+enum End {
+    /// The log goes on in the next segment, if there is one.
+    Whole,
+    Broken(Break),
+}
+
+/// Where the log breaks off.
+struct Break {
+    offset: u64,
+    /// A frame of this segment written when it was synced up to here knew what is missing.
+    synced_min: u64,
+    message: String,
+}
+
+/// Calls `apply` for every record above the floor's flushed sequence, in order, each with validated operations.
+///
+/// `Corrupt`, with file and offset, if something that had been synced is not there or not what was written. Unless
+/// `read_only`, a torn tail and everything behind it is removed durably, so that new segments may follow.
+pub fn recover(
+    disk: &dyn Disk,
+    folder: &Path,
+    floor: LogFloor,
+    read_only: bool,
+    apply: &mut dyn FnMut(Header, &[u8]) -> Result<()>,
+) -> Result<Recovered> {
+    let mut found = Found::list(disk, folder)?;
+    let (mut unneeded, needed) = found.split(disk, folder, floor)?;
+    let mut walk = Walk { floor, last: 0, clean: true, recovered: Recovered::default(), apply };
+    walk.recovered.time_ms = i64::MIN;
+    walk.recovered.largest_number = found.segments.last().copied().unwrap_or(0);
+
+    for (at, &number) in needed.iter().enumerate() {
+        let mut reader = SegmentReader::open(disk, folder, number)?;
+        let End::Broken(place) = walk.segment(&mut reader)? else {
+            walk.recovered.files.segments.push(SegmentFile { number, bytes: reader.bytes });
+            continue;
+        };
+        let later = &needed[at + 1..];
+        let bytes = walk.unsynced_bytes(disk, folder, &mut reader, &place, later)?;
+        if bytes > 0 {
+            let file = reader.path.clone();
+            walk.recovered.torn = Some(Torn { file, offset: place.offset, bytes });
+        }
+        walk.clean = false;
+        let kept = place.offset > FIRST_FRAME;
+        if kept {
+            walk.recovered.files.segments.push(SegmentFile { number, bytes: place.offset });
+        }
+        if !read_only {
+            let dropped = if kept { later } else { &needed[at..] };
+            cut(disk, folder, dropped, kept.then_some((number, place.offset)))?;
+        }
+        break;
+    }
+
+    let mut recovered = walk.recovered;
+    recovered.clean = walk.clean;
+    if let Some(path) = &found.spare {
+        recovered.files.spare_bytes = Some(disk.open(path, Access::Read)?.size()?);
+    }
+    if !read_only {
+        unneeded.extend(found.fresh);
+        unneeded.iter().try_for_each(|path| disk.remove(path))?;
+        sync_kept(disk, folder, &recovered.files.segments)?;
+    }
+    Ok(recovered)
+}
+
+/// After a process was killed the system may hold records that were never synced, and a cut is not durable yet. The
+/// segments to come vouch for all that was read here and nothing else, so it is made durable first.
+fn sync_kept(disk: &dyn Disk, folder: &Path, segments: &[SegmentFile]) -> Result<()> {
+    for segment in segments {
+        disk.open(&segment_path(folder, segment.number), Access::ReadWrite)?.sync(SyncPoint::LogCut)?;
+    }
+    if !segments.is_empty() {
+        disk.sync_folder(folder, SyncPoint::LogCut)?;
+    }
+    Ok(())
+}
+
+/// Later segments go first, newest first, and durably: were the cut durable before them, the log would seem to go on in
+/// a segment that does not follow. `sync_kept` makes the cut itself durable.
+fn cut(disk: &dyn Disk, folder: &Path, dropped: &[u64], kept: Option<(u64, u64)>) -> Result<()> {
+    for &number in dropped.iter().rev() {
+        disk.remove(&segment_path(folder, number))?;
+    }
+    if !dropped.is_empty() {
+        disk.sync_folder(folder, SyncPoint::LogCut)?;
+    }
+    if let Some((number, end)) = kept {
+        disk.open(&segment_path(folder, number), Access::ReadWrite)?.set_len(end)?;
+    }
+    Ok(())
+}
+
+/// The log's files in a folder.
+struct Found {
+    /// Ascending.
+    segments: Vec<u64>,
+    spare: Option<PathBuf>,
+    fresh: Option<PathBuf>,
+}
+
+impl Found {
+    fn list(disk: &dyn Disk, folder: &Path) -> Result<Found> {
+        let names = disk.list(folder)?;
+        let has = |name: &str| names.iter().any(|it| it == name).then(|| folder.join(name));
+        let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
+        segments.sort_unstable();
+        Ok(Found { segments, spare: has(SPARE_NAME), fresh: has(FRESH_NAME) })
+    }
+
+    /// Files that may go, and the numbers of the segments to read.
+    ///
+    /// A file is recycled only when its records are flushed, and its names are not synced at once. So a power cut may
+    /// bring back an old name, which the number in the header tells, or leave the spare's name beside the segment's.
+    fn split(&mut self, disk: &dyn Disk, folder: &Path, floor: LogFloor) -> Result<(Vec<PathBuf>, Vec<u64>)> {
+        let mut unneeded = Vec::new();
+        let mut needed = Vec::new();
+        for &number in &self.segments {
+            let in_use = number >= floor.segment && {
+                let header = header_of(disk, &segment_path(folder, number))?;
+                header.is_none_or(|header| header.number <= number)
+            };
+            match in_use {
+                true => needed.push(number),
+                false => unneeded.push(segment_path(folder, number)),
+            }
+        }
+        if let Some(path) = &self.spare
+            && let Some(header) = header_of(disk, path)?
+            && needed.contains(&header.number)
+        {
+            unneeded.extend(self.spare.take());
+        }
+        Ok((unneeded, needed))
+    }
+}
+
+/// The header of a file that may be shorter than one.
+fn header_of(disk: &dyn Disk, path: &Path) -> Result<Option<segment::Header>> {
+    let file = disk.open(path, Access::Read)?;
+    let mut bytes = [0; segment::HEADER_BYTES];
+    if file.size()? < FIRST_FRAME {
+        return Ok(None);
+    }
+    file.read_at(0, &mut bytes)?;
+    segment::Header::parse(&bytes).map_err(|error| error.in_file(path))
+}
+
+struct Walk<'a> {
+    floor: LogFloor,
+    /// The newest record read.
+    last: Sequence,
+    clean: bool,
+    recovered: Recovered,
+    apply: &'a mut dyn FnMut(Header, &[u8]) -> Result<()>,
+}
+
+impl Walk<'_> {
+    fn segment(&mut self, reader: &mut SegmentReader) -> Result<End> {
+        let Some(header) = reader.header else {
+            let message = "the log segment has no whole header".to_owned();
+            return Ok(End::Broken(Break { offset: 0, synced_min: FIRST_FRAME, message }));
+        };
+        let path = reader.path.clone();
+        if header.number != reader.number {
+            let message = "the log segment's header names another segment than its file name";
+            return Err(Error::corrupt(message).in_file(&path).at_offset(0));
+        }
+        let mut offset = FIRST_FRAME;
+        // The end of the file at the end of a frame is a tail that was cut.
+        while offset < reader.bytes {
+            let Some(frame) = reader.frame(offset)? else {
+                let message = "the log record is not whole".to_owned();
+                return Ok(End::Broken(Break { offset, synced_min: offset + 1, message }));
+            };
+            if let Some(message) = self.misfit(&frame.record) {
+                if offset == FIRST_FRAME {
+                    return Ok(End::Broken(Break { offset, synced_min: FIRST_FRAME, message }));
+                }
+                return Err(Error::corrupt(message).in_file(&path).at_offset(offset));
+            }
+            let located = |error: Error| error.in_file(&path).at_offset(offset);
+            self.record(frame.record, frame.body).map_err(located)?;
+            if frame.record.kind != RecordKind::Data {
+                return Ok(End::Whole);
+            }
+            offset = frame.end;
+        }
+        Ok(End::Whole)
+    }
+
+    /// Why this record does not follow what was read, if it does not. Flushed records may be missing: a table had them
+    /// before the log was synced, and the log was cut.
+    fn misfit(&self, record: &Header) -> Option<String> {
+        let reached = self.last.max(self.floor.flushed_sequence);
+        let fits = match record.kind {
+            RecordKind::Data => self.last < record.sequence && record.sequence <= reached + 1,
+            RecordKind::Seal | RecordKind::Close => (self.last..=reached).contains(&record.sequence),
+        };
+        (!fits)
+            .then(|| format!("log record {} does not follow {reached}: records are missing", record.sequence))
+    }
+
+    fn record(&mut self, header: Header, body: &[u8]) -> Result<()> {
+        self.last = header.sequence;
+        self.clean = header.kind == RecordKind::Close;
+        self.recovered.last = Some(Watermark { sequence: header.sequence, revision: header.revision });
+        if header.kind != RecordKind::Data {
+            return Ok(());
+        }
+        self.recovered.time_ms = self.recovered.time_ms.max(header.time_ms);
+        if header.sequence > self.floor.flushed_sequence {
+            batch::validate_logged(body)?;
+            (self.apply)(header, body)?;
+            self.recovered.applied += 1;
+        }
+        Ok(())
+    }
+
+    /// How much behind the break looks like records that were never synced; `Corrupt` if something there shows that
+    /// what is missing had been.
+    fn unsynced_bytes(
+        &self,
+        disk: &dyn Disk,
+        folder: &Path,
+        broken: &mut SegmentReader,
+        place: &Break,
+        later: &[u64],
+    ) -> Result<u64> {
+        let known = self.last.max(self.floor.flushed_sequence);
+        let broken_path = broken.path.clone();
+        let corrupt = |witness: &Path, at: u64| {
+            let message = format!(
+                "{}, although a record at {at} of {} was written after it was synced",
+                place.message,
+                witness.file_name().unwrap_or_default().display()
+            );
+            Error::corrupt(message).in_file(&broken_path).at_offset(place.offset)
+        };
+        let mut bytes = match broken.trace(place.offset, place.synced_min, known)? {
+            Trace::Vouched { at } => return Err(corrupt(&broken_path, at)),
+            Trace::Unsynced { end } => end - place.offset,
+        };
+        for &number in later {
+            let mut reader = match SegmentReader::open(disk, folder, number) {
+                Err(error) if error.code() == Code::NotFound => continue,
+                opened => opened?,
+            };
+            match reader.trace(FIRST_FRAME, FIRST_FRAME, known)? {
+                Trace::Vouched { at } => return Err(corrupt(&reader.path, at)),
+                Trace::Unsynced { end } => bytes += end - FIRST_FRAME,
+            }
+        }
+        Ok(bytes)
+    }
+}

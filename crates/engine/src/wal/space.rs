@@ -1,0 +1,253 @@
+//! Where the log's space comes from and goes to: the spare, new segments, release of old ones.
+//!
+//! A segment in use always had its space taken before, by zeros or by an earlier life. A recycled file gets its new
+//! header synced *before* it gets a segment's name, so that bytes of an earlier life never stand behind a header that
+//! could belong to this one. `making` is held while the spare changes hands outside `append`.
+
+use super::segment::{self, Header, Segment};
+use super::writer::{Buffer, Log, Spare};
+use super::{FRESH_NAME, LogFloor, SPARE_NAME, SegmentFile, segment_path};
+use crate::disk::{Access, File, SyncPoint};
+use crate::error::{Code, Error, Result};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// A segment half full within this time is followed by one of twice the size; a slower one by the smallest.
+const FAST_FILL_MS: i64 = 10_000;
+
+impl Log {
+    /// The segment that the next record goes to has this number or a larger one. What a memtable's successor takes as
+    /// its log floor.
+    pub fn active_segment(&self) -> u64 {
+        let buffer = self.buffer.lock();
+        match (&buffer.active, &buffer.spare) {
+            (Some(active), _) => active.number,
+            (None, Spare::Ready(spare)) => spare.number,
+            (None, _) => self.numbers.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Bytes that the log's files take.
+    pub fn bytes_on_disk(&self) -> u64 {
+        let buffer = self.buffer.lock();
+        let sealed: u64 = buffer.sealed.iter().map(|segment| segment.bytes).sum();
+        let active = buffer.active.as_ref().map_or(0, |active| active.capacity);
+        let spare = match &buffer.spare {
+            Spare::None => 0,
+            Spare::Raw(bytes) => *bytes,
+            Spare::Ready(spare) => spare.capacity,
+        };
+        sealed + active + spare
+    }
+
+    /// Makes the next segment ready if the active one is half full, so that no commit has to. Called by whoever syncs.
+    /// `DiskFull` harms nothing: the commit that needs the segment tries again.
+    pub fn prepare_spare(&self) -> Result<()> {
+        self.check()?;
+        let _making = self.making.lock();
+        let (found, bytes) = {
+            let mut buffer = self.buffer.lock();
+            let Some(active) = buffer.active.as_ref().filter(|_| !buffer.closed) else { return Ok(()) };
+            let capacity = active.capacity;
+            match std::mem::replace(&mut buffer.spare, Spare::None) {
+                Spare::Raw(bytes) if bytes >= self.options.segment_bytes_min => (true, bytes),
+                Spare::Raw(_) | Spare::None if buffer.end() < capacity / 2 => return Ok(()),
+                Spare::Raw(_) | Spare::None => (false, self.bytes_wanted(capacity, buffer.opened_ms)),
+                ready => {
+                    buffer.spare = ready;
+                    return Ok(());
+                }
+            }
+        };
+        let path = self.folder.join(SPARE_NAME);
+        let file = match found {
+            true => self.environment.disk.open(&path, Access::ReadWrite)?,
+            false => self.make(&path, bytes)?,
+        };
+        self.install_spare(file, bytes)
+    }
+
+    /// Gives back the segments that the manifest no longer needs, after the edit that says so is durable. One becomes
+    /// the spare if there is none.
+    pub fn release(&self, floor: LogFloor) -> Result<()> {
+        self.check()?;
+        let _making = self.making.lock();
+        let (mut released, has_spare) = {
+            let mut buffer = self.buffer.lock();
+            buffer.flushed = buffer.flushed.max(floor.flushed_sequence);
+            let (released, kept): (Vec<_>, Vec<_>) =
+                buffer.sealed.iter().partition(|segment| segment.number < floor.segment);
+            buffer.sealed = kept;
+            (released, !matches!(buffer.spare, Spare::None))
+        };
+        if released.is_empty() {
+            return Ok(());
+        }
+        // Bytes of a released segment may still wait to be written, and must not reach the file in its next life.
+        self.sync()?;
+        let recycled = if has_spare { None } else { self.pick_recycled(&mut released) };
+        self.remove_segments(&released)?;
+        let Some(segment) = recycled else { return Ok(()) };
+        let path = self.folder.join(SPARE_NAME);
+        self.environment.disk.rename(&segment_path(&self.folder, segment.number), &path)?;
+        let file = self.environment.disk.open(&path, Access::ReadWrite)?;
+        self.install_spare(file, segment.bytes)
+    }
+
+    /// The end of `close`: everything that is not needed goes, but for one small spare.
+    pub(super) fn leave_one_spare(&self) -> Result<()> {
+        let _making = self.making.lock();
+        let (mut unneeded, spare) = {
+            let mut buffer = self.buffer.lock();
+            let mut unneeded = Vec::new();
+            if buffer.flushed >= buffer.last.sequence {
+                unneeded = std::mem::take(&mut buffer.sealed);
+                let active = buffer.active.take();
+                unneeded.extend(active.map(|it| SegmentFile { number: it.number, bytes: it.capacity }));
+            }
+            (unneeded, std::mem::replace(&mut buffer.spare, Spare::None))
+        };
+        let path = self.folder.join(SPARE_NAME);
+        let found = match spare {
+            Spare::None => self.pick_recycled(&mut unneeded).map(|segment| (Some(segment), segment.bytes)),
+            Spare::Raw(bytes) => Some((None, bytes)),
+            Spare::Ready(spare) => Some((None, spare.capacity)),
+        };
+        self.remove_segments(&unneeded)?;
+        let Some((recycled, bytes)) = found else { return Ok(()) };
+        if let Some(segment) = recycled {
+            self.environment.disk.rename(&segment_path(&self.folder, segment.number), &path)?;
+        }
+        let bytes_left = bytes.min(self.options.segment_bytes_min);
+        if bytes > bytes_left {
+            self.environment.disk.open(&path, Access::ReadWrite)?.set_len(bytes_left)?;
+        }
+        self.buffer.lock().spare = Spare::Raw(bytes_left);
+        Ok(())
+    }
+
+    /// A segment with its final name, empty, with room for a record of `body_bytes`. Inside `append`.
+    pub(super) fn next_segment(&self, buffer: &mut Buffer, body_bytes: usize) -> Result<Segment> {
+        let needed = segment::bytes_for(body_bytes);
+        match std::mem::replace(&mut buffer.spare, Spare::None) {
+            Spare::Ready(spare) if spare.capacity >= needed => {
+                let file = self.folder.join(SPARE_NAME);
+                self.name_segment(&file, *spare).map_err(|(error, spare)| {
+                    buffer.spare = Spare::Ready(Box::new(spare));
+                    error
+                })
+            }
+            // What an earlier process left: numbered here, once after an open.
+            Spare::Raw(bytes) if bytes >= needed => {
+                buffer.spare = Spare::Raw(bytes);
+                let path = self.folder.join(SPARE_NAME);
+                let spare = self.number(self.environment.disk.open(&path, Access::ReadWrite)?, bytes)?;
+                let named = self.name_segment(&path, spare).map_err(|(error, _)| error)?;
+                buffer.spare = Spare::None;
+                Ok(named)
+            }
+            // The segment made here is numbered after the spare, so the spare needs a new number before it is used.
+            Spare::Ready(spare) => {
+                buffer.spare = Spare::Raw(spare.capacity);
+                self.fresh_segment(needed)
+            }
+            other => {
+                buffer.spare = other;
+                self.fresh_segment(needed)
+            }
+        }
+    }
+
+    /// A segment made on the spot. Its header is not synced: the file is new, so nothing of an earlier life can stand
+    /// behind a header that is lost.
+    fn fresh_segment(&self, needed: u64) -> Result<Segment> {
+        let bytes = needed.max(self.options.segment_bytes_min);
+        let path = self.folder.join(FRESH_NAME);
+        let file = self.make(&path, bytes)?;
+        let header = self.new_header();
+        file.write_at(0, &header.encode())?;
+        let segment = Segment::new(header, segment_path(&self.folder, header.number), file, bytes);
+        self.name_segment(&path, segment).map_err(|(error, _)| error)
+    }
+
+    /// Renames a segment that is ready to its final name, or gives it back. Only a full disk surely leaves the old name
+    /// in place; after any other failure an empty segment might stand in the middle of the log, so it is final.
+    fn name_segment(&self, from: &Path, segment: Segment) -> std::result::Result<Segment, (Error, Segment)> {
+        match self.environment.disk.rename(from, &segment.path) {
+            Ok(()) => Ok(segment),
+            Err(error) if error.code() == Code::DiskFull => Err((error, segment)),
+            Err(error) => Err((self.fail(error), segment)),
+        }
+    }
+
+    /// A new file full of zeros; nothing is left of it if that fails.
+    fn make(&self, path: &Path, bytes: u64) -> Result<Box<dyn File>> {
+        let disk = &self.environment.disk;
+        let file = match disk.create(path) {
+            // An earlier attempt could not be removed.
+            Err(error) if error.code() == Code::Exists => {
+                disk.remove(path)?;
+                disk.create(path)?
+            }
+            created => created?,
+        };
+        match segment::fill(&*file, bytes) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                drop(file);
+                // The first failure is the one to tell; what cannot be removed is removed by the next attempt.
+                let _ = disk.remove(path);
+                Err(error.in_file(path))
+            }
+        }
+    }
+
+    /// Gives the file of `spare.log` a header and offers it to the next commit that needs a segment.
+    fn install_spare(&self, file: Box<dyn File>, bytes: u64) -> Result<()> {
+        let mut spare = self.number(file, bytes)?;
+        loop {
+            let mut buffer = self.buffer.lock();
+            if buffer.active.as_ref().is_none_or(|active| active.number < spare.number) {
+                buffer.spare = Spare::Ready(Box::new(spare));
+                return Ok(());
+            }
+            // A commit could not wait and made its own segment, with a larger number.
+            drop(buffer);
+            spare = self.number(spare.file, bytes)?;
+        }
+    }
+
+    fn number(&self, file: Box<dyn File>, bytes: u64) -> Result<Segment> {
+        let header = self.new_header();
+        file.write_at(0, &header.encode())?;
+        file.sync(SyncPoint::SegmentPrepared).map_err(|error| self.fail(error))?;
+        Ok(Segment::new(header, segment_path(&self.folder, header.number), file, bytes))
+    }
+
+    fn new_header(&self) -> Header {
+        let mut salt = [0; 4];
+        self.environment.random.fill(&mut salt);
+        Header { number: self.numbers.fetch_add(1, Ordering::SeqCst), salt: u32::from_le_bytes(salt) }
+    }
+
+    fn bytes_wanted(&self, capacity: u64, opened_ms: i64) -> u64 {
+        let fast = self.environment.clock.now_ms().saturating_sub(opened_ms) < FAST_FILL_MS;
+        let wanted = if fast { capacity.saturating_mul(2) } else { self.options.segment_bytes_min };
+        wanted.clamp(self.options.segment_bytes_min, self.options.segment_bytes_max)
+    }
+
+    /// Takes the largest segment worth using again out of the list.
+    fn pick_recycled(&self, segments: &mut Vec<SegmentFile>) -> Option<SegmentFile> {
+        let sizes = self.options.segment_bytes_min..=self.options.segment_bytes_max;
+        let fitting = segments.iter().enumerate().filter(|(_, segment)| sizes.contains(&segment.bytes));
+        let (at, _) = fitting.max_by_key(|(_, segment)| segment.bytes)?;
+        Some(segments.remove(at))
+    }
+
+    fn remove_segments(&self, segments: &[SegmentFile]) -> Result<()> {
+        for segment in segments {
+            self.environment.disk.remove(&segment_path(&self.folder, segment.number))?;
+        }
+        Ok(())
+    }
+}
