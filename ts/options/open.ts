@@ -119,7 +119,12 @@ export function resolveOpen(options: OpenOptions<KeyEncoding, ValueEncoding>): O
 }
 
 function engineOptions(options: OpenOptions<KeyEncoding, ValueEncoding>): EngineOptions {
-  const memoryBytes = integer(or(options.memoryBytes, MEMORY_BYTES_DEFAULT), 'memoryBytes', MEMORY_BYTES_MIN, BYTES_MAX);
+  const memoryBytes = integer(
+    or(options.memoryBytes, MEMORY_BYTES_DEFAULT),
+    'memoryBytes',
+    MEMORY_BYTES_MIN,
+    BYTES_MAX,
+  );
   const readOnly = boolean(options.readOnly, 'readOnly', false);
   const errorIfExists = boolean(options.errorIfExists, 'errorIfExists', false);
   if (readOnly && errorIfExists) {

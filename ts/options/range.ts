@@ -93,6 +93,12 @@ function boundsOf<K>(options: KeyRange<K>, encoder: Encoder<K>): Bounds {
   return bounds;
 }
 
+/** Keeps what stands at or past a key, in reading direction. */
+export function startAt(bounds: Bounds, key: Encoded, reverse: boolean): void {
+  if (reverse) cut(bounds, key, true);
+  else raise(bounds, key, true);
+}
+
 /** Keeps what comes after the row that a cursor stands on. */
 function resume(bounds: Bounds, key: Encoded, reverse: boolean): void {
   if (reverse) cut(bounds, key, false);
@@ -125,7 +131,8 @@ function cut(bounds: Bounds, upper: Encoded, inclusive: boolean): void {
   bounds.upperInclusive = inclusive;
 }
 
-function compare(a: Encoded, b: Encoded): number {
+/** The order of stored keys. */
+export function compare(a: Encoded, b: Encoded): number {
   return Buffer.compare(bytesOf(a), bytesOf(b));
 }
 

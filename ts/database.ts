@@ -1,0 +1,170 @@
+/**
+ * A database: reads, writes, snapshots and upkeep of one open handle.
+ *
+ * @module
+ */
+
+import { CoppiceError } from './errors.js';
+import type { Events } from './events.js';
+import type { Handle } from './handle.js';
+import type { Keyspace } from './keyspace.js';
+import { revision as checkRevision } from './options/check.js';
+import type { Duration } from './options/duration.js';
+import { type Durability, durability } from './options/write.js';
+import { Pin } from './pin.js';
+import { Snapshot } from './snapshot.js';
+import { makeMetrics, makeStats, type Stats } from './stats.js';
+import { Tree } from './sublevel.js';
+import { touch } from './ttl.js';
+import * as upkeep from './upkeep.js';
+import type { Commit, Pressure } from './write-queue.js';
+
+/**
+ * An open database; made by `open`. Belongs to the thread that opened it; other threads of the process may open the same
+ * folder and share its engine, other processes may not.
+ *
+ * After `close` every call throws or rejects with `COPPICE_CLOSED`, except `status`, `path` and `close` itself.
+ */
+export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
+  /** @internal */
+  constructor(handle: Handle, space: Keyspace<K, V>) {
+    super(handle, space, new Pin(handle, 0));
+  }
+
+  /** The folder, as an absolute path. */
+  get path(): string {
+    return this.handle.path;
+  }
+
+  /** `closing` from the call of `close` until it is done. */
+  get status(): 'open' | 'closing' | 'closed' {
+    return this.handle.status;
+  }
+
+  /** The newest commit. A database to which nothing was ever written is at 1. */
+  get revision(): number {
+    return this.handle.live().revision;
+  }
+
+  /** Pins the newest state for reading: see `Snapshot`. */
+  snapshot(): Snapshot<K, V> {
+    return new Snapshot(this.handle, this.space);
+  }
+
+  /**
+   * Changes when a key expires: so long from now, or never (`null`). Its value stays, its revision is new.
+   *
+   * @throws `COPPICE_NOT_FOUND` if it has no value, for example because it expired already.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('session', 'ada', { ttl: '15m' });
+   * await db.touch('session', '15m');
+   * await db.touch('session', null); // keeps it for ever
+   * await db.close();
+   * ```
+   */
+  touch(key: K, ttl: Duration | null): Promise<Commit> {
+    return touch(this.handle, this.space, key, ttl);
+  }
+
+  /**
+   * Resolves when everything up to a revision is as durable as asked: for a write that was given up
+   * (`COPPICE_UNKNOWN_OUTCOME`) or written with less.
+   *
+   * @throws `COPPICE_FUTURE_REVISION` for a revision that does not exist yet.
+   */
+  async waitFor(revision: number | bigint, level: Durability): Promise<void> {
+    const engine = this.handle.live();
+    const wanted = checkRevision(revision, 'revision');
+    const named = durability(level, this.handle.durability);
+    if (wanted > engine.revision) {
+      throw new CoppiceError(
+        'FUTURE_REVISION',
+        `revision ${wanted} does not exist yet: the newest is ${engine.revision}`,
+        {
+          details: { revision: wanted },
+        },
+      );
+    }
+    await engine.settle(wanted, named);
+  }
+
+  /** How full the queue of waiting writes is: slow down before it is full and writes reject with `COPPICE_BUSY`. */
+  pressure(): Pressure {
+    this.handle.live();
+    return this.handle.writes.pressure();
+  }
+
+  /** Writes what is in memory to a table. Never needed for durability. */
+  async flush(): Promise<void> {
+    await this.handle.live().flush();
+  }
+
+  /** Merges tables until reads have as few as possible to look at and deleted keys take no room. */
+  compact(options: upkeep.CompactOptions<K> = {}): Promise<void> {
+    return upkeep.compact(this.handle, this.space, options);
+  }
+
+  /** Reads every byte of every file and checks it. Damage is an answer, not an exception. */
+  verify(options: upkeep.VerifyOptions = {}): Promise<upkeep.VerifyReport> {
+    return upkeep.verify(this.handle, options);
+  }
+
+  /**
+   * Copies the database as of now into a folder, while reads and writes go on. Tables are linked where the file system
+   * can, so it takes little time and room.
+   *
+   * @throws `COPPICE_EXISTS` if the folder is not empty.
+   * @example
+   * ```ts
+   * import { rm } from 'node:fs/promises';
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await rm('./backup', { recursive: true, force: true });
+   * const { revision, location } = await db.checkpoint({ to: './backup' });
+   * console.log(`${location} holds everything up to ${revision}`);
+   * await db.close();
+   * ```
+   */
+  checkpoint(options: upkeep.CheckpointOptions): Promise<upkeep.CheckpointInfo> {
+    return upkeep.checkpoint(this.handle, options);
+  }
+
+  /** Figures of this moment. */
+  stats(): Stats {
+    return makeStats(this.handle.live().stats(), this.handle.writes.pressure());
+  }
+
+  /** The figures in the Prometheus text format. */
+  metrics(): string {
+    return makeMetrics(this.path, this.handle.live().stats(), this.handle.writes.pressure());
+  }
+
+  /** Calls `listener` at each event of a name: see `Events`. Listening does not keep the process alive. */
+  on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): this {
+    this.handle.events.on(event, listener);
+    return this;
+  }
+
+  /** Takes back one `on` with the same listener. */
+  off<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): this {
+    this.handle.events.off(event, listener);
+    return this;
+  }
+
+  /**
+   * Refuses further calls, lets pending writes finish, and closes. Calling it again answers the same promise. Opening
+   * afterwards replays nothing.
+   */
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Coppice: an embedded, ordered key-value database.
+ *
+ * This is everything the package offers to programs. Start at `open`.
+ *
+ * @module
+ */
+
+export type { Batch, Check, Conflict } from './batch.js';
+export type { Database } from './database.js';
+export type {
+  Decoded,
+  EncodedTypes,
+  Encoding,
+  EncodingName,
+  KeyEncoding,
+  KeyEncodingName,
+  Tuple,
+  TupleItem,
+  ValueEncoding,
+} from './encoding/index.js';
+export { TupleDouble, TupleFloat, TupleUuid, TupleVersionstamp } from './encoding/index.js';
+export { CoppiceError, type ErrorCode, type ErrorDetails } from './errors.js';
+export type { Events } from './events.js';
+export type { Entry } from './keyspace.js';
+export { open } from './open.js';
+export type { Duration } from './options/duration.js';
+export type { OpenOptions } from './options/open.js';
+export type { KeyRange } from './options/range.js';
+export type { Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
+export type { AnySnapshot, ReadOptions } from './pin.js';
+export type { Range } from './range.js';
+export type { RangeOptions } from './reader.js';
+export type { Snapshot } from './snapshot.js';
+export type { Stats } from './stats.js';
+export type { Sublevel, SublevelOptions } from './sublevel.js';
+export type {
+  CheckpointInfo,
+  CheckpointOptions,
+  CompactOptions,
+  Progress,
+  VerifyOptions,
+  VerifyReport,
+} from './upkeep.js';
+export type { Commit, Pressure } from './write-queue.js';
+export type { AnySublevel, Op } from './writer.js';

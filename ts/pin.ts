@@ -1,0 +1,69 @@
+/**
+ * Which state a read sees: the newest, or the one that a snapshot pinned.
+ *
+ * @module
+ */
+
+import { throwIfAborted } from './abort.js';
+import { closed, invalid } from './errors.js';
+import type { Handle } from './handle.js';
+import { checkNames, names, signal } from './options/check.js';
+
+/** A snapshot of this database, for the `snapshot` option of a read; see `Database.snapshot`. */
+export interface AnySnapshot {
+  readonly revision: number;
+  close(): void;
+}
+
+export interface ReadOptions {
+  /** Reads what this snapshot of the database sees. Default: the newest state. */
+  snapshot?: AnySnapshot;
+  /** Gives up with `COPPICE_ABORTED`. */
+  signal?: AbortSignal;
+}
+
+/** What a reader of a handle sees. */
+export class Pin {
+  readonly handle: Handle;
+  #number: number;
+
+  constructor(handle: Handle, number: number) {
+    this.handle = handle;
+    this.#number = number;
+  }
+
+  /** What the engine takes: 0 for the newest state. Throws `COPPICE_CLOSED` after `release`. */
+  number(): number {
+    if (this.#number < 0) throw closed('snapshot');
+    return this.#number;
+  }
+
+  release(): void {
+    if (this.#number > 0 && this.handle.status === 'open') this.handle.engine.releaseSnapshot(this.#number);
+    this.#number = -1;
+  }
+}
+
+const pins = new WeakMap<object, Pin>();
+
+/** Says what a snapshot pinned. */
+export function registerPin(snapshot: AnySnapshot, pin: Pin): void {
+  pins.set(snapshot, pin);
+}
+
+const READ = names('a read', ['snapshot', 'signal'], ['at']);
+
+/** Checks the options of a read; answers what it sees. */
+export function pinOf(options: ReadOptions, otherwise: Pin): Pin {
+  checkNames(options, READ);
+  return pinned(options, otherwise);
+}
+
+/** `pinOf` for options whose names were checked. */
+export function pinned(options: ReadOptions, otherwise: Pin): Pin {
+  if (options.signal !== undefined) throwIfAborted(signal(options.signal), 'the read');
+  if (options.snapshot === undefined) return otherwise;
+  const pin = pins.get(options.snapshot);
+  if (pin?.handle === otherwise.handle) return pin;
+  throw invalid('snapshot', 'a snapshot of this database', options.snapshot);
+}

@@ -1,0 +1,216 @@
+/**
+ * What `entries`, `records`, `keys` and `values` answer: rows in key order, read lazily.
+ *
+ * @module
+ */
+
+import type { Chunks } from './chunks.js';
+import { closed } from './errors.js';
+import type { Keyspace, MakeRow } from './keyspace.js';
+import type { Rows } from './native/types.js';
+import { formatCursor } from './options/range.js';
+
+const DONE: IteratorResult<never, undefined> = { done: true, value: undefined };
+
+/**
+ * Rows in key order. Nothing is read before the first row is asked for; from then on the range sees the database as it
+ * was at that moment (or as its `snapshot` does), whatever is written meanwhile.
+ *
+ * A range is read once, in one of these ways: `for await`, which lets the event loop run every 1,000 rows; `for ... of`,
+ * which does not; `toArray`, `toArraySync`, `first`. It is closed by its end, by `break`, `return`, `throw` or `close`;
+ * reading it again rejects with `COPPICE_CLOSED`.
+ *
+ * @example
+ * ```ts
+ * import { open } from 'coppice';
+ *
+ * const db = await open('./data');
+ * await db.batch([
+ *   { type: 'put', key: 'user/ada', value: '1815' },
+ *   { type: 'put', key: 'user/grace', value: '1906' },
+ * ]);
+ * for await (const [key, value] of db.entries({ prefix: 'user/', reverse: true, limit: 10 })) console.log(key, value);
+ * await db.close();
+ * ```
+ */
+export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable, Disposable {
+  readonly #chunks: Chunks;
+  readonly #make: MakeRow<T>;
+  readonly #space: Keyspace<unknown, unknown>;
+  readonly #reverse: boolean;
+  readonly #resumed: string | undefined;
+
+  /** @internal */
+  constructor(
+    chunks: Chunks,
+    make: MakeRow<T>,
+    space: Keyspace<unknown, unknown>,
+    reverse: boolean,
+    resumed: string | undefined,
+  ) {
+    this.#chunks = chunks;
+    this.#make = make;
+    this.#space = space;
+    this.#reverse = reverse;
+    this.#resumed = resumed;
+  }
+
+  /**
+   * Where the range stands, after the last row it gave out, as text for the `cursor` option of a later range with the
+   * same direction, in this or another process. `undefined` once the end is reached: there is nothing more. A range that
+   * stops at its `limit` has a cursor even if nothing happens to follow.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * let cursor: string | undefined;
+   * do {
+   *   const page = db.keys({ limit: 100, cursor });
+   *   console.log(await page.toArray());
+   *   cursor = page.cursor;
+   * } while (cursor !== undefined);
+   * await db.close();
+   * ```
+   */
+  get cursor(): string | undefined {
+    if (this.#chunks.exhausted) return undefined;
+    const key = this.#chunks.position;
+    if (key === undefined) return this.#resumed;
+    const skip = this.#space.prefix.length;
+    return formatCursor(typeof key === 'string' ? key.slice(skip) : key.subarray(skip), this.#reverse);
+  }
+
+  /** Every remaining row. Lets the event loop run every 1,000 rows. */
+  async toArray(): Promise<T[]> {
+    this.#checkOpen();
+    const all: T[] = [];
+    while (this.#gather(all)) if (this.#chunks.turnDue) await this.#turn();
+    return all;
+  }
+
+  /** Every remaining row, read in one go on the calling thread. */
+  toArraySync(): T[] {
+    this.#checkOpen();
+    const all: T[] = [];
+    while (this.#gather(all));
+    return all;
+  }
+
+  /** The next row, or `undefined` at the end; closes the range. */
+  async first(): Promise<T | undefined> {
+    this.#checkOpen();
+    const { value } = this.#next();
+    this.#chunks.close();
+    return value;
+  }
+
+  /**
+   * Skips to the first row at or past `key`, in reading direction and within the bounds of the range. It never goes
+   * back: a key that was passed leaves the range where it stands.
+   *
+   * @throws `COPPICE_CLOSED` once the range was closed or read to its end.
+   * @throws `COPPICE_INVALID` for a range with a `limit` of which a row was read.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * // One row of each group, without reading the rest of it.
+   * const range = db.keys();
+   * for (const key of range) {
+   *   console.log(key);
+   *   range.seek(`${key.split('/', 1)[0]}0`); // "0" follows "/"
+   * }
+   * await db.close();
+   * ```
+   */
+  seek(key: unknown): this {
+    this.#chunks.seek(this.#space.encodeKey(key));
+    return this;
+  }
+
+  /** Lets go of what the range holds. Harmless twice. */
+  close(): Promise<void> {
+    this.#chunks.close();
+    return Promise.resolve();
+  }
+
+  [Symbol.iterator](): Iterator<T, undefined> {
+    this.#checkOpen();
+    return {
+      next: () => this.#next(),
+      return: () => {
+        this.#chunks.close();
+        return DONE;
+      },
+    };
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    this.#checkOpen();
+    return {
+      next: () => (this.#chunks.turnDue ? this.#nextAfterTurn() : this.#nextAsync()),
+      return: () => {
+        this.#chunks.close();
+        return Promise.resolve(DONE);
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#chunks.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #next(): IteratorResult<T, undefined> {
+    const chunks = this.#chunks;
+    return chunks.advance() ? { done: false, value: this.#row(chunks.rows as Rows, chunks.index) } : DONE;
+  }
+
+  #nextAsync(): Promise<IteratorResult<T, undefined>> {
+    try {
+      return Promise.resolve(this.#next());
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
+    await this.#turn();
+    return this.#next();
+  }
+
+  /** Appends the next chunk; answers whether there was one. */
+  #gather(all: T[]): boolean {
+    const chunks = this.#chunks;
+    if (!chunks.advance()) return false;
+    const rows = chunks.rows as Rows;
+    all.push(this.#row(rows, chunks.index));
+    while (chunks.ready > 0 && chunks.advance()) all.push(this.#row(rows, chunks.index));
+    return true;
+  }
+
+  /** A row that cannot be decoded ends the range. */
+  #row(rows: Rows, index: number): T {
+    try {
+      return this.#make(rows, index);
+    } catch (error) {
+      this.#chunks.close();
+      throw error;
+    }
+  }
+
+  #turn(): Promise<void> {
+    this.#chunks.turned();
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #checkOpen(): void {
+    if (this.#chunks.closed) throw closed('range');
+  }
+}

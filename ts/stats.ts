@@ -1,0 +1,143 @@
+/**
+ * What a database says about itself: an object for programs, text for Prometheus.
+ *
+ * @module
+ */
+
+import type { EngineStats } from './native/types.js';
+import type { Pressure } from './write-queue.js';
+
+/**
+ * Figures of one database. Counters count since its engine was opened in this process, over all handles; the rest says
+ * what is there now.
+ */
+export interface Stats {
+  /** Keys, estimated without reading: keys that were overwritten or deleted but not yet compacted away count too. */
+  keysEstimate: number;
+  /** Bytes of tables and log. */
+  diskBytes: number;
+  logBytes: number;
+  /** Bytes of what is not in tables yet. */
+  memtableBytes: number;
+  /** Bytes of pages held in memory, and of indexes and filters. */
+  cacheBytes: number;
+  residentBytes: number;
+  /** Tables, by level; level 0 holds the newest. */
+  levels: { files: number; bytes: number; entries: number; deletes: number }[];
+  /** Snapshots that are open. */
+  snapshots: number;
+  /** Pages found in memory, of all asked for: 0 to 1. 0 if none was. */
+  cacheHitRatio: number;
+  /** Pages that a filter asked for in vain, of all it asked for: 0 to 1. 0 if none was. */
+  filterFalsePositiveRatio: number;
+  /** Bytes written to tables for each byte of keys and values given; the log adds about 1. 0 if nothing was written. */
+  writeAmplification: number;
+  commits: number;
+  flushes: number;
+  compactions: number;
+  /** How often writes found the memory full, and how long they waited in all. */
+  stalls: number;
+  stalledMs: number;
+  /** The newest commit; the newest that survives the process; the newest that survives the loss of power. */
+  revision: number;
+  writtenRevision: number;
+  durableRevision: number;
+  /** Writes of this handle that wait for memory, and their bytes. */
+  queuedWrites: number;
+  queuedBytes: number;
+}
+
+export function makeStats(engine: EngineStats, pressure: Pressure): Stats {
+  return {
+    keysEstimate: engine.keysEstimate,
+    diskBytes: engine.diskBytes,
+    logBytes: engine.logBytes,
+    memtableBytes: engine.memtableBytes,
+    cacheBytes: engine.cacheBytes,
+    residentBytes: engine.residentBytes,
+    levels: engine.levels.map((level) => ({ ...level })),
+    snapshots: engine.snapshots,
+    cacheHitRatio: ratio(engine.cacheHits, engine.cacheHits + engine.cacheMisses),
+    filterFalsePositiveRatio: ratio(engine.filterFalsePasses, engine.filterPasses),
+    writeAmplification: ratio(engine.flushedBytes + engine.compactedBytes, engine.userBytes),
+    commits: engine.commits,
+    flushes: engine.flushes,
+    compactions: engine.compactions,
+    stalls: engine.stalls,
+    stalledMs: engine.stalledMs,
+    revision: engine.revision,
+    writtenRevision: engine.writtenRevision,
+    durableRevision: engine.durableRevision,
+    queuedWrites: pressure.queuedWrites,
+    queuedBytes: pressure.queuedBytes,
+  };
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
+
+/** The figures in the Prometheus text format, version 0.0.4; every sample carries the path as label `db`. */
+export function makeMetrics(path: string, engine: EngineStats, pressure: Pressure): string {
+  const page = new MetricsPage(path);
+  page.gauge('keys_estimate', 'Keys, estimated without reading.', engine.keysEstimate);
+  page.gauge('disk_bytes', 'Bytes of tables and log.', engine.diskBytes);
+  page.gauge('log_bytes', 'Bytes of the log.', engine.logBytes);
+  page.gauge('memtable_bytes', 'Bytes of what is not in tables yet.', engine.memtableBytes);
+  page.gauge('cache_bytes', 'Bytes of pages held in memory.', engine.cacheBytes);
+  page.gauge('resident_bytes', 'Bytes of indexes and filters held in memory.', engine.residentBytes);
+  page.levels('level_files', 'Tables of a level.', engine.levels, 'files');
+  page.levels('level_bytes', 'Bytes of the tables of a level.', engine.levels, 'bytes');
+  page.gauge('snapshots', 'Snapshots that are open.', engine.snapshots);
+  page.counter('cache_hits_total', 'Pages found in memory.', engine.cacheHits);
+  page.counter('cache_misses_total', 'Pages read from disk.', engine.cacheMisses);
+  page.counter('filter_passes_total', 'Pages the filters asked for.', engine.filterPasses);
+  page.counter('filter_false_passes_total', 'Pages the filters asked for in vain.', engine.filterFalsePasses);
+  page.counter('commits_total', 'Commits.', engine.commits);
+  page.counter('user_bytes_total', 'Bytes of keys and values as given.', engine.userBytes);
+  page.counter('flushes_total', 'Memtables written to tables.', engine.flushes);
+  page.counter('flushed_bytes_total', 'Bytes of tables written by flushes.', engine.flushedBytes);
+  page.counter('compactions_total', 'Compactions.', engine.compactions);
+  page.counter('compacted_bytes_total', 'Bytes of tables written by compactions.', engine.compactedBytes);
+  page.counter('stalls_total', 'Times that writes found the memory full.', engine.stalls);
+  page.counter('stalled_seconds_total', 'How long writes waited for memory.', engine.stalledMs / 1_000);
+  page.gauge('revision', 'The newest commit.', engine.revision);
+  page.gauge('written_revision', 'The newest commit that is with the operating system.', engine.writtenRevision);
+  page.gauge('durable_revision', 'The newest commit that is synced.', engine.durableRevision);
+  page.gauge('queued_writes', 'Writes of this handle that wait for memory.', pressure.queuedWrites);
+  page.gauge('queued_bytes', 'Bytes of writes of this handle that wait for memory.', pressure.queuedBytes);
+  return page.text;
+}
+
+class MetricsPage {
+  text = '';
+  readonly #db: string;
+
+  constructor(path: string) {
+    // The format escapes exactly these three characters of a label.
+    this.#db = path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  }
+
+  gauge(name: string, help: string, value: number): void {
+    this.#head(name, help, 'gauge');
+    this.#sample(name, '', value);
+  }
+
+  counter(name: string, help: string, value: number): void {
+    this.#head(name, help, 'counter');
+    this.#sample(name, '', value);
+  }
+
+  levels(name: string, help: string, levels: EngineStats['levels'], field: 'files' | 'bytes'): void {
+    this.#head(name, help, 'gauge');
+    for (const [level, figures] of levels.entries()) this.#sample(name, `,level="${level}"`, figures[field]);
+  }
+
+  #head(name: string, help: string, type: string): void {
+    this.text += `# HELP coppice_${name} ${help}\n# TYPE coppice_${name} ${type}\n`;
+  }
+
+  #sample(name: string, labels: string, value: number): void {
+    this.text += `coppice_${name}{db="${this.#db}"${labels}} ${value}\n`;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The slow calls: flush, compact, verify, checkpoint. They work off the JavaScript thread.
+ *
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { orAborted, throwIfAborted } from './abort.js';
+import { aborted, invalid } from './errors.js';
+import type { Handle } from './handle.js';
+import type { Keyspace } from './keyspace.js';
+import { checkNames, fn, names, signal, unsupported } from './options/check.js';
+import { checkPath } from './options/open.js';
+import { KEY_RANGE, type KeyRange, keyRange } from './options/range.js';
+
+/** How far a slow call is. */
+export interface Progress {
+  /** What is being done. */
+  phase: string;
+  done: number;
+  total: number;
+  unit: 'bytes' | 'keys' | 'objects';
+}
+
+export interface CompactOptions<K> {
+  /** Only what lies in this range. Default: everything. */
+  range?: KeyRange<K>;
+}
+
+export interface VerifyOptions {
+  /** Called now and then with what was checked so far. */
+  onProgress?: (progress: Progress) => void;
+  /** Gives up waiting; what is being read is finished in the background. */
+  signal?: AbortSignal;
+}
+
+/** What `verify` found. */
+export interface VerifyReport {
+  /** Whether there is no problem. */
+  ok: boolean;
+  checkedBytes: number;
+  /** What is damaged, and where. */
+  problems: { file: string; offset: number; what: string }[];
+}
+
+export interface CheckpointOptions {
+  /** A folder that does not exist or is empty. */
+  to: string;
+}
+
+/** A complete copy of a database as of one revision, which opens like any other. */
+export interface CheckpointInfo {
+  /** The newest commit in it. */
+  revision: number;
+  tables: number;
+  bytes: number;
+  /** When it was completed. */
+  at: Date;
+  /** The folder, as an absolute path. */
+  location: string;
+}
+
+const COMPACT = names('compact', ['range'], ['history', 'onProgress']);
+const COMPACT_RANGE = names('the range of compact', KEY_RANGE);
+const VERIFY = names('verify', ['onProgress', 'signal']);
+const CHECKPOINT = names('checkpoint', ['to']);
+
+export async function compact<K, V>(handle: Handle, space: Keyspace<K, V>, options: CompactOptions<K>): Promise<void> {
+  checkNames(options, COMPACT);
+  const { lower, upper } = keyRange(options.range === undefined ? {} : options.range, COMPACT_RANGE, space);
+  await handle.live().compact(lower, upper);
+}
+
+export async function verify(handle: Handle, options: VerifyOptions): Promise<VerifyReport> {
+  checkNames(options, VERIFY);
+  const onProgress = options.onProgress === undefined ? undefined : fn(options.onProgress, 'onProgress');
+  const giveUp = options.signal === undefined ? undefined : signal(options.signal);
+  throwIfAborted(giveUp, 'verify');
+  const progress = (done: number, total: number) => onProgress?.({ phase: 'verify', done, total, unit: 'bytes' });
+  const working = handle.live().verify(onProgress === undefined ? undefined : progress);
+  const { checkedBytes, problems } = await (giveUp === undefined
+    ? working
+    : orAborted(working, giveUp, () => aborted(giveUp, 'verify')));
+  return { ok: problems.length === 0, checkedBytes, problems };
+}
+
+export async function checkpoint(handle: Handle, options: CheckpointOptions): Promise<CheckpointInfo> {
+  checkNames(options, CHECKPOINT);
+  const { to } = options as { to: unknown };
+  if (to === undefined) throw invalid('to', 'the folder to write the checkpoint to', to);
+  if (typeof to === 'object' && to !== null) throw unsupported('to: an object store', 'checkpoint');
+  const location = resolve(checkPath(to, 'to'));
+  const { revision, tables, bytes } = await handle.live().checkpoint(location);
+  const info = { revision, tables, bytes, at: new Date(), location };
+  handle.events.emit('checkpoint', info);
+  return info;
+}

@@ -1,0 +1,181 @@
+/**
+ * Writes: what a database and its sublevels have in common.
+ *
+ * A write is applied before the call returns: reads see it at once. Its promise resolves when it is as durable as asked
+ * for. Writes of one handle take effect in the order of their calls.
+ *
+ * @module
+ */
+
+import { Batch } from './batch.js';
+import { CoppiceError, invalid } from './errors.js';
+import type { Keyspace } from './keyspace.js';
+import type { Slab } from './native/types.js';
+import { checkNames, names } from './options/check.js';
+import { deadlineMs } from './options/duration.js';
+import { checkPut, checkWrite, durability, type Expiry, type PutOptions, type WriteOptions } from './options/write.js';
+import { Reader } from './reader.js';
+import type { Commit } from './write-queue.js';
+
+/** Where an operation of a batch goes: a sublevel of the same database. */
+export interface AnySublevel {
+  readonly name: string;
+  readonly prefix: string;
+}
+
+/** One operation of a batch. With a `sublevel`, key and value are of that sublevel's types. */
+export type Op<K, V> =
+  | ({ type: 'put'; key: K; value: V; sublevel?: undefined } & Expiry)
+  | ({ type: 'put'; key: unknown; value: unknown; sublevel: AnySublevel } & Expiry)
+  | { type: 'del'; key: K; sublevel?: undefined }
+  | { type: 'del'; key: unknown; sublevel: AnySublevel };
+
+const OP_PUT = names('a put of a batch', ['type', 'key', 'value', 'sublevel', 'ttl', 'expiresAt'], ['lease']);
+const OP_DEL = names('a del of a batch', ['type', 'key', 'sublevel']);
+
+export class Writer<K, V> extends Reader<K, V> {
+  /**
+   * Writes a value, whether the key has one or not. Not awaited, it is applied all the same.
+   *
+   * @throws `COPPICE_TOO_LARGE` for a key over 65,535 bytes or a value over the limit, `COPPICE_BUSY` when too many
+   * writes wait for memory, `COPPICE_DISK_FULL` when the disk is full. Nothing was written then.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const { revision } = await db.put('visits', '1', { ttl: '7d' });
+   * console.log(`written by commit ${revision}`);
+   * await db.close();
+   * ```
+   */
+  put(key: K, value: V, options?: PutOptions): Promise<Commit> {
+    try {
+      if (options !== undefined) return this.#putWith(key, value, options);
+      const { handle, space } = this;
+      handle.live();
+      const bytes = space.values.encode(value, 'value');
+      return handle.writes.put(space.encodeKey(key), bytes, undefined, handle.durability);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Removes a key, whether it has a value or not. */
+  del(key: K, options?: WriteOptions): Promise<Commit> {
+    try {
+      if (options !== undefined) return this.#delWith(key, options);
+      const { handle, space } = this;
+      handle.live();
+      return handle.writes.del(space.encodeKey(key), handle.durability);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Writes several operations as one commit: all of them or none, with one revision. They act in order, so the last on a
+   * key wins. A batch without operations takes no revision.
+   *
+   * Without operations given it answers an empty `Batch` to fill step by step, which can also have conditions.
+   *
+   * @throws `COPPICE_INVALID` or `COPPICE_ENCODING` for a bad operation, whose index is `details.op`; nothing is written.
+   * @throws `COPPICE_TOO_LARGE` beyond 32 MiB.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.batch([
+   *   { type: 'put', key: 'a', value: '1' },
+   *   { type: 'del', key: 'b' },
+   * ]);
+   * const seen = await db.getEntry('a');
+   * const answer = await db.batch().check({ key: 'a', revision: seen?.revision ?? null }).put('a', '2').write();
+   * console.log(answer.ok);
+   * await db.close();
+   * ```
+   */
+  batch(): Batch<K, V>;
+  batch(ops: readonly Op<K, V>[], options?: WriteOptions): Promise<Commit>;
+  batch(...given: readonly unknown[]): Batch<K, V> | Promise<Commit> {
+    if (given.length === 0) return new Batch(this.handle, this.space);
+    try {
+      return this.#batch(given[0], given[1] as WriteOptions | undefined);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #putWith(key: K, value: V, options: PutOptions): Promise<Commit> {
+    const { handle, space } = this;
+    handle.live();
+    const deadline = checkPut(options);
+    const level = durability(options.durability, handle.durability);
+    const bytes = space.values.encode(value, 'value');
+    const stored = space.encodeKey(key);
+    if (options.signal === undefined) return handle.writes.put(stored, bytes, deadline, level);
+    const slab = handle.writes.takeSlab();
+    slab.put(stored, bytes, deadline);
+    return handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
+  }
+
+  #delWith(key: K, options: WriteOptions): Promise<Commit> {
+    const { handle, space } = this;
+    handle.live();
+    checkWrite(options);
+    const level = durability(options.durability, handle.durability);
+    const stored = space.encodeKey(key);
+    if (options.signal === undefined) return handle.writes.del(stored, level);
+    const slab = handle.writes.takeSlab();
+    slab.del(stored);
+    return handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
+  }
+
+  #batch(ops: unknown, options: WriteOptions = {}): Promise<Commit> {
+    const { writes, durability: otherwise } = this.handle;
+    this.handle.live();
+    checkWrite(options);
+    if (!Array.isArray(ops)) throw invalid('the operations of batch', 'an array', ops);
+    const level = durability(options.durability, otherwise);
+    const slab = writes.takeSlab();
+    let i = 0;
+    try {
+      for (; i < ops.length; i++) this.#pack(slab, ops[i]);
+    } catch (error) {
+      writes.giveBack(slab);
+      throw inOperation(error, i);
+    }
+    return writes.commit(slab, level, options.signal) as Promise<Commit>;
+  }
+
+  #pack(slab: Slab, op: Op<K, V>): void {
+    if (typeof op !== 'object' || op === null) throw invalid('an operation', "{ type: 'put' | 'del', key, ... }", op);
+    const space = op.sublevel === undefined ? this.space : (this.#spaceOf(op.sublevel) as Keyspace<K, V>);
+    if (op.type === 'put') {
+      checkNames(op, OP_PUT);
+      const value = space.values.encode(op.value as V, 'value');
+      slab.put(space.encodeKey(op.key as K), value, deadlineMs(op.ttl, op.expiresAt));
+    } else if (op.type === 'del') {
+      checkNames(op, OP_DEL);
+      slab.del(space.encodeKey(op.key as K));
+    } else {
+      throw invalid('type', "'put' or 'del'", (op as { type: unknown }).type);
+    }
+  }
+
+  #spaceOf(sublevel: AnySublevel): Keyspace<unknown, unknown> {
+    if (sublevel instanceof Writer && sublevel.handle === this.handle) return sublevel.space;
+    throw invalid('sublevel', 'a sublevel of this database', sublevel);
+  }
+}
+
+/** The same error, saying which operation of a batch it is about. */
+function inOperation(error: unknown, op: number): unknown {
+  if (!(error instanceof CoppiceError)) return error;
+  const name = error.code.slice('COPPICE_'.length) as ConstructorParameters<typeof CoppiceError>[0];
+  return new CoppiceError(name, `operation ${op}: ${error.message}`, {
+    cause: error,
+    details: { ...error.details, op },
+  });
+}
