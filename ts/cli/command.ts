@@ -1,0 +1,137 @@
+/**
+ * What a command of the command line is, and what all of them share.
+ *
+ * @module
+ */
+
+import { parseArgs } from 'node:util';
+import type { Database } from '../database.js';
+import { CoppiceError } from '../errors.js';
+import { open } from '../open.js';
+import type { OpenOptions } from '../options/open.js';
+import type { Terminal } from './terminal.js';
+import { formatBytes, type Notation, parseBytes } from './text.js';
+
+/** Keys and values are bytes here; the notation of the call says how they are shown. */
+export type Bytes = Database<Buffer, Buffer>;
+
+/** How a command ended, as the exit code of the process. */
+export const EXIT = {
+  /** Done. */
+  OK: 0,
+  /** Done, and the answer is no: no such key, or damage was found. */
+  NO: 1,
+  /** The call is wrong. */
+  USAGE: 2,
+  /** The database refused or failed; the message has the code. */
+  FAILED: 3,
+} as const;
+
+export type Exit = (typeof EXIT)[keyof typeof EXIT];
+
+export interface Flag {
+  readonly type: 'boolean' | 'string';
+  readonly short?: string;
+  /** How the help names the value of a string. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Names of the positional arguments; in brackets if optional, with dots if repeated. */
+  readonly positionals: readonly string[];
+  readonly flags: Readonly<Record<string, Flag>>;
+  run(call: Call): Promise<Exit>;
+}
+
+export const COMMON: Readonly<Record<string, Flag>> = {
+  json: { type: 'boolean', help: 'print JSON, one document a line' },
+  hex: { type: 'boolean', help: 'keys and values are hexadecimal digits' },
+  base64: { type: 'boolean', help: 'keys and values are base64' },
+  help: { type: 'boolean', short: 'h', help: 'print this' },
+};
+
+/** One call of a command: its arguments, checked, and its output. */
+export class Call {
+  readonly positionals: readonly string[];
+  readonly terminal: Terminal;
+  readonly notation: Notation;
+  readonly #flags: Readonly<Record<string, unknown>>;
+
+  constructor(positionals: readonly string[], flags: Readonly<Record<string, unknown>>, terminal: Terminal) {
+    if (flags.hex && flags.base64) throw usage('give --hex or --base64, not both');
+    this.positionals = positionals;
+    this.#flags = flags;
+    this.terminal = terminal;
+    this.notation = flags.hex ? 'hex' : flags.base64 ? 'base64' : 'utf8';
+  }
+
+  /** Whether a boolean flag was given. */
+  has(flag: string): boolean {
+    return this.#flags[flag] === true;
+  }
+
+  /** The value of a string flag. */
+  text(flag: string): string | undefined {
+    return this.#flags[flag] as string | undefined;
+  }
+
+  /** The key or value in a string flag. */
+  bytes(flag: string): Buffer | undefined {
+    const text = this.text(flag);
+    return text === undefined ? undefined : parseBytes(text, this.notation, `--${flag}`);
+  }
+
+  /** A positional argument as bytes. */
+  argument(index: number, what: string): Buffer {
+    return parseBytes(this.positionals[index] as string, this.notation, what);
+  }
+
+  format(bytes: Buffer, what: string): string {
+    return formatBytes(bytes, this.notation, what);
+  }
+
+  /** Opens the database that the first argument names, for the time of `use`. */
+  async withDatabase<T>(options: OpenOptions, use: (db: Bytes) => Promise<T>): Promise<T> {
+    const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
+    const db = await open(this.positionals[0] as string, { createIfMissing: false, ...options, ...encodings });
+    try {
+      return await use(db);
+    } finally {
+      await db.close();
+    }
+  }
+}
+
+/** Parses the arguments of a command. */
+export function parseCall(command: Command, args: readonly string[], terminal: Terminal): Call {
+  const flags = { ...COMMON, ...command.flags };
+  const options: Record<string, { type: 'boolean' | 'string'; short?: string }> = {};
+  for (const [name, { type, short }] of Object.entries(flags)) {
+    options[name] = short === undefined ? { type } : { type, short };
+  }
+  try {
+    const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    if (!values.help) checkPositionals(command, positionals);
+    return new Call(positionals, values, terminal);
+  } catch (error) {
+    if (error instanceof CoppiceError) throw error;
+    throw usage((error as Error).message);
+  }
+}
+
+function checkPositionals(command: Command, given: readonly string[]): void {
+  const required = command.positionals.filter((name) => !name.startsWith('['));
+  const missing = required[given.length];
+  if (missing !== undefined) throw usage(`${command.name} needs ${missing.replace('...', '')}`);
+  const repeats = command.positionals.some((name) => name.endsWith('...'));
+  const extra = given[command.positionals.length];
+  if (extra !== undefined && !repeats) throw usage(`${command.name} does not take "${extra}"`);
+}
+
+/** The error for a wrong call of the command line. */
+export function usage(message: string): CoppiceError {
+  return new CoppiceError('INVALID', message);
+}

@@ -1,0 +1,30 @@
+/**
+ * `coppice get`: prints the value of a key.
+ *
+ * @module
+ */
+
+import { type Command, EXIT } from '../command.js';
+
+export const get: Command = {
+  name: 'get',
+  summary: 'print the value of a key; exit code 1 if there is none',
+  positionals: ['PATH', 'KEY'],
+  flags: { raw: { type: 'boolean', help: 'print the bytes of the value and nothing else' } },
+  async run(call) {
+    const key = call.argument(1, 'KEY');
+    const entry = await call.withDatabase({ readOnly: true }, (db) => db.getEntry(key));
+    if (entry === undefined) {
+      call.terminal.note(`there is no key "${call.positionals[1]}"`);
+      return EXIT.NO;
+    }
+    if (call.has('raw')) {
+      await call.terminal.write(entry.value);
+    } else if (call.has('json')) {
+      await call.terminal.json({ ...entry, key: call.positionals[1], value: call.format(entry.value, 'the value') });
+    } else {
+      await call.terminal.line(call.format(entry.value, 'the value'));
+    }
+    return EXIT.OK;
+  },
+};

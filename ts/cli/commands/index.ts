@@ -1,0 +1,17 @@
+/**
+ * Every command, in the order of the help.
+ *
+ * @module
+ */
+
+import type { Command } from '../command.js';
+import { checkpoint } from './checkpoint.js';
+import { count } from './count.js';
+import { del } from './del.js';
+import { get } from './get.js';
+import { put } from './put.js';
+import { scan } from './scan.js';
+import { stats } from './stats.js';
+import { verify } from './verify.js';
+
+export const COMMANDS: readonly Command[] = [get, put, del, scan, count, stats, verify, checkpoint];

@@ -1,0 +1,76 @@
+/**
+ * Where a command reads from and writes to.
+ *
+ * @module
+ */
+
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import type { Progress } from '../upkeep.js';
+
+export interface Streams {
+  stdin: Readable;
+  stdout: Writable;
+  stderr: Writable & { isTTY?: boolean };
+}
+
+const BAR_WIDTH = 30;
+
+/** The output of one command. Waits for a slow reader instead of filling the memory. */
+export class Terminal {
+  readonly #streams: Streams;
+  #bar = false;
+  /** Whether nobody reads the output any more, as after `| head`. */
+  gone = false;
+
+  constructor(streams: Streams) {
+    this.#streams = streams;
+    streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      this.gone = true;
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+
+  /** Writes to the output, as it is. */
+  async write(bytes: string | Uint8Array): Promise<void> {
+    const { stdout } = this.#streams;
+    if (this.gone || stdout.write(bytes)) return;
+    await Promise.race([once(stdout, 'drain'), once(stdout, 'close')]).catch(() => {});
+  }
+
+  line(text: string): Promise<void> {
+    return this.write(`${text}\n`);
+  }
+
+  /** One JSON document on one line. */
+  json(value: unknown): Promise<void> {
+    return this.line(JSON.stringify(value));
+  }
+
+  /** A line for people, beside the output. */
+  note(text: string): void {
+    this.endProgress();
+    this.#streams.stderr.write(`${text}\n`);
+  }
+
+  /** Draws how far a command is, if a person watches. */
+  progress({ phase, done, total }: Progress): void {
+    if (!this.#streams.stderr.isTTY) return;
+    const part = total === 0 ? 1 : Math.min(1, done / total);
+    const bar = '#'.repeat(Math.round(part * BAR_WIDTH)).padEnd(BAR_WIDTH, '.');
+    this.#streams.stderr.write(`\r${phase} [${bar}] ${Math.floor(part * 100)}%`);
+    this.#bar = true;
+  }
+
+  endProgress(): void {
+    if (this.#bar) this.#streams.stderr.write('\r\x1b[K');
+    this.#bar = false;
+  }
+
+  /** Everything that is piped in. */
+  async input(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.#streams.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+    return Buffer.concat(chunks);
+  }
+}
