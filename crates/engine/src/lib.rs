@@ -3,24 +3,48 @@
 //! Modules depend downwards only: `db > background, recovery, checkpoint, feed > write, read, compaction > version,
 //! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
 
+mod background;
 pub mod batch;
+mod checkpoint;
 pub mod codec;
 pub mod coding;
-pub mod compaction;
+mod compaction;
 pub mod cursor;
+mod db;
 pub mod disk;
 pub mod entry;
 pub mod environment;
 pub mod error;
 pub mod filter;
+mod flush;
 pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod memtable;
+mod names;
+mod options;
+mod read;
+mod recovery;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
+mod snapshot;
+mod state;
+mod stats;
 pub mod table;
+mod verify;
+mod version;
 pub mod wal;
+mod work;
+mod write;
+
+pub use checkpoint::CheckpointInfo;
+pub use db::{Db, RangeCursor};
+pub use options::{Event, Filter, Listener, Options, SkipList, Tuning};
+pub use read::{Range, Snapshot};
+pub use snapshot::View;
+pub use stats::{LevelStats, Stats};
+pub use verify::{Problem, Progress, VerifyReport};
+pub use write::{Guard, Written};
 
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,16 @@
 //! A cursor belongs to one thread at a time. It may fail at any move, because a move may read the disk; after a failed
 //! move it is not valid until the next seek.
 
+mod level;
+mod merge;
+mod source;
+mod visible;
+
+pub use level::LevelCursor;
+pub use merge::MergeCursor;
+pub use source::Source;
+pub use visible::{VisibleCursor, Window};
+
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;

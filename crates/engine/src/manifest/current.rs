@@ -1,8 +1,8 @@
 //! `CURRENT`: one line of text that names the manifest in use.
 
-use super::names::FileName;
 use crate::disk::{Access, Disk, SyncPoint};
 use crate::error::{Code, Error, Result};
+use crate::names::FileName;
 use std::path::Path;
 
 /// Longer than any line that names a manifest.

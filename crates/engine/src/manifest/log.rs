@@ -5,7 +5,6 @@
 //! CURRENT, the rename synced, and only then the old manifest removed. Called under the engine's lock.
 
 use super::frame::{self, Header, Tail};
-use super::names::{FileName, FileNumbers};
 use super::recovery::{self, Recovered};
 use super::{Creation, Edit, State, current};
 use crate::disk::{Access, File, SyncPoint};
@@ -13,6 +12,7 @@ use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::EMPTY_REVISION;
 use crate::limits::{MANIFEST_EDIT_BYTES_MAX, MANIFEST_ROLL_BYTES_MIN};
+use crate::names::{FileName, FileNumbers};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

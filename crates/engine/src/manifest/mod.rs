@@ -9,7 +9,6 @@ mod current;
 mod edit;
 mod frame;
 mod log;
-mod names;
 mod recovery;
 mod state;
 
@@ -17,7 +16,6 @@ pub use crate::wal::LogFloor;
 pub use edit::{Creation, Edit};
 pub use frame::Tail;
 pub use log::{ManifestLog, ManifestOptions};
-pub use names::{FileName, FileNumbers};
 pub use recovery::{Recovered, recover};
 pub use state::State;
 

@@ -2,11 +2,11 @@
 //! lock if it means to write afterwards.
 
 use super::frame::{self, Contents, Tail};
-use super::names::FileName;
 use super::{Edit, State, current};
 use crate::disk::{Access, Disk};
 use crate::error::{Code, Error, Result};
 use crate::limits::MANIFEST_BYTES_MAX;
+use crate::names::FileName;
 use std::path::Path;
 
 pub struct Recovered {

@@ -10,6 +10,7 @@ use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, SyncPoint};
 use crate::environment::Environment;
 use crate::error::{Code, Result};
+use crate::names::FileName;
 use crate::simulation::{FixedClock, environment};
 use std::path::Path;
 use std::sync::Arc;

@@ -10,7 +10,6 @@ use super::{FRESH_NAME, LogFloor, SPARE_NAME, SegmentFile, segment_path};
 use crate::disk::{Access, File, SyncPoint};
 use crate::error::{Code, Error, Result};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 /// A segment half full within this time is followed by one of twice the size; a slower one by the smallest.
 const FAST_FILL_MS: i64 = 10_000;
@@ -23,7 +22,7 @@ impl Log {
         match (&buffer.active, &buffer.spare) {
             (Some(active), _) => active.number,
             (None, Spare::Ready(spare)) => spare.number,
-            (None, _) => self.numbers.load(Ordering::SeqCst),
+            (None, _) => self.numbers.next(),
         }
     }
 
@@ -227,7 +226,7 @@ impl Log {
     fn new_header(&self) -> Header {
         let mut salt = [0; 4];
         self.environment.random.fill(&mut salt);
-        Header { number: self.numbers.fetch_add(1, Ordering::SeqCst), salt: u32::from_le_bytes(salt) }
+        Header { number: self.numbers.take(), salt: u32::from_le_bytes(salt) }
     }
 
     fn bytes_wanted(&self, capacity: u64, opened_ms: i64) -> u64 {

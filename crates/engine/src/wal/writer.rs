@@ -12,9 +12,10 @@ use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
 use crate::limits;
+use crate::names::FileNumbers;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 /// A buffer that one huge record has made larger than this is given back after it was written.
@@ -25,7 +26,7 @@ pub struct Log {
     pub(super) folder: PathBuf,
     pub(super) options: LogOptions,
     /// The folder's file numbers; each is taken once.
-    pub(super) numbers: Arc<AtomicU64>,
+    pub(super) numbers: Arc<FileNumbers>,
     pub(super) buffer: Mutex<Buffer>,
     io: Mutex<Io>,
     syncing: Mutex<()>,
@@ -88,7 +89,7 @@ impl Log {
         environment: Environment,
         folder: &Path,
         options: LogOptions,
-        numbers: Arc<AtomicU64>,
+        numbers: Arc<FileNumbers>,
         files: LogFiles,
         last: Watermark,
     ) -> Log {

@@ -1,6 +1,7 @@
 //! Bytes changed from outside.
 
 use super::*;
+use crate::names::FileName;
 
 fn worked() -> (SimulatedDisk, FileName, State) {
     let disk = disk_with_folder();

@@ -1,6 +1,7 @@
 //! What stands in the folder: rolling, names, strangers, what is missing.
 
 use super::*;
+use crate::names::FileName;
 
 fn names(disk: &SimulatedDisk) -> Vec<String> {
     let mut names = disk.list(folder()).unwrap();

@@ -18,7 +18,7 @@ fn a_segment_has_the_bytes_that_its_page_shows() {
     let mut environment = environment(&world.disk, &world.clock, 1);
     environment.random = Arc::new(FixedSalt);
     let files = LogFiles::default();
-    let numbers = Arc::new(AtomicU64::new(7));
+    let numbers = Arc::new(FileNumbers::starting_at(7));
     let log = Log::new(environment, Path::new(FOLDER), TINY, numbers, files, Watermark::default());
     let mut batch = Batch::new();
     batch.put(0, b"key", b"value", None).unwrap();

@@ -10,9 +10,9 @@ use crate::batch::{Batch, Header, RecordKind, set_header};
 use crate::disk::Disk;
 use crate::disk::simulated::SimulatedDisk;
 use crate::error::Result;
+use crate::names::FileNumbers;
 use crate::simulation::{FixedClock, environment};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 const FOLDER: &str = "/db";
 const TINY: LogOptions = LogOptions { segment_bytes_min: 1024, segment_bytes_max: 4096 };
@@ -37,7 +37,7 @@ fn record(sequence: Sequence, attempt: u64, value_bytes: usize) -> Vec<u8> {
 struct World {
     disk: SimulatedDisk,
     clock: Arc<FixedClock>,
-    numbers: Arc<AtomicU64>,
+    numbers: Arc<FileNumbers>,
     floor: LogFloor,
     seed: u64,
 }
@@ -47,7 +47,7 @@ impl World {
         let disk = SimulatedDisk::default();
         disk.create_folder(Path::new(FOLDER)).unwrap();
         disk.sync_folder(Path::new("/"), crate::disk::SyncPoint::ParentFolder).unwrap();
-        let numbers = Arc::new(AtomicU64::new(1));
+        let numbers = Arc::new(FileNumbers::starting_at(1));
         World { disk, clock: Arc::new(FixedClock::new(0)), numbers, floor: LogFloor::default(), seed: 1 }
     }
 
@@ -66,7 +66,7 @@ impl World {
 
     fn log(&mut self, recovered: Recovered) -> Log {
         self.seed += 1;
-        self.numbers.fetch_max(recovered.largest_number + 1, Ordering::SeqCst);
+        self.numbers.skip_past(recovered.largest_number);
         let mut last = recovered.last.unwrap_or_default();
         if last.sequence < self.floor.flushed_sequence {
             let sequence = self.floor.flushed_sequence;

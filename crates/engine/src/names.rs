@@ -87,6 +87,11 @@ impl FileNumbers {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// No number up to this one is given out again.
+    pub fn skip_past(&self, number: u64) {
+        self.0.fetch_max(number + 1, Ordering::Relaxed);
+    }
+
     /// The number that the next `take` gives, if nobody takes one meanwhile.
     pub fn next(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

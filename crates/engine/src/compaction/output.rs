@@ -1,0 +1,87 @@
+//! The tables that a flush or a compaction writes: one after another, cut where a size is reached and a key ends.
+
+use super::Fate;
+use crate::entry::{Entry, Kind, NO_DEADLINE};
+use crate::error::Result;
+use crate::state::State;
+use crate::table::{TableBuilder, TableMeta};
+
+pub struct Output<'a> {
+    state: &'a State,
+    /// A table is cut at this size.
+    bytes_max: u64,
+    builder: Option<(u64, TableBuilder)>,
+    finished: Vec<TableMeta>,
+    /// The last key added: versions of one key are never spread over tables of a level.
+    key: Vec<u8>,
+}
+
+impl<'a> Output<'a> {
+    /// A flush writes one table whatever its size (`level` 0), so that level 0 has one table a memtable.
+    pub fn new(state: &'a State, level: u8) -> Self {
+        let bytes_max = if level == 0 { u64::MAX } else { state.options.tuning.table_bytes };
+        Output { state, bytes_max, builder: None, finished: Vec::new(), key: Vec::new() }
+    }
+
+    pub fn add(&mut self, key: &[u8], entry: &Entry<'_>, fate: Fate) -> Result<()> {
+        let entry = match fate {
+            Fate::Drop => return Ok(()),
+            Fate::Keep => *entry,
+            Fate::KeepAsDelete => {
+                Entry { kind: Kind::Delete, deadline_ms: NO_DEADLINE, value: &[], ..*entry }
+            }
+        };
+        let full =
+            self.builder.as_ref().is_some_and(|(_, builder)| builder.bytes_written() >= self.bytes_max);
+        if full && self.key != key {
+            self.finish_table()?;
+        }
+        if self.builder.is_none() {
+            let number = self.state.numbers.take();
+            let disk = &self.state.environment.disk;
+            let id = self.state.environment.random.id();
+            let options = self.state.table_options();
+            let builder = TableBuilder::new(disk, &self.state.table_path(number), id, options)?;
+            self.builder = Some((number, builder));
+        }
+        let (_, builder) = self.builder.as_mut().expect("made above");
+        builder.add(key, &entry)?;
+        if self.bytes_max != u64::MAX {
+            self.key.clear();
+            self.key.extend_from_slice(key);
+        }
+        Ok(())
+    }
+
+    fn finish_table(&mut self) -> Result<()> {
+        let Some((number, builder)) = self.builder.take() else { return Ok(()) };
+        match builder.finish() {
+            Ok(summary) => self.finished.push(TableMeta { number, summary }),
+            Err(error) => {
+                self.remove(number);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// All tables, synced; their names are not yet.
+    pub fn finish(mut self) -> Result<Vec<TableMeta>> {
+        self.finish_table().inspect_err(|_| self.discard())?;
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    /// Takes back what was written, after a failure or a cancelled compaction.
+    pub fn discard(&mut self) {
+        let unfinished = self.builder.take().map(|(number, _)| number);
+        let finished = std::mem::take(&mut self.finished).into_iter().map(|table| table.number);
+        for number in finished.chain(unfinished) {
+            self.remove(number);
+        }
+    }
+
+    /// A file that stays is in nobody's way: the next open removes what no manifest names.
+    fn remove(&self, number: u64) {
+        let _ = self.state.environment.disk.remove(&self.state.table_path(number));
+    }
+}

@@ -1,0 +1,200 @@
+//! What a reader sees of a range: of every key the newest version at its revision, if that version is alive, between
+//! two bounds, in one direction.
+
+use super::{Cursor, MergeCursor};
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::key::Revision;
+use std::ops::Bound;
+
+/// After this many dead versions of one key in a row, seeking past the key is cheaper than walking.
+const VERSIONS_WALKED_MAX: usize = 8;
+
+/// Bounds of stored keys, the direction, and the moment that the reader stands at.
+#[derive(Clone, Debug)]
+pub struct Window {
+    pub lower: Bound<Vec<u8>>,
+    pub upper: Bound<Vec<u8>>,
+    pub reverse: bool,
+    pub revision: Revision,
+    pub now_ms: i64,
+}
+
+enum State {
+    /// The next call seeks to the range's first row, or to the key that was asked for.
+    Before(Option<Vec<u8>>),
+    On,
+    Done,
+}
+
+/// Owned by one thread at a time; pins what its merge reads.
+pub struct VisibleCursor {
+    merge: MergeCursor,
+    window: Window,
+    state: State,
+    /// The row's key. Forwards the merge stands on its entry; backwards the merge has passed it and `row` holds it.
+    key: Vec<u8>,
+    row: Row,
+}
+
+/// An owned copy of the entry, filled only when reading backwards.
+#[derive(Default)]
+struct Row {
+    value: Vec<u8>,
+    fields: Option<Entry<'static>>,
+}
+
+impl Row {
+    fn keep(&mut self, entry: Entry<'_>) {
+        self.value.clear();
+        self.value.extend_from_slice(entry.value);
+        self.fields = Some(Entry { value: &[], ..entry });
+    }
+}
+
+impl VisibleCursor {
+    pub fn new(merge: MergeCursor, window: Window) -> Self {
+        VisibleCursor { merge, window, state: State::Before(None), key: Vec::new(), row: Row::default() }
+    }
+
+    /// The next call of `advance` gives the first row at or past `key`, in the range's direction.
+    pub fn seek(&mut self, key: Vec<u8>) {
+        self.state = State::Before(Some(key));
+    }
+
+    /// Moves to the next row; false at the end of the range.
+    pub fn advance(&mut self) -> Result<bool> {
+        let found = match (std::mem::replace(&mut self.state, State::On), self.window.reverse) {
+            (State::Done, _) => false,
+            (State::Before(from), false) => self.start_forward(from)?,
+            (State::Before(from), true) => self.start_backward(from)?,
+            (State::On, false) => {
+                self.skip_versions()?;
+                self.find_forward()?
+            }
+            (State::On, true) => self.find_backward()?,
+        };
+        if !found {
+            self.state = State::Done;
+        }
+        Ok(found)
+    }
+
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    #[inline]
+    pub fn entry(&self) -> Entry<'_> {
+        match (self.window.reverse, self.row.fields) {
+            (true, Some(fields)) => Entry { value: &self.row.value, ..fields },
+            _ => self.merge.entry(),
+        }
+    }
+
+    fn start_forward(&mut self, from: Option<Vec<u8>>) -> Result<bool> {
+        let from = from.filter(|key| self.is_inside_lower(key));
+        match (from, &self.window.lower) {
+            (Some(key), _) => self.merge.seek(&key, Revision::MAX)?,
+            (None, Bound::Unbounded) => self.merge.seek_to_first()?,
+            (None, Bound::Included(key)) => self.merge.seek(key, Revision::MAX)?,
+            (None, Bound::Excluded(key)) => {
+                let after = successor(key);
+                self.merge.seek(&after, Revision::MAX)?;
+            }
+        }
+        self.find_forward()
+    }
+
+    fn start_backward(&mut self, from: Option<Vec<u8>>) -> Result<bool> {
+        let from = from.filter(|key| self.is_inside_upper(key));
+        match (from, &self.window.upper) {
+            (Some(key), _) => self.merge.seek_before(&successor(&key), Revision::MAX)?,
+            (None, Bound::Unbounded) => self.merge.seek_to_last()?,
+            (None, Bound::Included(key)) => {
+                let after = successor(key);
+                self.merge.seek_before(&after, Revision::MAX)?;
+            }
+            (None, Bound::Excluded(key)) => self.merge.seek_before(key, Revision::MAX)?,
+        }
+        self.find_backward()
+    }
+
+    /// From the first version of a key on: stops on the first live row inside the range.
+    fn find_forward(&mut self) -> Result<bool> {
+        while self.merge.valid() && self.is_inside_upper(self.merge.key()) {
+            let entry = self.merge.entry();
+            if entry.revision > self.window.revision {
+                self.merge.next()?;
+                continue;
+            }
+            let live = entry.is_live(self.window.now_ms);
+            self.key.clear();
+            self.key.extend_from_slice(self.merge.key());
+            if live {
+                return Ok(true);
+            }
+            self.skip_versions()?;
+        }
+        Ok(false)
+    }
+
+    /// Leaves the current key: its older versions are hidden by the one that was looked at.
+    fn skip_versions(&mut self) -> Result<()> {
+        for _ in 0..VERSIONS_WALKED_MAX {
+            self.merge.next()?;
+            if !self.merge.valid() || self.merge.key() != self.key {
+                return Ok(());
+            }
+        }
+        let after = successor(&self.key);
+        self.merge.seek(&after, Revision::MAX)
+    }
+
+    /// Backwards the versions of a key come oldest first: the last one at or below the revision is the row.
+    fn find_backward(&mut self) -> Result<bool> {
+        while self.merge.valid() && self.is_inside_lower(self.merge.key()) {
+            self.key.clear();
+            self.key.extend_from_slice(self.merge.key());
+            self.row.fields = None;
+            while self.merge.valid() && self.merge.key() == self.key {
+                let entry = self.merge.entry();
+                if entry.revision <= self.window.revision {
+                    self.row.keep(entry);
+                }
+                self.merge.prev()?;
+            }
+            if self.row.fields.is_some_and(|entry| entry.is_live(self.window.now_ms)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn is_inside_upper(&self, key: &[u8]) -> bool {
+        match &self.window.upper {
+            Bound::Unbounded => true,
+            Bound::Included(upper) => key <= &upper[..],
+            Bound::Excluded(upper) => key < &upper[..],
+        }
+    }
+
+    #[inline]
+    fn is_inside_lower(&self, key: &[u8]) -> bool {
+        match &self.window.lower {
+            Bound::Unbounded => true,
+            Bound::Included(lower) => key >= &lower[..],
+            Bound::Excluded(lower) => key > &lower[..],
+        }
+    }
+}
+
+/// The smallest key after `key`.
+fn successor(key: &[u8]) -> Vec<u8> {
+    let mut after = Vec::with_capacity(key.len() + 1);
+    after.extend_from_slice(key);
+    after.push(0);
+    after
+}

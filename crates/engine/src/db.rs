@@ -1,0 +1,170 @@
+//! The database as others see it: one-line forwards to the parts that do the work, and the life of its threads.
+
+use crate::background::Threads;
+use crate::checkpoint::CheckpointInfo;
+use crate::cursor::VisibleCursor;
+use crate::entry::Entry;
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::key::{KEYSPACE_USER, Revision};
+use crate::options::Options;
+use crate::read::{Range, Snapshot, stored_key};
+use crate::recovery;
+use crate::snapshot::View;
+use crate::state::State;
+use crate::stats::Stats;
+use crate::verify::{Progress, VerifyReport};
+use crate::write::{Guard, Written};
+use parking_lot::Mutex;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// An open database. Clones share it; any thread may use any clone. Dropping the last one stops its threads without
+/// flushing: what was written out is in the log and comes back at the next open.
+#[derive(Clone)]
+pub struct Db(Arc<Handle>);
+
+struct Handle {
+    state: Arc<State>,
+    threads: Mutex<Option<Threads>>,
+}
+
+impl Db {
+    /// Opens the database in a folder, replaying what its log holds. Blocking.
+    pub fn open(path: &Path, options: Options, environment: Environment) -> Result<Db> {
+        let state = recovery::open(path, options, environment)?;
+        let starts = state.environment.threads && !state.options.read_only;
+        let threads = if starts { Some(Threads::start(&state)?) } else { None };
+        Ok(Db(Arc::new(Handle { state, threads: Mutex::new(threads) })))
+    }
+
+    /// Flushes, writes the close record and gives the folder back. Blocking; a second call does nothing. The database is
+    /// closed also when this fails; what was acknowledged is then still in the log.
+    pub fn close(&self) -> Result<()> {
+        let state = &self.0.state;
+        if !state.begin_close() {
+            return Ok(());
+        }
+        if let Some(threads) = self.0.threads.lock().take() {
+            threads.stop(state);
+        }
+        let closed = state.finish_log();
+        state.end_close();
+        closed
+    }
+
+    /// Commits a log record's body. Never waits for the disk; see `write.rs`.
+    #[inline]
+    pub fn write(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
+        self.0.state.write(body, guards)
+    }
+
+    /// Hands everything applied to the operating system; the revision up to which that is so.
+    pub fn write_out(&self) -> Result<Revision> {
+        self.0.state.write_out()
+    }
+
+    /// Wakes the log thread; `Event::Durable` follows.
+    pub fn request_sync(&self) {
+        self.0.state.work.request_sync();
+    }
+
+    /// The newest revision that readers see.
+    #[inline]
+    pub fn visible(&self) -> Revision {
+        self.0.state.visible.load(Ordering::Acquire)
+    }
+
+    pub fn written(&self) -> Revision {
+        self.0.state.log.written().revision
+    }
+
+    pub fn durable(&self) -> Revision {
+        self.0.state.log.durable().revision
+    }
+
+    /// Calls `read` with the live entry of a key, if there is one.
+    #[inline]
+    pub fn get<R>(&self, key: &[u8], view: View, read: impl FnOnce(&Entry<'_>) -> R) -> Result<Option<R>> {
+        self.0.state.get(key, view, read)
+    }
+
+    /// The rows of a range, as they are at `view`.
+    pub fn range(&self, range: Range, view: View) -> Result<RangeCursor> {
+        Ok(RangeCursor(self.0.state.range(range, view)?))
+    }
+
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::new(self.0.state.clone())
+    }
+
+    /// Resolves when everything written before is in tables. Blocking.
+    pub fn flush(&self) -> Result<()> {
+        self.0.state.flush()
+    }
+
+    /// Flushes, then merges what overlaps a range of user keys (both ends inclusive; none: from the first, to the last)
+    /// down as far as it goes. Blocking.
+    pub fn compact(&self, lower: Option<&[u8]>, upper: Option<&[u8]>) -> Result<()> {
+        self.0.state.flush()?;
+        let lower = stored_key(lower.unwrap_or_default());
+        let upper = upper.map_or_else(|| vec![KEYSPACE_USER + 1], stored_key);
+        self.0.state.compact_range(&lower, &upper)
+    }
+
+    /// Reads and checks every byte that the database relies on. Blocking.
+    pub fn verify(&self, on_progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
+        self.0.state.verify(on_progress)
+    }
+
+    /// Makes a copy of the database, as of now, in a new folder: tables are linked, not copied. Blocking.
+    pub fn checkpoint(&self, folder: &Path) -> Result<CheckpointInfo> {
+        self.0.state.checkpoint(folder)
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.0.state.stats()
+    }
+
+    /// Without threads: does what is due.
+    pub fn run_background(&self) {
+        self.0.state.run_background();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.get_mut().take() {
+            threads.stop(&self.state);
+        }
+    }
+}
+
+/// The rows of a range in order, each once. Owned by one thread at a time; it pins what it reads until it is dropped.
+pub struct RangeCursor(VisibleCursor);
+
+impl RangeCursor {
+    /// Moves to the next row; false at the end.
+    #[inline]
+    #[expect(clippy::should_implement_trait, reason = "rows are borrowed from the cursor")]
+    pub fn next(&mut self) -> Result<bool> {
+        self.0.advance()
+    }
+
+    /// The next `next` gives the first row at or past this user key, in the range's direction.
+    pub fn seek(&mut self, key: &[u8]) {
+        self.0.seek(stored_key(key));
+    }
+
+    /// The row's user key.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        &self.0.key()[1..]
+    }
+
+    #[inline]
+    pub fn entry(&self) -> Entry<'_> {
+        self.0.entry()
+    }
+}

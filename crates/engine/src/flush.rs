@@ -1,0 +1,132 @@
+//! From a sealed memtable to a table in level 0. On the flush thread, one memtable at a time, the oldest first.
+
+use crate::compaction::{Output, Retention};
+use crate::cursor::Cursor;
+use crate::disk::SyncPoint;
+use crate::error::Result;
+use crate::manifest::Edit;
+use crate::options::Event;
+use crate::state::{Readable, Sealed, State};
+use crate::wal::{LogFloor, Watermark};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl State {
+    /// Flushes the oldest sealed memtable; false if there is none.
+    pub fn flush_oldest(&self) -> Result<bool> {
+        let Some(sealed) = self.readable.load().sealed.last().cloned() else { return Ok(false) };
+        let began_ms = self.environment.clock.now_ms();
+        // Everything in a table is durable in the log first: what recovery finds is then always a prefix.
+        self.sync_log()?;
+
+        let mut output = Output::new(self, 0);
+        self.write_entries(&sealed, &mut output).inspect_err(|_| output.discard())?;
+        let tables = output.finish()?;
+        let bytes = tables.iter().map(|table| table.summary.bytes).sum();
+        let floor = LogFloor { segment: sealed.floor_segment, flushed_sequence: sealed.last.sequence };
+        let edit = Edit {
+            added: tables.into_iter().map(|table| (0, table)).collect(),
+            log_floor: Some(floor),
+            ..self.new_edit(sealed.last)
+        };
+        self.install(edit, Some(&sealed))?;
+        // A segment that cannot be released now is released after the next flush.
+        let _ = self.log.release(floor);
+
+        let ms = u64::try_from(self.environment.clock.now_ms() - began_ms).unwrap_or(0);
+        self.counters.flushes.fetch_add(1, Ordering::Relaxed);
+        self.counters.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.options.listener.event(Event::Flush { bytes, ms });
+        self.work.request_compaction();
+        self.announce_room();
+        Ok(true)
+    }
+
+    fn write_entries(&self, sealed: &Sealed, output: &mut Output<'_>) -> Result<()> {
+        let mut retention = Retention::new(&self.snapshots.pinned(), self.time.now_ms());
+        let version = self.readable.load().version.clone();
+        let mut cursor = sealed.memtable.cursor();
+        cursor.seek_to_first()?;
+        while cursor.valid() {
+            let (key, entry) = (cursor.key(), cursor.entry());
+            let fate = retention.judge(key, &entry, || !version.may_hold(key, 0));
+            output.add(key, &entry, fate)?;
+            cursor.next()?;
+        }
+        Ok(())
+    }
+
+    /// What every edit says: where the counters stand, so that none of them ever goes back.
+    pub fn new_edit(&self, flushed: Watermark) -> Edit {
+        Edit {
+            next_number: self.numbers.next(),
+            last_sequence: flushed.sequence,
+            last_revision: flushed.revision,
+            time_ms: self.time.now_ms(),
+            ..Edit::default()
+        }
+    }
+
+    /// Makes an edit durable, then shows readers the version it makes. `flushed`: the memtable that it replaces.
+    pub fn install(&self, edit: Edit, flushed: Option<&Arc<Sealed>>) -> Result<()> {
+        let mut install = self.install.lock();
+        self.check_poison()?;
+        if !edit.added.is_empty() {
+            // The tables' names are durable before an edit refers to them.
+            let synced = self.environment.disk.sync_folder(&self.folder, SyncPoint::TableFolder);
+            synced.inspect_err(|error| self.poison(error))?;
+        }
+        let manifest = install.as_mut().expect("only a writable, open database installs");
+        let before = self.readable.load().version.clone();
+        let version = Arc::new(before.apply(&edit, self.tables()));
+        manifest.append(edit).inspect_err(|error| self.poison(error))?;
+        self.readable.rcu(|readable| {
+            let mut next = Readable::clone(readable);
+            next.version = version.clone();
+            if let Some(flushed) = flushed {
+                next.sealed.retain(|sealed| !Arc::ptr_eq(sealed, flushed));
+                next.flushed = flushed.last;
+            }
+            next
+        });
+        // Their files go when the last reader lets go of them.
+        before.missing_from(&version).for_each(|table| table.mark_obsolete());
+        Ok(())
+    }
+
+    /// Ends a stall, if there was one.
+    pub fn announce_room(&self) {
+        let stalled = self.commit.lock().stalled.take();
+        if let Some((since_ms, reason)) = stalled {
+            let ms = u64::try_from(self.time.now_ms() - since_ms).unwrap_or(0);
+            self.counters.stalls.fetch_add(1, Ordering::Relaxed);
+            self.counters.stalled_ms.fetch_add(ms, Ordering::Relaxed);
+            self.options.listener.event(Event::Stall { ms, reason });
+            self.options.listener.event(Event::Room);
+        }
+    }
+
+    /// Syncs the log and tells whoever waits. Any thread; a failure poisons.
+    pub fn sync_log(&self) -> Result<()> {
+        self.check_poison()?;
+        let before = self.log.durable().revision;
+        let durable = self.log.sync().inspect_err(|error| self.poison(error))?;
+        if durable.revision > before {
+            self.options.listener.event(Event::Durable(durable.revision));
+        }
+        Ok(())
+    }
+
+    /// The end of an orderly close, with no thread running: everything into tables, then the log's close record.
+    pub fn finish_log(&self) -> Result<()> {
+        if self.options.read_only {
+            return Ok(());
+        }
+        self.check_poison()?;
+        self.rotate(&self.commit.lock(), 0);
+        while self.flush_oldest()? {}
+        self.log.close()?;
+        let flushed = self.readable.load().flushed;
+        self.install(Edit { clean_close: true, ..self.new_edit(flushed) }, None)
+    }
+}

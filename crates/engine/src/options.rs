@@ -1,0 +1,193 @@
+//! What a database is opened with. Every option has a default; `validate` refuses what cannot work, by name.
+
+use crate::error::{Error, Result};
+use crate::key::Revision;
+use crate::limits;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub struct Options {
+    pub create_if_missing: bool,
+    pub error_if_exists: bool,
+    /// Nothing is written: no log, no flush, no compaction, no repair of a torn tail.
+    pub read_only: bool,
+    /// One budget for memtables, page cache and filters.
+    pub memory_bytes: u64,
+    /// Divides the budget, if given: all memtables together.
+    pub memtable_bytes: Option<u64>,
+    /// Divides the budget, if given: uncompressed pages.
+    pub cache_bytes: Option<u64>,
+    /// Writes are refused with `DiskFull` above it. Nothing is deleted for it.
+    pub max_disk_bytes: Option<u64>,
+    pub compression: bool,
+    pub filter: Filter,
+    pub memtable: SkipList,
+    /// The longest that a written record stays unsynced while nobody waits for it.
+    pub sync_interval_ms: u64,
+    pub tuning: Tuning,
+    /// How the lock file names this process.
+    pub holder: String,
+    pub listener: Arc<dyn Listener>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// The engine's choice; a cuckoo filter today.
+    Auto,
+    Cuckoo,
+    None,
+}
+
+/// The memtable's skip list, as K4 has it.
+#[derive(Clone, Copy, Debug)]
+pub struct SkipList {
+    /// 1 to 16.
+    pub max_level: u8,
+    /// Of a node's next level; above 0 and below 1.
+    pub probability: f64,
+}
+
+/// Sizes that tests make small so that a short history sees everything happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    pub segment_bytes_min: u64,
+    pub segment_bytes_max: u64,
+    pub page_bytes: usize,
+    pub table_bytes: u64,
+    pub manifest_roll_bytes: u64,
+    /// Level-0 tables that make a compaction due.
+    pub level0_trigger: usize,
+    /// Level-0 tables at which writes wait.
+    pub level0_stop: usize,
+    /// The size that the first level below 0 is allowed.
+    pub level_base_bytes: u64,
+    /// One memtable's arena; 0 takes an eighth of the budget.
+    pub memtable_bytes: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            segment_bytes_min: limits::SEGMENT_BYTES_MIN,
+            segment_bytes_max: limits::SEGMENT_BYTES_MAX,
+            page_bytes: limits::PAGE_BYTES,
+            table_bytes: limits::TABLE_BYTES_TARGET,
+            manifest_roll_bytes: 256 << 10,
+            level0_trigger: 4,
+            level0_stop: 24,
+            level_base_bytes: 64 << 20,
+            memtable_bytes: 0,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            create_if_missing: true,
+            error_if_exists: false,
+            read_only: false,
+            memory_bytes: limits::MEMORY_BYTES_DEFAULT,
+            memtable_bytes: None,
+            cache_bytes: None,
+            max_disk_bytes: None,
+            compression: true,
+            filter: Filter::Auto,
+            memtable: SkipList { max_level: 8, probability: 1.0 / 16.0 },
+            sync_interval_ms: 1000,
+            tuning: Tuning::default(),
+            holder: format!("process {}", std::process::id()),
+            listener: Arc::new(Silent),
+        }
+    }
+}
+
+impl Options {
+    pub fn validate(&self) -> Result<()> {
+        let probability = self.memtable.probability;
+        if self.memory_bytes < limits::MEMORY_BYTES_MIN {
+            let least = limits::MEMORY_BYTES_MIN;
+            return Err(Error::invalid(format!(
+                "memoryBytes is {}: at least {least} are needed",
+                self.memory_bytes
+            )));
+        }
+        if self.memtable_bytes.unwrap_or(0).saturating_add(self.cache_bytes.unwrap_or(0)) > self.memory_bytes
+        {
+            return Err(Error::invalid("memtableBytes and cacheBytes together are more than memoryBytes"));
+        }
+        if self.memtable_bytes.is_some_and(|bytes| bytes < MEMTABLES_MAX as u64 * MEMTABLE_BYTES_MIN) {
+            let least = MEMTABLES_MAX as u64 * MEMTABLE_BYTES_MIN;
+            return Err(Error::invalid(format!("memtableBytes is below its least of {least}")));
+        }
+        if !(1..=16).contains(&self.memtable.max_level) {
+            return Err(Error::invalid(format!("memtable.maxLevel is {}: 1 to 16", self.memtable.max_level)));
+        }
+        if !(probability > 0.0 && probability < 1.0) {
+            return Err(Error::invalid(format!("memtable.probability is {probability}: between 0 and 1")));
+        }
+        Ok(())
+    }
+
+    /// The arena of one memtable: `MEMTABLES_MAX` of them share half of the budget.
+    pub fn memtable_arena_bytes(&self) -> usize {
+        let all = self.memtable_bytes.unwrap_or(self.memory_bytes / 2);
+        let one = if self.tuning.memtable_bytes > 0 {
+            self.tuning.memtable_bytes
+        } else {
+            all / MEMTABLES_MAX as u64
+        };
+        usize::try_from(one.min(MEMTABLE_BYTES_MAX)).expect("bounded above")
+    }
+
+    pub fn page_cache_bytes(&self) -> u64 {
+        self.cache_bytes.unwrap_or(self.memory_bytes / 8 * 3)
+    }
+}
+
+/// One memtable takes writes while the others wait to be flushed.
+pub const MEMTABLES_MAX: usize = 4;
+const MEMTABLE_BYTES_MIN: u64 = 64 << 10;
+/// Offsets in an arena have 32 bits; far below that, flushes of one memtable would take seconds.
+const MEMTABLE_BYTES_MAX: u64 = 256 << 20;
+
+/// Hears what the engine does, on the engine's threads: it must return at once.
+pub trait Listener: Send + Sync {
+    fn event(&self, event: Event);
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Every commit up to this revision is synced.
+    Durable(Revision),
+    /// Writes that were answered `Stalled` may be tried again.
+    Room,
+    Flush {
+        bytes: u64,
+        ms: u64,
+    },
+    Compaction {
+        level: usize,
+        read_bytes: u64,
+        wrote_bytes: u64,
+        ms: u64,
+    },
+    /// Writes had to wait this long.
+    Stall {
+        ms: u64,
+        reason: &'static str,
+    },
+    /// The log was replayed at open.
+    Recovered {
+        records: u64,
+        torn_bytes: u64,
+    },
+    /// The database stopped writing, or compaction stopped.
+    Failed(Error),
+}
+
+struct Silent;
+
+impl Listener for Silent {
+    fn event(&self, _event: Event) {}
+}

@@ -1,0 +1,196 @@
+//! The read path, top to bottom: memtables, then level 0, then one table a level, and the first version met at or below
+//! the reader's revision is the answer.
+//!
+//! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache.
+
+use crate::cursor::{LevelCursor, MergeCursor, Source, VisibleCursor, Window};
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::filter;
+use crate::key::{KEYSPACE_USER, Revision};
+use crate::snapshot::View;
+use crate::state::{Readable, State};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A range of user keys.
+#[derive(Clone, Debug)]
+pub struct Range {
+    pub lower: Bound<Vec<u8>>,
+    pub upper: Bound<Vec<u8>>,
+    pub reverse: bool,
+}
+
+impl State {
+    /// Calls `read` with the live value of a user key, if there is one.
+    #[inline]
+    pub fn get<R>(&self, key: &[u8], view: View, read: impl FnOnce(&Entry<'_>) -> R) -> Result<Option<R>> {
+        self.check_open()?;
+        // In this order: what a later revision hides may be dropped from newer tables, never from these.
+        let readable = self.readable.load();
+        let at = view.revision.min(self.visible.load(Ordering::Acquire));
+        let key = StoredKey::new(key);
+        let found = self
+            .get_in(&readable, key.bytes(), at, |entry| self.is_live(&entry, view).then(|| read(&entry)))?;
+        Ok(found.flatten())
+    }
+
+    /// The clock is read only for entries that have a deadline.
+    #[inline]
+    fn is_live(&self, entry: &Entry<'_>, view: View) -> bool {
+        match view.now_ms {
+            Some(now_ms) => entry.is_live(now_ms),
+            None if entry.deadline_ms == crate::entry::NO_DEADLINE => entry.is_live(0),
+            None => entry.is_live(self.time.now_ms()),
+        }
+    }
+
+    /// The newest version of a stored key at or below `at`, live or not.
+    pub fn get_in<R>(
+        &self,
+        readable: &Readable,
+        key: &[u8],
+        at: Revision,
+        read: impl FnOnce(Entry<'_>) -> R,
+    ) -> Result<Option<R>> {
+        // The closure can be called once; whichever place answers takes it.
+        let mut read = Some(read);
+        let mut answer = |entry: Entry<'_>| (read.take().expect("one place answers"))(entry);
+        if let Some(found) = readable.get_from_memtables(key, at, &mut answer) {
+            return Ok(Some(found));
+        }
+        let version = &readable.version;
+        let hash = filter::hash(key, self.creation.filter_seed);
+        for table in version.level0_holding(key) {
+            if let Some(found) = table.get(key, hash, at, &mut answer)? {
+                return Ok(Some(found));
+            }
+        }
+        for table in version.deeper_holding(key) {
+            if let Some(found) = table.get(key, hash, at, &mut answer)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rows of a range as they are at `view`. The cursor keeps them so, whatever is written meanwhile.
+    pub fn range(&self, range: Range, view: View) -> Result<VisibleCursor> {
+        self.check_open()?;
+        let (readable, latest) = self.pin();
+        let revision = view.revision.min(latest);
+        let now_ms = view.now_ms.unwrap_or_else(|| self.time.now_ms());
+        let (lower, upper) = stored_bounds(range.lower, range.upper);
+        let window = Window { lower, upper, reverse: range.reverse, revision, now_ms };
+        Ok(VisibleCursor::new(MergeCursor::new(readable.sources(&window)), window))
+    }
+}
+
+impl Readable {
+    #[inline]
+    pub fn get_from_memtables<R>(
+        &self,
+        key: &[u8],
+        at: Revision,
+        mut read: impl FnMut(Entry<'_>) -> R,
+    ) -> Option<R> {
+        if let Some(found) = self.active.get(key, at, &mut read) {
+            return Some(found);
+        }
+        self.sealed.iter().find_map(|sealed| sealed.memtable.get(key, at, &mut read))
+    }
+
+    /// Everything that can hold a row of the window, newest first.
+    fn sources(&self, window: &Window) -> Vec<Source> {
+        let mut sources = Vec::new();
+        for memtable in std::iter::once(&self.active).chain(self.sealed.iter().map(|sealed| &sealed.memtable))
+        {
+            if memtable.entries() > 0 {
+                sources.push(Source::Memtable(memtable.cursor()));
+            }
+        }
+        let bounds = (window.lower.as_ref().map(Vec::as_slice), window.upper.as_ref().map(Vec::as_slice));
+        for table in self.version.level0_overlapping(bounds) {
+            sources.push(Source::Table(table.cursor()));
+        }
+        for tables in self.version.deeper_overlapping(bounds) {
+            sources.push(Source::Level(LevelCursor::new(tables)));
+        }
+        sources
+    }
+}
+
+/// A keyspace byte and a user key side by side, on the stack where it is short.
+pub struct StoredKey {
+    inline: [u8; INLINE_BYTES],
+    heap: Vec<u8>,
+    length: usize,
+}
+
+const INLINE_BYTES: usize = 128;
+
+impl StoredKey {
+    #[inline]
+    pub fn new(key: &[u8]) -> Self {
+        let length = key.len() + 1;
+        let mut stored = StoredKey { inline: [KEYSPACE_USER; INLINE_BYTES], heap: Vec::new(), length };
+        if length <= INLINE_BYTES {
+            stored.inline[1..length].copy_from_slice(key);
+        } else {
+            stored.heap = stored_key(key);
+        }
+        stored
+    }
+
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        if self.length <= INLINE_BYTES { &self.inline[..self.length] } else { &self.heap }
+    }
+}
+
+pub fn stored_key(key: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(key.len() + 1);
+    stored.push(KEYSPACE_USER);
+    stored.extend_from_slice(key);
+    stored
+}
+
+/// Bounds of user keys as bounds of stored keys; they never reach into another keyspace.
+pub fn stored_bounds(lower: Bound<Vec<u8>>, upper: Bound<Vec<u8>>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let lower = match lower {
+        Bound::Unbounded => Bound::Included(vec![KEYSPACE_USER]),
+        Bound::Included(key) => Bound::Included(stored_key(&key)),
+        Bound::Excluded(key) => Bound::Excluded(stored_key(&key)),
+    };
+    let upper = match upper {
+        Bound::Unbounded => Bound::Excluded(vec![KEYSPACE_USER + 1]),
+        Bound::Included(key) => Bound::Included(stored_key(&key)),
+        Bound::Excluded(key) => Bound::Excluded(stored_key(&key)),
+    };
+    (lower, upper)
+}
+
+/// A registered view: what it sees stays until it is dropped. Any thread.
+pub struct Snapshot {
+    state: Arc<State>,
+    at: (Revision, i64),
+}
+
+impl Snapshot {
+    pub fn new(state: Arc<State>) -> Result<Self> {
+        state.check_open()?;
+        let at = state.snapshots.register(|| (state.visible.load(Ordering::Acquire), state.time.now_ms()));
+        Ok(Snapshot { state, at })
+    }
+
+    pub fn view(&self) -> View {
+        View { revision: self.at.0, now_ms: Some(self.at.1) }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.state.snapshots.release(self.at);
+    }
+}

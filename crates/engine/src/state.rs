@@ -1,0 +1,264 @@
+//! What a running database is: the parts, and the rules for changing them. Locks are taken in this order and no other:
+//! `compacting` (who merges), `install` (who may change the version), `commit` (who may write), `work` (what is due).
+
+use crate::compaction::RoundRobin;
+use crate::disk::Lock;
+use crate::environment::{Clock, Environment};
+use crate::error::{Code, Error, Result};
+use crate::key::Revision;
+use crate::manifest::{Creation, ManifestLog};
+use crate::memtable::{Memtable, MemtableOptions};
+use crate::names::{FileName, FileNumbers};
+use crate::options::{Event, Filter, Options};
+use crate::snapshot::Snapshots;
+use crate::stats::Counters;
+use crate::table::{PageCache, TableOptions};
+use crate::version::{Tables, Version};
+use crate::wal::{Log, Watermark};
+use crate::work::Work;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+pub struct State {
+    pub folder: PathBuf,
+    pub environment: Environment,
+    pub options: Options,
+    pub creation: Creation,
+    pub time: Time,
+    pub cache: Arc<PageCache>,
+    pub log: Log,
+    /// The only writer of versions. None in a read-only database, and once closed.
+    pub install: Mutex<Option<ManifestLog>>,
+    pub commit: Mutex<Commit>,
+    /// Whose turn it is; held through a compaction, one at a time.
+    pub compacting: Mutex<RoundRobin>,
+    pub readable: ArcSwap<Readable>,
+    /// The newest revision that readers see.
+    pub visible: AtomicU64,
+    pub snapshots: Snapshots,
+    /// The next file number; no number is used twice, whatever it named.
+    pub numbers: Arc<FileNumbers>,
+    pub work: Work,
+    pub counters: Counters,
+    pub lock: Mutex<Option<Box<dyn Lock>>>,
+    status: AtomicU8,
+    poison: OnceLock<Error>,
+    /// Why the last flush did not come through; cleared when one does.
+    flush_error: Mutex<Option<Error>>,
+    /// Why nothing is compacted any more.
+    compaction_error: OnceLock<Error>,
+}
+
+/// What only the writer touches, under the commit lock.
+pub struct Commit {
+    /// The last commit.
+    pub last: Watermark,
+    /// When writes began to be refused for want of room, and why.
+    pub stalled: Option<(i64, &'static str)>,
+}
+
+/// Everything a reader pins at once. Replaced whole, never changed.
+#[derive(Clone)]
+pub struct Readable {
+    pub active: Arc<Memtable>,
+    /// Newest first; each waits to be flushed.
+    pub sealed: Vec<Arc<Sealed>>,
+    pub version: Arc<Version>,
+    /// Every commit at or below it is in the version's tables.
+    pub flushed: Watermark,
+}
+
+/// A memtable that takes no more writes, and where the log stood when it was sealed.
+pub struct Sealed {
+    pub memtable: Arc<Memtable>,
+    /// Of the last commit in it.
+    pub last: Watermark,
+    /// Segments below this one hold nothing newer than the memtable.
+    pub floor_segment: u64,
+}
+
+/// The parts that recovery hands over.
+pub struct Parts {
+    pub folder: PathBuf,
+    pub environment: Environment,
+    pub options: Options,
+    pub creation: Creation,
+    pub time: Time,
+    pub cache: Arc<PageCache>,
+    pub log: Log,
+    pub install: Option<ManifestLog>,
+    pub readable: Readable,
+    pub last: Watermark,
+    pub numbers: Arc<FileNumbers>,
+    pub lock: Option<Box<dyn Lock>>,
+}
+
+const OPEN: u8 = 0;
+const CLOSING: u8 = 1;
+const CLOSED: u8 = 2;
+
+impl State {
+    pub fn new(parts: Parts) -> Arc<State> {
+        Arc::new(State {
+            folder: parts.folder,
+            environment: parts.environment,
+            options: parts.options,
+            creation: parts.creation,
+            time: parts.time,
+            cache: parts.cache,
+            log: parts.log,
+            install: Mutex::new(parts.install),
+            commit: Mutex::new(Commit { last: parts.last, stalled: None }),
+            compacting: Mutex::default(),
+            readable: ArcSwap::from_pointee(parts.readable),
+            visible: AtomicU64::new(parts.last.revision),
+            snapshots: Snapshots::default(),
+            numbers: parts.numbers,
+            work: Work::default(),
+            counters: Counters::default(),
+            lock: Mutex::new(parts.lock),
+            status: AtomicU8::new(OPEN),
+            poison: OnceLock::new(),
+            flush_error: Mutex::new(None),
+            compaction_error: OnceLock::new(),
+        })
+    }
+
+    #[inline]
+    pub fn check_open(&self) -> Result<()> {
+        match self.status.load(Ordering::Acquire) {
+            OPEN => Ok(()),
+            _ => Err(Error::new(Code::Closed, "the database is closed")),
+        }
+    }
+
+    #[inline]
+    pub fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        self.check_poison()?;
+        if self.options.read_only {
+            return Err(Error::new(Code::ReadOnly, "the database was opened with readOnly"));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub fn check_poison(&self) -> Result<()> {
+        self.poison.get().map_or(Ok(()), |cause| Err(cause.as_poison()))
+    }
+
+    /// True for the one caller that gets to close.
+    pub fn begin_close(&self) -> bool {
+        self.status.compare_exchange(OPEN, CLOSING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    pub fn end_close(&self) {
+        self.status.store(CLOSED, Ordering::Release);
+        *self.install.lock() = None;
+        *self.lock.lock() = None;
+    }
+
+    /// The first failure wins; from then on every write is answered with it.
+    pub fn poison(&self, cause: &Error) {
+        if self.poison.set(cause.clone()).is_ok() {
+            self.options.listener.event(Event::Failed(cause.as_poison()));
+        }
+    }
+
+    pub fn flush_error(&self) -> Option<Error> {
+        self.flush_error.lock().clone()
+    }
+
+    pub fn set_flush_error(&self, error: Option<Error>) {
+        *self.flush_error.lock() = error;
+    }
+
+    pub fn fail_compaction(&self, cause: &Error) {
+        let _ = self.compaction_error.set(cause.clone());
+    }
+
+    pub fn check_compaction(&self) -> Result<()> {
+        self.compaction_error.get().map_or(Ok(()), |cause| Err(cause.clone()))
+    }
+
+    /// Memtables and version that hold every commit up to the revision beside them, and all that it needs.
+    pub fn pin(&self) -> (Arc<Readable>, Revision) {
+        loop {
+            // Revision first: a commit may land in a newer memtable in between. Tables second: a compaction may drop
+            // what the revision still needs. Only if nothing was replaced meanwhile do the two belong together.
+            let readable = self.readable.load_full();
+            let revision = self.visible.load(Ordering::Acquire);
+            if Arc::ptr_eq(&readable, &self.readable.load()) {
+                return (readable, revision);
+            }
+        }
+    }
+
+    /// Closes the active memtable for writes and gives the next one at least `bytes` of room. Under the commit lock.
+    pub fn rotate(&self, commit: &Commit, bytes: usize) {
+        let active = new_memtable(&self.environment, &self.options, bytes);
+        let floor_segment = self.log.active_segment();
+        self.readable.rcu(|readable| {
+            let mut sealed = readable.sealed.clone();
+            if readable.active.entries() > 0 {
+                let memtable = readable.active.clone();
+                sealed.insert(0, Arc::new(Sealed { memtable, last: commit.last, floor_segment }));
+            }
+            Readable { active: active.clone(), sealed, ..Readable::clone(readable) }
+        });
+    }
+
+    pub fn table_options(&self) -> TableOptions {
+        TableOptions {
+            compression: self.options.compression,
+            page_bytes: self.options.tuning.page_bytes,
+            filter: self.options.filter != Filter::None,
+            filter_seed: self.creation.filter_seed,
+        }
+    }
+
+    pub fn tables(&self) -> Tables<'_> {
+        Tables { disk: &self.environment.disk, folder: &self.folder, cache: &self.cache }
+    }
+
+    pub fn table_path(&self, number: u64) -> PathBuf {
+        FileName::Table(number).in_folder(&self.folder)
+    }
+}
+
+/// An empty memtable of the usual size, or of `bytes` if that is more.
+pub fn new_memtable(environment: &Environment, options: &Options, bytes: usize) -> Arc<Memtable> {
+    let mut seed = [0; 8];
+    environment.random.fill(&mut seed);
+    Memtable::new(MemtableOptions {
+        bytes: bytes.max(options.memtable_arena_bytes()),
+        max_level: options.memtable.max_level,
+        probability: options.memtable.probability,
+        seed: u64::from_le_bytes(seed),
+    })
+}
+
+/// The engine's time: the clock's, but never earlier than any time already given out or found in the database.
+pub struct Time {
+    clock: Arc<dyn Clock>,
+    latest_ms: AtomicI64,
+}
+
+impl Time {
+    pub fn new(clock: Arc<dyn Clock>, at_least_ms: i64) -> Self {
+        Time { clock, latest_ms: AtomicI64::new(at_least_ms) }
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        let now = self.clock.now_ms();
+        self.latest_ms.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+
+    /// Raises the time to what a replayed record says.
+    pub fn observe(&self, time_ms: i64) {
+        self.latest_ms.fetch_max(time_ms, Ordering::Relaxed);
+    }
+}

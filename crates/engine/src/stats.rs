@@ -1,0 +1,99 @@
+//! What a database has done and holds, in numbers.
+
+use crate::state::State;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counted since the database was opened.
+#[derive(Default)]
+pub struct Counters {
+    pub commits: AtomicU64,
+    /// Keys and values of commits, as users gave them.
+    pub user_bytes: AtomicU64,
+    pub flushes: AtomicU64,
+    pub flushed_bytes: AtomicU64,
+    pub compactions: AtomicU64,
+    /// Written by compactions; moves write nothing.
+    pub compacted_bytes: AtomicU64,
+    pub stalls: AtomicU64,
+    pub stalled_ms: AtomicU64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Entries in tables and memtables less two a delete: exact where no key was written twice.
+    pub keys_estimate: u64,
+    /// Tables and log.
+    pub disk_bytes: u64,
+    pub log_bytes: u64,
+    pub memtable_bytes: u64,
+    pub memtables: u64,
+    pub levels: Vec<LevelStats>,
+    pub cache_bytes: u64,
+    pub cache_hits: u64,
+    pub cache_misses: u64,
+    /// Indexes and filters held by open tables.
+    pub resident_bytes: u64,
+    pub snapshots: u64,
+    pub commits: u64,
+    pub user_bytes: u64,
+    pub flushes: u64,
+    pub flushed_bytes: u64,
+    pub compactions: u64,
+    pub compacted_bytes: u64,
+    pub stalls: u64,
+    pub stalled_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LevelStats {
+    pub files: u64,
+    pub bytes: u64,
+    pub entries: u64,
+    pub deletes: u64,
+}
+
+impl State {
+    pub fn stats(&self) -> Stats {
+        let readable = self.readable.load_full();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let memtables =
+            || std::iter::once(&readable.active).chain(readable.sealed.iter().map(|s| &s.memtable));
+        let levels: Vec<LevelStats> =
+            readable.version.levels.iter().map(|tables| level_stats(tables)).collect();
+        let entries = memtables().map(|memtable| memtable.entries() as u64).sum::<u64>();
+        let entries = entries + levels.iter().map(|level| level.entries).sum::<u64>();
+        let deletes = levels.iter().map(|level| level.deletes).sum::<u64>();
+        let log_bytes = self.log.bytes_on_disk();
+        let tables = || readable.version.levels.iter().flatten();
+        Stats {
+            keys_estimate: entries.saturating_sub(2 * deletes),
+            disk_bytes: readable.version.table_bytes() + log_bytes,
+            log_bytes,
+            memtable_bytes: memtables().map(|memtable| memtable.bytes() as u64).sum(),
+            memtables: memtables().count() as u64,
+            levels,
+            cache_bytes: self.cache.bytes(),
+            cache_hits: self.cache.hits(),
+            cache_misses: self.cache.misses(),
+            resident_bytes: tables().map(|table| table.resident_bytes() as u64).sum(),
+            snapshots: self.snapshots.len() as u64,
+            commits: count(&self.counters.commits),
+            user_bytes: count(&self.counters.user_bytes),
+            flushes: count(&self.counters.flushes),
+            flushed_bytes: count(&self.counters.flushed_bytes),
+            compactions: count(&self.counters.compactions),
+            compacted_bytes: count(&self.counters.compacted_bytes),
+            stalls: count(&self.counters.stalls),
+            stalled_ms: count(&self.counters.stalled_ms),
+        }
+    }
+}
+
+fn level_stats(tables: &[std::sync::Arc<crate::table::Table>]) -> LevelStats {
+    tables.iter().fold(LevelStats::default(), |sum, table| LevelStats {
+        files: sum.files + 1,
+        bytes: sum.bytes + table.summary().bytes,
+        entries: sum.entries + table.summary().entries,
+        deletes: sum.deletes + table.summary().deletes,
+    })
+}

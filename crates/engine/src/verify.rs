@@ -1,0 +1,83 @@
+//! Reading back everything that the database relies on. Problems are listed, not thrown: one bad page does not hide the
+//! next one.
+
+use crate::error::{Error, Result};
+use crate::manifest;
+use crate::state::State;
+use crate::wal;
+use std::path::{Path, PathBuf};
+
+/// How far a long call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub done_bytes: u64,
+    pub total_bytes: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    pub checked_bytes: u64,
+    pub problems: Vec<Problem>,
+}
+
+/// One place that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub file: PathBuf,
+    pub offset: u64,
+    pub what: String,
+}
+
+impl Problem {
+    /// `place` where the error names no file itself.
+    fn new(error: &Error, place: &Path) -> Self {
+        let file = error.file().unwrap_or(place).to_owned();
+        Problem { file, offset: error.offset().unwrap_or(0), what: error.message().to_owned() }
+    }
+}
+
+impl State {
+    /// Checks every page, index and filter of every table against its checksums, its hash and its order, and every
+    /// record of the log. Reads go on meanwhile; flushes wait while the log is read.
+    pub fn verify(&self, on_progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
+        self.check_open()?;
+        let mut report = VerifyReport::default();
+        // Pinned before the log is read: what is flushed meanwhile was checked as log.
+        let (readable, _) = self.pin();
+        self.verify_log(&mut report);
+        let total_bytes = report.checked_bytes + readable.version.table_bytes();
+        for table in readable.version.tables() {
+            self.check_open()?;
+            let done_bytes = &mut report.checked_bytes;
+            let problems = table.verify(&mut |bytes| {
+                *done_bytes += bytes;
+                on_progress(Progress { done_bytes: *done_bytes, total_bytes });
+            })?;
+            report.problems.extend(problems.iter().map(|error| Problem::new(error, table.path())));
+        }
+        Ok(report)
+    }
+
+    fn verify_log(&self, report: &mut VerifyReport) {
+        // While this is held no flush ends, so that no segment is taken away.
+        let _install = self.install.lock();
+        let disk = self.environment.disk.as_ref();
+        let mut note = |error: &Error| report.problems.push(Problem::new(error, &self.folder));
+        let floor = match manifest::recover(disk, &self.folder) {
+            Ok(found) => found.state.log_floor,
+            Err(error) => return note(&error),
+        };
+        if !self.options.read_only && self.log.sync().is_err() {
+            return; // Poisoned: what the log holds is looked at by the next open.
+        }
+        let mut checked_bytes = 0;
+        let recovered = wal::recover(disk, &self.folder, floor, true, &mut |_, body| {
+            checked_bytes += body.len() as u64;
+            Ok(())
+        });
+        if let Err(error) = recovered {
+            note(&error);
+        }
+        report.checked_bytes += checked_bytes;
+    }
+}

@@ -1,0 +1,90 @@
+//! What the background threads have to do, and how they learn of it. Nothing polls: a thread sleeps until it is told,
+//! or until the one deadline that it was given.
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[derive(Default)]
+pub struct Work {
+    due: Mutex<Due>,
+    /// Wakes the log thread.
+    pub log: Condvar,
+    /// Wakes the flush thread.
+    pub flush: Condvar,
+    /// Wakes the compaction thread.
+    pub compaction: Condvar,
+    /// Tells whoever waits for a flush or compaction that one ended.
+    pub ended: Condvar,
+    /// Mirrors `due.unsynced`, so that a commit finds out without the lock.
+    unsynced: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// Each flag is set by whoever finds the work and cleared by the thread that takes it.
+#[derive(Default)]
+pub struct Due {
+    /// Someone waits for the log to be synced.
+    pub sync: bool,
+    /// Records are waiting that nobody asked to sync yet.
+    pub unsynced: bool,
+    /// The log has used up its spare segment.
+    pub spare: bool,
+    pub flush: bool,
+    pub compact: bool,
+}
+
+impl Work {
+    pub fn lock(&self) -> MutexGuard<'_, Due> {
+        self.due.lock()
+    }
+
+    pub fn request_sync(&self) {
+        self.due.lock().sync = true;
+        self.log.notify_one();
+    }
+
+    pub fn request_spare(&self) {
+        self.due.lock().spare = true;
+        self.log.notify_one();
+    }
+
+    /// Called for every commit: the first one after a sync starts the log thread's clock.
+    #[inline]
+    pub fn note_unsynced(&self) {
+        if !self.unsynced.load(Ordering::Relaxed) && !self.unsynced.swap(true, Ordering::AcqRel) {
+            self.due.lock().unsynced = true;
+            self.log.notify_one();
+        }
+    }
+
+    /// Takes the log's work; before the sync, so that a commit during it is noted anew.
+    pub fn take_sync(&self, due: &mut Due) {
+        due.sync = false;
+        due.unsynced = false;
+        due.spare = false;
+        self.unsynced.store(false, Ordering::Release);
+    }
+
+    pub fn request_flush(&self) {
+        self.due.lock().flush = true;
+        self.flush.notify_one();
+    }
+
+    pub fn request_compaction(&self) {
+        self.due.lock().compact = true;
+        self.compaction.notify_one();
+    }
+
+    pub fn stop(&self) {
+        let _due = self.due.lock();
+        self.stopping.store(true, Ordering::Release);
+        for condvar in [&self.log, &self.flush, &self.compaction, &self.ended] {
+            condvar.notify_all();
+        }
+    }
+
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,174 @@
+//! The write path, top to bottom: validate, check guards, make room, number the commit, log it, insert it, publish it.
+//!
+//! Runs on the caller's thread and never waits for the disk; what a caller wants to wait for, it asks of the watermarks
+//! afterwards. Writers are serialised by the commit lock, readers are not held up by it.
+
+use crate::batch::{self, Header, Origin, RecordKind, Summary};
+use crate::error::{Code, Error, Result};
+use crate::key::{KEYSPACE_USER, Revision};
+use crate::limits;
+use crate::memtable::Memtable;
+use crate::options::MEMTABLES_MAX;
+use crate::read::StoredKey;
+use crate::state::{Commit, Readable, State};
+use crate::wal::Watermark;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A condition of a commit: the key's live version is still this one, or, with none, there is no live version.
+#[derive(Clone, Copy, Debug)]
+pub struct Guard<'a> {
+    /// A user key.
+    pub key: &'a [u8],
+    pub revision: Option<Revision>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    Committed(Revision),
+    /// Nothing was written: these guards (by index) found another revision, as of `revision`.
+    Conflict {
+        revision: Revision,
+        conflicts: Vec<(usize, Option<Revision>)>,
+    },
+    /// Nothing was done for want of memory; `Event::Room` follows when it is worth trying again.
+    Stalled,
+}
+
+impl State {
+    /// Commits one log record's body: 32 bytes left for the header, then operations as `batch` describes them.
+    pub fn write(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
+        let summary = batch::validate(body, Origin::User)?;
+        self.check_writable()?;
+        loop {
+            let readable = self.readable.load_full();
+            let before = self.read_guards(&readable, guards)?;
+
+            let mut commit = self.commit.lock();
+            if !guards.is_empty() {
+                if self.readable.load().flushed != readable.flushed {
+                    continue; // What was read may have moved into a table meanwhile: look again.
+                }
+                let conflicts = self.find_conflicts(guards, &before);
+                if !conflicts.is_empty() {
+                    return Ok(Written::Conflict { revision: commit.last.revision, conflicts });
+                }
+            }
+            if summary.entries == 0 {
+                return Ok(Written::Committed(commit.last.revision));
+            }
+            if let Some(reason) = self.make_room(&commit, &summary)? {
+                commit.stalled.get_or_insert((self.time.now_ms(), reason));
+                return Ok(Written::Stalled);
+            }
+            return self.log_and_apply(&mut commit, body, &summary);
+        }
+    }
+
+    fn log_and_apply(&self, commit: &mut Commit, body: &mut [u8], summary: &Summary) -> Result<Written> {
+        // Checked again under the lock: after a failed write nothing may follow in the log.
+        self.check_writable()?;
+        let (sequence, revision) = (commit.last.sequence + 1, commit.last.revision + 1);
+        if revision > limits::REVISION_MAX {
+            return Err(Error::new(Code::TooLarge, "the database has used up its revisions"));
+        }
+        let count = u32::try_from(summary.entries).expect("bounded by RECORD_OPS_MAX");
+        let time_ms = self.time.now_ms();
+        batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
+        self.log.append(body).inspect_err(|error| {
+            if error.code() != Code::DiskFull {
+                self.poison(error);
+            }
+        })?;
+
+        // Logged: from here on nothing may fail.
+        insert_all(&self.readable.load().active, body, revision);
+        commit.last = Watermark { sequence, revision };
+        self.visible.store(revision, Ordering::Release);
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.user_bytes.fetch_add(summary.key_and_value_bytes as u64, Ordering::Relaxed);
+        self.work.note_unsynced();
+        Ok(Written::Committed(revision))
+    }
+
+    /// Finds room in the active memtable, or seals it and begins another. Some: why there is none now.
+    fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<&'static str>> {
+        let readable = self.readable.load();
+        if readable.active.has_room(summary.entries, summary.key_and_value_bytes) {
+            return Ok(None);
+        }
+        self.check_disk_budget(&readable)?;
+        if readable.sealed.len() + 1 >= MEMTABLES_MAX {
+            return Ok(Some("all memtables wait to be flushed"));
+        }
+        if readable.version.levels[0].len() >= self.options.tuning.level0_stop {
+            self.check_compaction()?;
+            return Ok(Some("level 0 waits to be compacted"));
+        }
+        self.rotate(commit, Memtable::bytes_needed(summary.entries, summary.key_and_value_bytes));
+        self.work.request_flush();
+        Ok(None)
+    }
+
+    /// Looked at once a memtable, so that the limit costs a put nothing; it may be passed by one memtable.
+    fn check_disk_budget(&self, readable: &Readable) -> Result<()> {
+        let Some(max) = self.options.max_disk_bytes else { return Ok(()) };
+        let used = readable.version.table_bytes() + self.log.bytes_on_disk();
+        if used < max {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::DiskFull,
+            format!("the database takes {used} bytes, maxDiskBytes is {max}: delete something"),
+        ))
+    }
+
+    /// The live revision of each guarded key, read before the commit lock because a table may have to be read.
+    fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Revision>>> {
+        let now_ms = self.time.now_ms();
+        let live = |guard: &Guard<'_>| {
+            let found = self.get_in(readable, StoredKey::new(guard.key).bytes(), Revision::MAX, |entry| {
+                entry.is_live(now_ms).then_some(entry.revision)
+            })?;
+            Ok(found.flatten())
+        };
+        guards.iter().map(live).collect()
+    }
+
+    /// Under the commit lock: only memtables can hold anything newer than what was read before.
+    fn find_conflicts(
+        &self,
+        guards: &[Guard<'_>],
+        before: &[Option<Revision>],
+    ) -> Vec<(usize, Option<Revision>)> {
+        let readable = self.readable.load();
+        let now_ms = self.time.now_ms();
+        let mut conflicts = Vec::new();
+        for (index, guard) in guards.iter().enumerate() {
+            let key = StoredKey::new(guard.key);
+            let found = readable.get_from_memtables(key.bytes(), Revision::MAX, |entry| {
+                entry.is_live(now_ms).then_some(entry.revision)
+            });
+            let current = found.unwrap_or(before[index]);
+            if current != guard.revision {
+                conflicts.push((index, current));
+            }
+        }
+        conflicts
+    }
+
+    /// Everything applied so far is with the operating system: a killed process loses none of it.
+    pub fn write_out(&self) -> Result<Revision> {
+        self.check_writable()?;
+        self.log.write_out().inspect_err(|error| self.poison(error))?;
+        Ok(self.log.written().revision)
+    }
+}
+
+/// Puts a record's operations into a memtable, in their order: the last one on a key wins.
+pub fn insert_all(memtable: &Memtable, body: &[u8], revision: Revision) {
+    for op in batch::ops(body) {
+        debug_assert!(op.keyspace == KEYSPACE_USER);
+        memtable.insert(op.keyspace, op.key, &op.entry(revision));
+    }
+}
