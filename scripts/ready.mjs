@@ -21,7 +21,9 @@ const steps = [
     name: `native addon (${profile})`,
     stamp: `native-${profile}`,
     inputs: ['crates', 'Cargo.toml', 'Cargo.lock', 'build.rs'],
-    outputs: readdirSync(root).filter((name) => name.endsWith('.node')).slice(0, 1),
+    outputs: readdirSync(root)
+      .filter((name) => name.endsWith('.node'))
+      .slice(0, 1),
     run: () => call(bin('napi'), napiArguments()),
   },
   {
@@ -34,7 +36,7 @@ const steps = [
 
 checkTools();
 mkdirSync(stamps, { recursive: true });
-for (const step of steps) {
+for (const step of steps.filter((step) => step.inputs.every((path) => existsSync(join(root, path))))) {
   const began = Date.now();
   const stamp = join(stamps, step.stamp ?? step.name);
   const current = isCurrent(step, stamp);
