@@ -27,7 +27,7 @@ pub const MANIFEST_ROLL_BYTES_MIN: u64 = 256 << 10;
 /// A page of a table before compression. One entry larger than this gets a page of its own.
 pub const PAGE_BYTES: usize = 16 << 10;
 /// Entries from one restart point of a page to the next.
-pub const RESTART_INTERVAL: usize = 16;
+pub const RESTART_INTERVAL: usize = 8;
 /// A compaction starts a new table at this many bytes on disk.
 pub const TABLE_BYTES_TARGET: u64 = 32 << 20;
 /// Levels of a version, level 0 included.

@@ -5,7 +5,8 @@
 
 use super::checksum::{PAGES_MAX, PART_FILTER, PART_INDEX, PART_PROPERTIES, Seed};
 use super::footer::{Block, Footer};
-use super::index::{common_prefix, put_page, shortest_separator};
+use super::head::common_prefix;
+use super::index::{put_page, shortest_separator};
 use super::page::{CODEC_LZ4, CODEC_RAW, PAYLOAD_BYTES_MAX};
 use super::page_writer::PageWriter;
 use super::properties::Properties;

@@ -4,6 +4,7 @@
 //! next. Where the two keys differ it is the shortest key that fits, at revision 0, which no version of a key comes
 //! after. Where the versions of one key go on in the next page it is that key at the revision of the last entry here.
 
+use super::head::{common_prefix, head};
 use crate::coding::{Reader, put_bytes, put_varint};
 use crate::entry::NO_DEADLINE;
 use crate::error::{Error, Result};
@@ -163,34 +164,6 @@ impl Index {
     pub fn resident_bytes(&self) -> usize {
         self.separators.len() + self.pages.len() * (size_of::<PageHandle>() + size_of::<u64>())
     }
-}
-
-/// The first eight bytes in an order-preserving number; a shorter key ties with itself plus zeros.
-#[inline]
-fn head(bytes: &[u8]) -> u64 {
-    let mut head = [0; 8];
-    let length = bytes.len().min(8);
-    head[..length].copy_from_slice(&bytes[..length]);
-    u64::from_be_bytes(head)
-}
-
-/// How many bytes `a` and `b` have in common from their start.
-#[inline]
-pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let length = a.len().min(b.len());
-    let mut shared = 0;
-    while shared + 8 <= length {
-        let x = u64::from_le_bytes(a[shared..shared + 8].try_into().expect("eight bytes"));
-        let y = u64::from_le_bytes(b[shared..shared + 8].try_into().expect("eight bytes"));
-        if x != y {
-            return shared + ((x ^ y).trailing_zeros() / 8) as usize;
-        }
-        shared += 8;
-    }
-    while shared < length && a[shared] == b[shared] {
-        shared += 1;
-    }
-    shared
 }
 
 /// Writes to `out` a short key at or above `last` and below `next`.

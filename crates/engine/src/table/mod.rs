@@ -9,6 +9,7 @@ mod checksum;
 mod contents;
 mod cursor;
 mod footer;
+mod head;
 mod index;
 mod page;
 mod page_writer;

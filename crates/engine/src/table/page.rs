@@ -5,7 +5,7 @@
 //! `Corrupt`, and every offset is checked before it is used.
 
 use super::checksum::Seed;
-use super::index::common_prefix;
+use super::head::{common_prefix, head};
 use crate::codec;
 use crate::coding::Reader;
 use crate::entry::{Entry, Kind};
@@ -34,11 +34,22 @@ const EXPANSION_MAX: usize = 255;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX < u32::MAX as usize, "offsets in a page are stored in 32 bits");
 
+/// Restart points whose heads are kept beside the page.
+const SAMPLES: usize = 24;
+
 pub(super) struct Page {
     /// Entries, then restart offsets, then their count.
     bytes: Box<[u8]>,
     entries_end: usize,
     restarts: usize,
+    /// Bytes that the keys at all restart points begin with, and where the first of those keys is.
+    common: usize,
+    first_key: usize,
+    /// Every `stride`th restart point has its head here, `sampled` in all: a search reads these few words, which lie
+    /// together, and hardly a restart point, which does not lie near anything.
+    stride: usize,
+    sampled: usize,
+    samples: [u64; SAMPLES],
 }
 
 /// Where the parts of one entry are.
@@ -108,14 +119,37 @@ impl Page {
         };
         let room = restarts.checked_add(1).and_then(|words| words.checked_mul(4));
         let entries_end = room.and_then(|room| bytes.len().checked_sub(room)).ok_or_else(malformed)?;
-        let page = Page { bytes, entries_end, restarts };
+        let stride = restarts.div_ceil(SAMPLES);
+        let mut page = Page {
+            bytes,
+            entries_end,
+            restarts,
+            common: 0,
+            first_key: 0,
+            stride,
+            sampled: restarts.div_ceil(stride.max(1)),
+            samples: [0; SAMPLES],
+        };
         if restarts == 0 || page.restart(0) != 0 || page.restart(restarts - 1) >= entries_end {
             return Err(malformed());
         }
         if (1..restarts).any(|at| page.restart(at - 1) >= page.restart(at)) {
             return Err(malformed());
         }
+        page.sample()?;
         Ok(page)
+    }
+
+    fn sample(&mut self) -> Result<()> {
+        let (first, last) = (self.restart_item(0)?, self.restart_item(self.restarts - 1)?);
+        self.first_key = first.suffix;
+        self.common = common_prefix(self.suffix(&first), self.suffix(&last));
+        for at in 0..self.sampled {
+            let item = self.restart_item(at * self.stride)?;
+            let rest = self.suffix(&item).get(self.common..).ok_or_else(malformed)?;
+            self.samples[at] = head(rest);
+        }
+        Ok(())
     }
 
     /// Memory that the page takes.
@@ -142,12 +176,12 @@ impl Page {
     }
 
     /// The entry at an offset.
-    #[inline]
+    #[inline(always)]
     pub fn item(&self, offset: usize) -> Result<Item> {
         self.parse_item(offset).ok_or_else(malformed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn parse_item(&self, offset: usize) -> Option<Item> {
         let bytes = self.bytes.get(..self.entries_end)?;
         let mut at = offset;
@@ -199,8 +233,20 @@ impl Page {
     }
 
     /// How many restart points are at or before (key, revision).
+    #[inline]
     pub fn restarts_through(&self, key: &[u8], revision: Revision) -> Result<usize> {
-        let (mut low, mut high) = (0, self.restarts);
+        let prefix = &self.bytes[self.first_key..self.first_key + self.common];
+        let Some(rest) = key.strip_prefix(prefix) else {
+            return Ok(if key < prefix { 0 } else { self.restarts });
+        };
+        let wanted = head(rest);
+        let samples = &self.samples[..self.sampled];
+        let below = samples.partition_point(|sample| *sample < wanted);
+        let equal = samples[below..].iter().take_while(|sample| **sample == wanted).count();
+        // The last sample below is before the wanted position, the first above is after it; between them, and among
+        // equal heads, whole keys decide.
+        let mut low = if below == 0 { 0 } else { (below - 1) * self.stride + 1 };
+        let mut high = ((below + equal) * self.stride).min(self.restarts);
         while low < high {
             let middle = low.midpoint(high);
             let item = self.restart_item(middle)?;
@@ -271,24 +317,38 @@ impl Page {
 #[inline]
 fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let first = *bytes.get(*at)?;
-    *at += 1;
     if first < 0x80 {
+        *at += 1;
         return Some(u64::from(first));
     }
-    let mut value = u64::from(first & 0x7f);
-    for shift in (7..64).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            return None;
-        }
-        value |= bits << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
+    match bytes[*at..].first_chunk::<8>() {
+        Some(word) => varint_in_word(u64::from_le_bytes(*word), at).or_else(|| long_varint(bytes, at)),
+        None => long_varint(bytes, at),
     }
-    None
+}
+
+/// A varint of at most eight bytes, without a branch for each: revisions have three to eight.
+#[inline]
+fn varint_in_word(word: u64, at: &mut usize) -> Option<u64> {
+    let last = !word & 0x8080_8080_8080_8080;
+    if last == 0 {
+        return None;
+    }
+    *at += (last.trailing_zeros() / 8 + 1) as usize;
+    // All bits up to the one that marks the last byte, less the marks; then groups of 7 close up to 14, 28 and 56 bits.
+    let bits = word & (last ^ (last - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let bits = (bits & 0x007f_007f_007f_007f) | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+    let bits = (bits & 0x0000_3fff_0000_3fff) | (bits & 0x3fff_0000_3fff_0000) >> 2;
+    Some((bits & 0x0fff_ffff) | (bits & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+/// At the end of a page, or of nine or ten bytes.
+#[cold]
+fn long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut reader = Reader::new(bytes.get(*at..)?);
+    let value = reader.varint().ok()?;
+    *at += reader.position();
+    Some(value)
 }
 
 /// The offset after the optional fields that `flags` announce.
@@ -312,4 +372,44 @@ fn skip_fields(bytes: &[u8], mut at: usize, flags: u8) -> Option<usize> {
 #[cold]
 pub(super) fn malformed() -> Error {
     Error::corrupt("a page passes its checksum but does not parse")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coding::put_varint;
+
+    #[test]
+    fn varints_are_read_as_everywhere_else_with_and_without_bytes_after_them() {
+        for shift in 0..64 {
+            for value in [1u64 << shift, (1 << shift) - 1, u64::MAX >> shift, 0x5555_5555_5555_5555 >> shift]
+            {
+                let mut bytes = Vec::new();
+                put_varint(&mut bytes, value);
+                let end = bytes.len();
+                for padding in 0..9 {
+                    let padded = [&bytes[..], &vec![0xff; padding]].concat();
+                    let mut at = 0;
+                    assert_eq!((varint(&padded, &mut at), at), (Some(value), end), "{value:#x}");
+                    assert_eq!(varint(&bytes[..end - 1], &mut 0), None);
+                }
+            }
+        }
+        assert_eq!(varint(&[0xff; 20], &mut 0), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_page_are_refused() {
+        let not_pages: [&[u8]; 6] = [
+            &[],
+            &[1, 0, 0],
+            &[0, 0, 0, 0],
+            &[0xff, 0xff, 0xff, 0xff],
+            &[0, 0, 0, 0, 1, 0, 0, 0],
+            &[5, 0, 0, 1, 9, 0, 0, 0, 0, 1, 0, 0, 0],
+        ];
+        for bytes in not_pages {
+            assert!(Page::parse(bytes.into()).is_err(), "{bytes:?}");
+        }
+    }
 }

@@ -1,19 +1,18 @@
-//! What the tests of tables share: a folder in memory, entries that own their bytes, and a table made of them.
+//! What the tests of tables share: a folder on a simulated disk, entries that own their bytes, and a table made of them.
 
 mod damage;
-mod disk;
 mod golden;
 mod model;
 mod tables;
 
 use super::{PageCache, Table, TableBuilder, TableOptions, TableSummary};
 use crate::cursor::Cursor;
-use crate::disk::Disk;
+use crate::disk::simulated::SimulatedDisk;
+use crate::disk::{Disk, SyncPoint};
 use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::filter;
 use crate::key::Revision;
-use disk::MemoryDisk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,14 +67,28 @@ impl Row {
 
 /// A folder with tables in it.
 struct Folder {
-    memory: Arc<MemoryDisk>,
+    simulated: SimulatedDisk,
     disk: Arc<dyn Disk>,
 }
 
 impl Folder {
     fn new() -> Folder {
-        let memory = Arc::new(MemoryDisk::default());
-        Folder { disk: memory.clone(), memory }
+        let simulated = SimulatedDisk::default();
+        simulated.create_folder(Path::new("/db")).unwrap();
+        simulated.sync_folder(Path::new("/"), SyncPoint::ParentFolder).unwrap();
+        Folder { disk: Arc::new(simulated.clone()), simulated }
+    }
+
+    fn bytes(&self, number: u64) -> Vec<u8> {
+        self.simulated.contents(&self.path(number)).unwrap()
+    }
+
+    fn replace(&self, number: u64, bytes: &[u8]) {
+        self.simulated.damage(&self.path(number), |file| *file = bytes.to_vec()).unwrap();
+    }
+
+    fn exists(&self, number: u64) -> bool {
+        self.simulated.contents(&self.path(number)).is_ok()
     }
 
     fn path(&self, number: u64) -> PathBuf {

@@ -27,12 +27,12 @@ fn a_flipped_byte_gives_the_right_data_or_corrupt_and_verify_reports_it() {
         let folder = Folder::new();
         let summary = folder.build(1, TableOptions { compression, ..options() }, &rows);
         let path = folder.path(1);
-        let whole = folder.memory.bytes(&path);
+        let whole = folder.bytes(1);
         for at in 0..whole.len() {
             for bits in [0x01, 0x80, 0xff] {
                 let mut damaged = whole.clone();
                 damaged[at] ^= bits;
-                folder.memory.replace(&path, damaged);
+                folder.replace(1, &damaged);
                 let table = folder.open(1, &summary, 1 << 20);
                 let refusal =
                     read_all(&table, &rows).expect_err("every byte is checked and every page is read");
@@ -50,9 +50,9 @@ fn a_file_cut_anywhere_is_corrupt() {
     let rows = varied_rows();
     let folder = Folder::new();
     let summary = folder.build(1, options(), &rows);
-    let whole = folder.memory.bytes(&folder.path(1));
+    let whole = folder.bytes(1);
     for length in 0..whole.len() {
-        folder.memory.replace(&folder.path(1), whole[..length].to_vec());
+        folder.replace(1, &whole[..length]);
         let table = folder.open(1, &summary, 1 << 20);
         assert_names_the_place(&read_all(&table, &rows).unwrap_err(), &folder.path(1));
     }
@@ -63,10 +63,10 @@ fn verify_names_the_damaged_page_and_goes_on() {
     let folder = Folder::new();
     let table = folder.table(&varied_rows());
     let index = &table.contents().unwrap().index;
-    let mut bytes = folder.memory.bytes(&folder.path(1));
+    let mut bytes = folder.bytes(1);
     let damaged = [1, 3].map(|page| index.page(page).offset);
     damaged.iter().for_each(|offset| bytes[*offset as usize] ^= 4);
-    folder.memory.replace(&folder.path(1), bytes);
+    folder.replace(1, &bytes);
     let problems = table.verify(&mut |_| ()).unwrap();
     let offsets: Vec<u64> = problems.iter().filter_map(Error::offset).collect();
     assert_eq!(offsets, [0, damaged[0], damaged[1]], "{problems:?}");
@@ -83,17 +83,17 @@ fn a_page_of_another_table_or_another_place_is_not_taken() {
     let contents = table.contents().unwrap();
     let (first, second) = (contents.index.page(0), contents.index.page(1));
     assert_eq!(first.bytes, second.bytes);
-    let (own, other) = (folder.memory.bytes(&folder.path(1)), folder.memory.bytes(&folder.path(2)));
+    let (own, other) = (folder.bytes(1), folder.bytes(2));
     let length = first.bytes as usize;
 
     let mut moved = own.clone();
     moved.copy_within(length..2 * length, 0);
-    folder.memory.replace(&folder.path(1), moved);
+    folder.replace(1, &moved);
     assert_names_the_place(&read_all(&folder.open(1, &summary, 0), &rows).unwrap_err(), &folder.path(1));
 
     let mut foreign = own;
     foreign[..length].copy_from_slice(&other[..length]);
-    folder.memory.replace(&folder.path(1), foreign);
+    folder.replace(1, &foreign);
     assert_names_the_place(&read_all(&folder.open(1, &summary, 0), &rows).unwrap_err(), &folder.path(1));
 }
 
@@ -103,7 +103,7 @@ fn a_whole_table_in_the_place_of_another_is_corrupt() {
     let folder = Folder::new();
     let summary = folder.build(1, options(), &rows);
     folder.build(2, options(), &rows);
-    folder.memory.replace(&folder.path(1), folder.memory.bytes(&folder.path(2)));
+    folder.replace(1, &folder.bytes(2));
     let refusal = read_all(&folder.open(1, &summary, 0), &rows).unwrap_err();
     assert_names_the_place(&refusal, &folder.path(1));
 }
@@ -124,14 +124,14 @@ fn with_footer(change: impl Fn(&mut [u8])) -> Error {
     let rows = varied_rows();
     let folder = Folder::new();
     let mut summary = folder.build(1, options(), &rows);
-    let mut bytes = folder.memory.bytes(&folder.path(1));
+    let mut bytes = folder.bytes(1);
     let start = bytes.len() - 192;
     let footer = &mut bytes[start..];
     change(footer);
     let crc = crc32c::crc32c_append(crc32c::crc32c(&footer[..176]), &footer[180..]);
     footer[176..180].copy_from_slice(&crc.to_le_bytes());
     summary.footer_crc = crc;
-    folder.memory.replace(&folder.path(1), bytes);
+    folder.replace(1, &bytes);
     get(&folder.open(1, &summary, 0), b"many", 1).unwrap_err()
 }
 

@@ -1,7 +1,9 @@
 //! Single behaviours of builder, table, cursor and cache.
 
 use super::*;
+use crate::disk::simulated::{Fault, Loss};
 use crate::entry::NO_DEADLINE;
+use crate::error::Code;
 
 fn numbered(count: usize) -> Vec<Row> {
     (0..count)
@@ -14,7 +16,7 @@ fn the_summary_says_what_the_table_holds() {
     let rows = varied_rows();
     let folder = Folder::new();
     let summary = folder.build(7, options(), &rows);
-    let bytes = folder.memory.bytes(&folder.path(7));
+    let bytes = folder.bytes(7);
     assert_eq!(summary.id, [7; 16]);
     assert_eq!(summary.bytes, bytes.len() as u64);
     assert_eq!(summary.sha256, <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(&bytes)));
@@ -63,11 +65,9 @@ fn a_new_table_touches_no_disk_until_it_is_used() {
 fn a_failed_first_use_is_tried_again_by_the_next() {
     let folder = Folder::new();
     let summary = folder.build(1, options(), &numbered(10));
-    let bytes = folder.memory.bytes(&folder.path(1));
-    folder.disk.remove(&folder.path(1)).unwrap();
     let table = folder.open(1, &summary, 0);
-    assert!(get(&table, b"key 00000001", 9).is_err());
-    folder.memory.replace(&folder.path(1), bytes);
+    folder.simulated.fail(Some(Fault { call: folder.simulated.calls() + 1, sticky: false, code: Code::Io }));
+    assert_eq!(get(&table, b"key 00000001", 9).unwrap_err().code(), Code::Io);
     assert!(get(&table, b"key 00000001", 9).unwrap().is_some());
     assert!(table.resident_bytes() > 0);
 }
@@ -83,11 +83,11 @@ fn an_obsolete_table_goes_with_its_last_reader() {
     cursor.seek_to_first().unwrap();
     table.mark_obsolete();
     drop(table);
-    assert!(folder.memory.exists(&folder.path(1)));
+    assert!(folder.exists(1));
     assert_eq!(forward(&mut cursor).unwrap(), rows);
     assert!(cache.bytes() > 0);
     drop(cursor);
-    assert!(!folder.memory.exists(&folder.path(1)));
+    assert!(!folder.exists(1));
     assert_eq!(cache.bytes(), 0);
 }
 
@@ -95,7 +95,7 @@ fn an_obsolete_table_goes_with_its_last_reader() {
 fn a_table_that_is_not_obsolete_keeps_its_file() {
     let folder = Folder::new();
     drop(folder.table(&numbered(10)));
-    assert!(folder.memory.exists(&folder.path(1)));
+    assert!(folder.exists(1));
 }
 
 #[test]
@@ -104,7 +104,44 @@ fn an_unfinished_table_takes_its_file_away() {
     let mut builder = folder.builder(1, options());
     builder.add(b"key", &Entry::put(2, b"value")).unwrap();
     drop(builder);
-    assert!(!folder.memory.exists(&folder.path(1)));
+    assert!(!folder.exists(1));
+}
+
+#[test]
+fn a_build_that_fails_at_any_call_takes_its_file_away() {
+    let build = |folder: &Folder| -> Result<TableSummary> {
+        let options = TableOptions { compression: false, ..options() };
+        let mut builder = TableBuilder::new(&folder.disk, &folder.path(1), [1; 16], options)?;
+        for row in numbered(10_000) {
+            builder.add(&row.key, &row.entry())?;
+        }
+        builder.finish()
+    };
+    for ahead in 1.. {
+        let folder = Folder::new();
+        let call = folder.simulated.calls() + ahead;
+        folder.simulated.fail(Some(Fault { call, sticky: false, code: Code::DiskFull }));
+        match build(&folder) {
+            Ok(_) => {
+                assert!(ahead > 4, "calls to create, to write more than once, to sync");
+                break;
+            }
+            Err(error) => assert_eq!(error.code(), Code::DiskFull),
+        }
+        assert!(!folder.exists(1), "call {ahead}");
+    }
+}
+
+#[test]
+fn a_finished_table_survives_a_power_cut() {
+    let folder = Folder::new();
+    let rows = varied_rows();
+    let summary = folder.build(1, options(), &rows);
+    folder.disk.sync_folder(Path::new("/db"), SyncPoint::TableFolder).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(folder.simulated.after_crash(Loss::Everything));
+    let cache = Arc::new(PageCache::new(0));
+    let table = Arc::new(Table::new(&disk, &folder.path(1), 1, summary, &cache));
+    assert_eq!(forward(&mut table.cursor()).unwrap(), rows);
 }
 
 #[test]
@@ -118,8 +155,6 @@ fn a_long_scan_leaves_hot_pages_in_the_cache() {
         get(&table, &hot.key, Revision::MAX).unwrap();
     }
     assert_eq!(forward(&mut table.cursor()).unwrap().len(), rows.len());
-    assert!(folder.disk.remove(&folder.path(1)).is_ok());
-    folder.memory.replace(&folder.path(1), Vec::new());
     let page = table.contents().unwrap().index.search(&hot.key, hot.revision).unwrap();
     assert!(table.cached_page(page).is_some());
 }
