@@ -33,6 +33,9 @@ pub struct Stats {
     pub cache_misses: u64,
     /// Indexes and filters held by open tables.
     pub resident_bytes: u64,
+    /// Lookups in tables that had to look at a page, and those that did not find their key there.
+    pub filter_passes: u64,
+    pub filter_false_passes: u64,
     pub snapshots: u64,
     pub commits: u64,
     pub user_bytes: u64,
@@ -76,6 +79,8 @@ impl State {
             cache_hits: self.cache.hits(),
             cache_misses: self.cache.misses(),
             resident_bytes: tables().map(|table| table.resident_bytes() as u64).sum(),
+            filter_passes: tables().map(|table| table.filter_passes()).sum(),
+            filter_false_passes: tables().map(|table| table.filter_false_passes()).sum(),
             snapshots: self.snapshots.len() as u64,
             commits: count(&self.counters.commits),
             user_bytes: count(&self.counters.user_bytes),

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::key::Revision;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub struct Table {
@@ -24,6 +24,9 @@ pub struct Table {
     /// Held while the contents are read, so that one thread reads them and the others wait for it.
     opening: Mutex<()>,
     obsolete: AtomicBool,
+    /// Lookups that the filter let through, and those of them that found no such key on the page.
+    filter_passes: AtomicU64,
+    filter_false_passes: AtomicU64,
 }
 
 impl Table {
@@ -44,6 +47,8 @@ impl Table {
             contents: OnceLock::new(),
             opening: Mutex::new(()),
             obsolete: AtomicBool::new(false),
+            filter_passes: AtomicU64::new(0),
+            filter_false_passes: AtomicU64::new(0),
         }
     }
 
@@ -74,6 +79,10 @@ impl Table {
         };
         let page = self.page(contents, number)?;
         let found = page.find(key, at).map_err(|error| self.place(error, contents, number))?;
+        self.filter_passes.fetch_add(1, Ordering::Relaxed);
+        if found.is_none() {
+            self.filter_false_passes.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(found.map(read))
     }
 
@@ -85,6 +94,16 @@ impl Table {
     /// For compactions, which pass over everything once: uses cached pages, adds none, and reads ahead from the start.
     pub fn scan(self: &Arc<Self>) -> TableCursor {
         TableCursor::new(self.clone(), false)
+    }
+
+    /// Lookups since the table was opened that had to look at a page.
+    pub fn filter_passes(&self) -> u64 {
+        self.filter_passes.load(Ordering::Relaxed)
+    }
+
+    /// Those of them that did not find the key there.
+    pub fn filter_false_passes(&self) -> u64 {
+        self.filter_false_passes.load(Ordering::Relaxed)
     }
 
     /// Memory that the index and the filter take; 0 until the table is first used.
