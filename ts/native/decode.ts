@@ -10,7 +10,7 @@
 
 import type { SharedBuffer } from './environment.js';
 
-const BLOCK_BYTES = 4096;
+const BLOCK_BYTES = 8192;
 
 /** Where a column stands in the shared buffer. */
 export interface Column {

@@ -5,7 +5,7 @@
  */
 
 import { closed, fromNative } from '../errors.js';
-import { type Addon, HEADER_BYTES, WRITE_REFUSED } from './addon.js';
+import { type Addon, WRITE_REFUSED } from './addon.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
 import { NativeRows } from './rows.js';
 import { Settler } from './settle.js';
@@ -56,7 +56,7 @@ export class NativeEngine implements Engine, Listener {
       return found;
     }
     const found = this.#addon.getBytes(this.#handle, key, snapshot);
-    if (typeof found === 'number') return this.#copied(found);
+    if (typeof found === 'number') return this.#environment.copied(found);
     if (found === null) throw this.#environment.failure();
     return found;
   }
@@ -68,7 +68,7 @@ export class NativeEngine implements Engine, Listener {
     const { header } = this.#environment;
     const revision = header[0]!;
     const expiresAtMs = header[1] || undefined;
-    return { value: typeof found === 'number' ? this.#copied(found) : found, revision, expiresAtMs };
+    return { value: typeof found === 'number' ? this.#environment.copied(found) : found, revision, expiresAtMs };
   }
 
   has(key: Bytes, snapshot = 0): boolean {
@@ -164,13 +164,6 @@ export class NativeEngine implements Engine, Listener {
   #answered<T>(answer: T | null): T {
     if (answer === null) throw this.#environment.failure();
     return answer;
-  }
-
-  /** The first bytes of the shared buffer's data, owned by the caller. */
-  #copied(bytes: number): Buffer {
-    const copy = Buffer.allocUnsafe(bytes);
-    this.#environment.shared.copy(copy, 0, HEADER_BYTES, HEADER_BYTES + bytes);
-    return copy;
   }
 
   #refusal(): Refusal {

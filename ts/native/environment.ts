@@ -12,6 +12,8 @@ import { type Addon, HEADER_BYTES, WAKE_DONE, WAKE_DURABLE, WAKE_EVENT, WAKE_PRO
 import { load } from './load.js';
 
 const SHARED_BYTES = 256 * 1024;
+/** What the addon leaves in the shared buffer for a point read; larger values come as buffers of their own. */
+const POINT_BYTES_MAX = 4096;
 
 /** Methods that every `Buffer` has and its declarations leave out. */
 export interface SharedBuffer extends Buffer<SharedArrayBuffer> {
@@ -46,6 +48,8 @@ export class Environment {
   readonly header: Float64Array;
   readonly numbers: Float64Array;
   readonly words: Uint32Array;
+  /** Views of the first bytes of its data, by their number: making one anew would cost as much as copying. */
+  readonly #views = new Array<Uint8Array | undefined>(POINT_BYTES_MAX + 1).fill(undefined);
   readonly listeners = new Map<number, Listener>();
   readonly #tasks = new Map<number, Task>();
   #holds = 0;
@@ -65,6 +69,14 @@ export class Environment {
   failure(): CoppiceError {
     const failure = this.addon.takeFailure();
     return failure ? fromNative(failure) : new CoppiceError('CLOSED', 'this thread is ending');
+  }
+
+  /** The first bytes of the shared buffer's data, owned by the caller. */
+  copied(bytes: number): Buffer {
+    const copy = Buffer.allocUnsafe(bytes);
+    this.#views[bytes] ??= new Uint8Array(this.shared.buffer, HEADER_BYTES, bytes);
+    copy.set(this.#views[bytes]);
+    return copy;
   }
 
   /** Waits for a task, given what the call that starts it answered. */
