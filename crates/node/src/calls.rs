@@ -1,0 +1,44 @@
+//! The raw functions, by name as `ts/native/addon.ts` types them.
+
+pub mod attach;
+pub mod get;
+pub mod range;
+pub mod settle;
+pub mod snapshot;
+pub mod write;
+
+use crate::context::Context;
+use crate::raw::{callback, export};
+use napi::Env;
+use napi::bindgen_prelude::{JsValue, Object};
+
+pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
+    let context = Context::cell(env)?;
+    let functions = [
+        (c"attach", callback!(attach::attach)),
+        (c"takeFailure", callback!(attach::take_failure)),
+        (c"hold", callback!(attach::hold)),
+        (c"getText", callback!(get::get_text)),
+        (c"getBytes", callback!(get::get_bytes)),
+        (c"getEntry", callback!(get::get_entry)),
+        (c"has", callback!(get::has)),
+        (c"put", callback!(write::put)),
+        (c"del", callback!(write::del)),
+        (c"commit", callback!(write::commit)),
+        (c"revision", callback!(settle::revision)),
+        (c"writeOut", callback!(settle::write_out)),
+        (c"requestSync", callback!(settle::request_sync)),
+        (c"snapshot", callback!(snapshot::snapshot)),
+        (c"snapshotRevision", callback!(snapshot::revision)),
+        (c"releaseSnapshot", callback!(snapshot::release)),
+        (c"rangeOpen", callback!(range::open)),
+        (c"rangeNext", callback!(range::next)),
+        (c"rangeValue", callback!(range::value)),
+        (c"rangeSeek", callback!(range::seek)),
+        (c"rangeClose", callback!(range::close)),
+    ];
+    for (name, callback) in functions {
+        export(env.raw(), exports.raw(), context, name, callback)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Watermarks: asking where they are, and for them to advance.
+
+use crate::context::Context;
+use crate::raw::{Call, Value};
+use coppice_engine::error::Result;
+
+/// `revision(handle): number`, the newest one that reads see.
+pub fn revision(context: &mut Context, call: &Call) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db();
+    call.value(db.visible() as f64)
+}
+
+/// `writeOut(handle): number`, the revision up to which everything is now with the operating system.
+pub fn write_out(context: &mut Context, call: &Call) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db();
+    call.value(db.write_out()? as f64)
+}
+
+/// `requestSync(handle, revision): number`, the durable revision as of now. If that is below the one asked for, it is
+/// told when more is durable.
+pub fn request_sync(context: &mut Context, call: &Call) -> Result<Value> {
+    let handle = context.handles.get(call.integer(0)?)?;
+    let revision = call.integer(1)?;
+    handle.inbox().wait_for(revision);
+    let durable = handle.db().durable();
+    if durable < revision {
+        handle.db().request_sync();
+    }
+    call.value(durable as f64)
+}

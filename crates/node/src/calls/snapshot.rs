@@ -1,0 +1,41 @@
+//! Pinned views, and how a read says which view it wants.
+
+use crate::context::Context;
+use crate::engine::{Snapshot, View};
+use crate::raw::{Call, Value};
+use crate::slots::Slots;
+use coppice_engine::error::Result;
+
+pub struct Pinned {
+    pub handle: u64,
+    snapshot: Snapshot,
+}
+
+/// `snapshot(handle): number`
+pub fn snapshot(context: &mut Context, call: &Call) -> Result<Value> {
+    let handle = call.integer(0)?;
+    let snapshot = context.handles.get(handle)?.db().snapshot()?;
+    let number = context.snapshots.insert(Pinned { handle, snapshot })?;
+    call.value(number as f64)
+}
+
+/// `snapshotRevision(snapshot): number`
+pub fn revision(context: &mut Context, call: &Call) -> Result<Value> {
+    let pinned = context.snapshots.get(call.integer(0)?)?;
+    call.value(pinned.snapshot.view().revision as f64)
+}
+
+/// `releaseSnapshot(snapshot): void`; harmless for a stale number.
+pub fn release(context: &mut Context, call: &Call) -> Result<Value> {
+    context.snapshots.remove(call.integer(0)?);
+    Ok(call.undefined())
+}
+
+/// The view that argument `index` names: a snapshot's number, or 0 for whatever is newest.
+#[inline]
+pub fn view(snapshots: &Slots<Pinned>, call: &Call, index: usize) -> Result<View> {
+    match call.integer(index)? {
+        0 => Ok(View::LATEST),
+        number => Ok(snapshots.get(number)?.snapshot.view()),
+    }
+}

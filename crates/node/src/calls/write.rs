@@ -1,0 +1,159 @@
+//! Writes. JavaScript packs a batch as the log records it; a single operation is packed here, straight from its
+//! arguments. A write answers its revision, or a negative number that says why there is none.
+
+use crate::context::Context;
+use crate::engine::{Db, Guard, Written};
+use crate::raw::{Call, Value};
+use crate::shared::Shared;
+use coppice_engine::batch::{HEADER_BYTES, OP_BYTES};
+use coppice_engine::entry::Kind;
+use coppice_engine::error::{Error, Result};
+use coppice_engine::limits::{KEY_BYTES_MAX, RECORD_BYTES_MAX};
+
+/// Nothing was done for want of memory; the event `room` follows.
+const STALLED: f64 = -1.0;
+/// A guard failed. Header: [revision, conflicts]; data: for each [guard, revision or 0], as `f64`.
+const REFUSED: f64 = -2.0;
+
+/// Flag of an operation that carries a deadline.
+const HAS_DEADLINE: u8 = 1;
+/// Room for one operation is kept from call to call up to this size.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// `put(handle, key, value, deadlineMs): number`; a deadline of 0 is none.
+pub fn put(context: &mut Context, call: &Call) -> Result<Value> {
+    let deadline_ms = call.integer(3)?;
+    single(context, call, |body| {
+        start(body, Kind::Put, if deadline_ms == 0 { 0 } else { HAS_DEADLINE });
+        if deadline_ms != 0 {
+            body.extend_from_slice(&deadline_ms.to_le_bytes());
+        }
+        let key_start = body.len();
+        call.append_bytes(1, KEY_BYTES_MAX, "key", body)?;
+        let value_start = body.len();
+        call.append_bytes(2, RECORD_BYTES_MAX - value_start, "value", body)?;
+        let end = body.len();
+        set_lengths(body, value_start - key_start, end - value_start);
+        Ok(())
+    })
+}
+
+/// `del(handle, key): number`
+pub fn del(context: &mut Context, call: &Call) -> Result<Value> {
+    single(context, call, |body| {
+        start(body, Kind::Delete, 0);
+        let key_start = body.len();
+        call.append_bytes(1, KEY_BYTES_MAX, "key", body)?;
+        let end = body.len();
+        set_lengths(body, end - key_start, 0);
+        Ok(())
+    })
+}
+
+#[inline]
+fn single(
+    context: &mut Context,
+    call: &Call,
+    pack: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<Value> {
+    let Context { handles, body, shared, .. } = context;
+    let db = handles.get(call.integer(0)?)?.db();
+    if body.capacity() > KEPT_BYTES_MAX {
+        *body = Vec::new();
+    }
+    body.clear();
+    pack(body)?;
+    answer(call, Shared::of(shared)?, write(db, body, &[])?)
+}
+
+#[inline]
+fn start(body: &mut Vec<u8>, kind: Kind, flags: u8) {
+    body.resize(HEADER_BYTES + OP_BYTES, 0);
+    body[HEADER_BYTES] = kind as u8;
+    body[HEADER_BYTES + 3] = flags;
+}
+
+/// Key and value have been appended, so their lengths are known to be in range.
+#[inline]
+fn set_lengths(body: &mut [u8], key: usize, value: usize) {
+    body[HEADER_BYTES + 4..][..2].copy_from_slice(&(key as u16).to_le_bytes());
+    body[HEADER_BYTES + 8..][..4].copy_from_slice(&(value as u32).to_le_bytes());
+}
+
+/// `commit(handle, body: Uint8Array, bytes, guards: Uint8Array | undefined): number`; the record is the first `bytes`.
+/// The guards are packed as `revision f64 (0: must not exist), key length u32, key`, little endian.
+pub fn commit(context: &mut Context, call: &Call) -> Result<Value> {
+    let Context { handles, shared, .. } = context;
+    let db = handles.get(call.integer(0)?)?.db();
+    let length = call.integer(2)? as usize;
+    let guards = if call.is_undefined(3) { Vec::new() } else { unpack(call.array_mut(3)?)? };
+    let body = call.array_mut(1)?;
+    let body = body.get_mut(..length).ok_or_else(|| Error::invalid("a slab holds less than it claims"))?;
+    answer(call, Shared::of(shared)?, write(db, body, &guards)?)
+}
+
+#[inline]
+fn write(db: &Db, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
+    db.write(body, guards)
+}
+
+#[inline]
+fn answer(call: &Call, shared: &mut Shared, written: Written) -> Result<Value> {
+    match written {
+        Written::Committed(revision) => call.value(revision as f64),
+        Written::Stalled => call.value(STALLED),
+        Written::Conflict { revision, conflicts } => {
+            let mut told = 0;
+            for (place, (guard, found)) in shared.data().chunks_exact_mut(16).zip(&conflicts) {
+                place[..8].copy_from_slice(&(*guard as f64).to_ne_bytes());
+                place[8..].copy_from_slice(&(found.unwrap_or(0) as f64).to_ne_bytes());
+                told += 1;
+            }
+            shared.set_header(&[revision as f64, f64::from(told)]);
+            call.value(REFUSED)
+        }
+    }
+}
+
+fn unpack(mut packed: &[u8]) -> Result<Vec<Guard<'_>>> {
+    let mut guards = Vec::new();
+    while !packed.is_empty() {
+        let (revision, rest) = packed.split_first_chunk::<8>().ok_or_else(malformed)?;
+        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (key, rest) = rest.split_at_checked(length).ok_or_else(malformed)?;
+        let revision = f64::from_le_bytes(*revision) as u64;
+        guards.push(Guard { key, revision: (revision != 0).then_some(revision) });
+        packed = rest;
+    }
+    Ok(guards)
+}
+
+fn malformed() -> Error {
+    Error::invalid("guards are not packed as they should be")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(revision: f64, key: &[u8]) -> Vec<u8> {
+        [&revision.to_le_bytes()[..], &(key.len() as u32).to_le_bytes(), key].concat()
+    }
+
+    #[test]
+    fn guards_are_unpacked_in_order() {
+        let bytes = [packed(7.0, b"a"), packed(0.0, b"")].concat();
+        let guards = unpack(&bytes).unwrap();
+        assert_eq!((guards[0].key, guards[0].revision), (&b"a"[..], Some(7)));
+        assert_eq!((guards[1].key, guards[1].revision), (&b""[..], None));
+    }
+
+    #[test]
+    fn guards_cut_anywhere_are_refused() {
+        let bytes = packed(7.0, b"key");
+        for length in 1..bytes.len() {
+            assert!(unpack(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+}

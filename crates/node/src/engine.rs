@@ -1,0 +1,21 @@
+//! What the addon uses of the engine, in one list, and the world it runs the engine in.
+
+pub use coppice_engine::environment::Environment;
+pub use coppice_engine::{
+    CheckpointInfo, Db, Event, Filter, Guard, LevelStats, Listener, Options, Problem, Progress, Range,
+    RangeCursor, SkipList, Snapshot, VerifyReport, View, Written,
+};
+
+use coppice_engine::disk::OsDisk;
+use coppice_engine::environment::{OsRandom, SystemClock};
+use std::sync::Arc;
+
+/// The system's own disk, clock and randomness, and threads.
+pub fn environment() -> Environment {
+    Environment {
+        disk: Arc::new(OsDisk),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        threads: true,
+    }
+}

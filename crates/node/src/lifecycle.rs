@@ -1,0 +1,119 @@
+//! Opening and closing: what an environment attaches with, the options of a database, the life of a handle.
+
+use crate::context::Context;
+use crate::engine::{Filter, Listener, Options, SkipList, environment};
+use crate::message::Outcome;
+use crate::registry::{self, Inbox};
+use crate::task;
+use coppice_engine::error::{Code, Error, Result};
+use napi::Env;
+use napi_derive::napi;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// As in `EngineOptions` of `ts/native/types.ts`, every one decided there.
+#[napi(object)]
+#[derive(Clone, PartialEq)]
+pub struct OpenOptions {
+    pub create_if_missing: bool,
+    pub error_if_exists: bool,
+    pub read_only: bool,
+    pub memory_bytes: f64,
+    pub memtable_bytes: Option<f64>,
+    pub cache_bytes: Option<f64>,
+    pub max_disk_bytes: Option<f64>,
+    pub compression: bool,
+    pub filter: String,
+    pub max_level: u32,
+    pub probability: f64,
+    pub sync_interval_ms: f64,
+}
+
+impl OpenOptions {
+    pub fn to_engine(&self, listener: Arc<dyn Listener>) -> Result<Options> {
+        Ok(Options {
+            create_if_missing: self.create_if_missing,
+            error_if_exists: self.error_if_exists,
+            read_only: self.read_only,
+            memory_bytes: whole("memoryBytes", self.memory_bytes)?,
+            memtable_bytes: self.memtable_bytes.map(|bytes| whole("memtableBytes", bytes)).transpose()?,
+            cache_bytes: self.cache_bytes.map(|bytes| whole("cacheBytes", bytes)).transpose()?,
+            max_disk_bytes: self.max_disk_bytes.map(|bytes| whole("maxDiskBytes", bytes)).transpose()?,
+            compression: self.compression,
+            filter: match self.filter.as_str() {
+                "auto" => Filter::Auto,
+                "cuckoo" => Filter::Cuckoo,
+                "none" => Filter::None,
+                other => {
+                    return Err(Error::invalid(format!(
+                        "filter must be auto, cuckoo or none, not {other:?}"
+                    )));
+                }
+            },
+            memtable: SkipList {
+                max_level: u8::try_from(self.max_level).unwrap_or(u8::MAX),
+                probability: self.probability,
+            },
+            sync_interval_ms: whole("syncIntervalMs", self.sync_interval_ms)?,
+            listener,
+            ..Options::default()
+        })
+    }
+
+    /// Whether a database opened with `other` can be shared with one who asks for `self`.
+    pub fn agree_with(&self, other: &OpenOptions) -> Result<()> {
+        if self.error_if_exists {
+            return Err(Error::new(Code::Exists, "the database exists, and errorIfExists was given"));
+        }
+        let differs = [
+            ("readOnly", self.read_only != other.read_only),
+            ("memoryBytes", self.memory_bytes != other.memory_bytes),
+            ("memtableBytes", self.memtable_bytes != other.memtable_bytes),
+            ("cacheBytes", self.cache_bytes != other.cache_bytes),
+            ("maxDiskBytes", self.max_disk_bytes != other.max_disk_bytes),
+            ("compression", self.compression != other.compression),
+            ("filter", self.filter != other.filter),
+            ("memtable.maxLevel", self.max_level != other.max_level),
+            ("memtable.probability", self.probability != other.probability),
+            ("syncIntervalMs", self.sync_interval_ms != other.sync_interval_ms),
+        ];
+        match differs.iter().find(|(_, differs)| *differs) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::invalid(format!(
+                "{name} differs from the one this process has the same folder open with: handles share one engine"
+            ))),
+        }
+    }
+}
+
+/// A count from JavaScript, which has only floating point numbers.
+fn whole(name: &str, number: f64) -> Result<u64> {
+    const WHOLE_MAX: f64 = ((1u64 << 53) - 1) as f64;
+    if (0.0..=WHOLE_MAX).contains(&number) && number.fract() == 0.0 {
+        return Ok(number as u64);
+    }
+    Err(Error::invalid(format!("{name} must be a whole number, not {number}")))
+}
+
+/// Starts opening a folder; the outcome is a handle's number.
+#[napi]
+pub fn open(env: Env, path: String, options: OpenOptions) -> Option<f64> {
+    Context::answer(&env, |context| {
+        let mailbox = context.mailbox()?;
+        let inbox = Inbox::new(mailbox.clone());
+        let path = PathBuf::from(path);
+        task::start(mailbox, "open", move |_| {
+            registry::open(&path, &options, environment(), inbox).map(Outcome::Opened)
+        })
+    })
+}
+
+/// Closes a handle: calls with its number fail from now on. The engine closes, as a task, if this was its last handle.
+#[napi]
+pub fn close(env: Env, handle: f64) -> Option<f64> {
+    Context::answer(&env, |context| {
+        let mailbox = context.mailbox()?.clone();
+        let handle = context.take_handle(handle as u64)?;
+        task::start(&mailbox, "close", move |_| handle.close().map(|()| Outcome::Nothing))
+    })
+}

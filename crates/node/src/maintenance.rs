@@ -1,0 +1,125 @@
+//! Rare calls on an open database: flush, compact, verify, checkpoint, statistics.
+
+use crate::context::Context;
+use crate::engine::Db;
+use crate::message::{Message, Outcome};
+use crate::task::{self, Report};
+use coppice_engine::error::Result;
+use napi::Env;
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+use std::path::PathBuf;
+
+#[napi(object)]
+pub struct StatsData {
+    pub keys_estimate: f64,
+    pub disk_bytes: f64,
+    pub log_bytes: f64,
+    pub memtable_bytes: f64,
+    pub memtables: f64,
+    pub levels: Vec<LevelData>,
+    pub cache_bytes: f64,
+    pub cache_hits: f64,
+    pub cache_misses: f64,
+    pub resident_bytes: f64,
+    pub filter_passes: f64,
+    pub filter_false_passes: f64,
+    pub snapshots: f64,
+    pub commits: f64,
+    pub user_bytes: f64,
+    pub flushes: f64,
+    pub flushed_bytes: f64,
+    pub compactions: f64,
+    pub compacted_bytes: f64,
+    pub stalls: f64,
+    pub stalled_ms: f64,
+    pub revision: f64,
+    pub written_revision: f64,
+    pub durable_revision: f64,
+}
+
+#[napi(object)]
+pub struct LevelData {
+    pub files: f64,
+    pub bytes: f64,
+    pub entries: f64,
+    pub deletes: f64,
+}
+
+#[napi]
+pub fn flush(env: Env, handle: f64) -> Option<f64> {
+    start(&env, handle, "flush", |db, _| db.flush().map(|()| Outcome::Nothing))
+}
+
+/// Absent bounds are open; both given ones belong to the range.
+#[napi]
+pub fn compact(env: Env, handle: f64, lower: Option<Uint8Array>, upper: Option<Uint8Array>) -> Option<f64> {
+    let (lower, upper) = (lower.map(|key| key.to_vec()), upper.map(|key| key.to_vec()));
+    start(&env, handle, "compact", move |db, _| {
+        db.compact(lower.as_deref(), upper.as_deref()).map(|()| Outcome::Nothing)
+    })
+}
+
+#[napi]
+pub fn verify(env: Env, handle: f64) -> Option<f64> {
+    start(&env, handle, "verify", |db, report| {
+        let mut tell = |progress| report.mailbox.post(Message::Progress { task: report.task, progress });
+        db.verify(&mut tell).map(Outcome::Verified)
+    })
+}
+
+#[napi]
+pub fn checkpoint(env: Env, handle: f64, folder: String) -> Option<f64> {
+    let folder = PathBuf::from(folder);
+    start(&env, handle, "checkpoint", move |db, _| db.checkpoint(&folder).map(Outcome::Checkpoint))
+}
+
+fn start(
+    env: &Env,
+    handle: f64,
+    name: &str,
+    work: impl FnOnce(&Db, &Report) -> Result<Outcome> + Send + 'static,
+) -> Option<f64> {
+    Context::answer(env, |context| {
+        let db = context.handles.get(handle as u64)?.db().clone();
+        task::start(context.mailbox()?, name, move |report| work(&db, report))
+    })
+}
+
+#[napi]
+pub fn stats(env: Env, handle: f64) -> Option<StatsData> {
+    let db = Context::answer(&env, |context| Ok(context.handles.get(handle as u64)?.db().clone()))?;
+    let stats = db.stats();
+    let level = |level: &crate::engine::LevelStats| LevelData {
+        files: level.files as f64,
+        bytes: level.bytes as f64,
+        entries: level.entries as f64,
+        deletes: level.deletes as f64,
+    };
+    Some(StatsData {
+        keys_estimate: stats.keys_estimate as f64,
+        disk_bytes: stats.disk_bytes as f64,
+        log_bytes: stats.log_bytes as f64,
+        memtable_bytes: stats.memtable_bytes as f64,
+        memtables: stats.memtables as f64,
+        levels: stats.levels.iter().map(level).collect(),
+        cache_bytes: stats.cache_bytes as f64,
+        cache_hits: stats.cache_hits as f64,
+        cache_misses: stats.cache_misses as f64,
+        resident_bytes: stats.resident_bytes as f64,
+        filter_passes: stats.filter_passes as f64,
+        filter_false_passes: stats.filter_false_passes as f64,
+        snapshots: stats.snapshots as f64,
+        commits: stats.commits as f64,
+        user_bytes: stats.user_bytes as f64,
+        flushes: stats.flushes as f64,
+        flushed_bytes: stats.flushed_bytes as f64,
+        compactions: stats.compactions as f64,
+        compacted_bytes: stats.compacted_bytes as f64,
+        stalls: stats.stalls as f64,
+        stalled_ms: stats.stalled_ms as f64,
+        revision: db.visible() as f64,
+        written_revision: db.written() as f64,
+        durable_revision: db.durable() as f64,
+    })
+}

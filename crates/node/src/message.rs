@@ -1,0 +1,215 @@
+//! What is said to JavaScript from other threads, and how it looks there: `wake(kind, number, a, b)`.
+//!
+//! Values are made on the environment's own thread, when the message is taken.
+
+use crate::context::Context;
+use crate::engine::{CheckpointInfo, Event, Progress, VerifyReport};
+use crate::registry::Handle;
+use coppice_engine::error::{Code, Error, Result};
+use napi::bindgen_prelude::ToNapiValue;
+use napi::{Env, sys};
+use napi_derive::napi;
+
+pub enum Message {
+    /// `wake(0, handle, revision)`: everything up to the revision is synced.
+    Durable { handle: u64, revision: u64 },
+    /// `wake(1, handle, event)`
+    Event { handle: u64, event: Event },
+    /// `wake(2, task, failure | undefined, result)`
+    Done { task: u64, outcome: Result<Outcome> },
+    /// `wake(3, task, done, total)`
+    Progress { task: u64, progress: Progress },
+}
+
+/// What a task came to.
+pub enum Outcome {
+    Nothing,
+    Opened(Handle),
+    Verified(VerifyReport),
+    Checkpoint(CheckpointInfo),
+}
+
+/// An error as data; thrown in one place in TypeScript.
+#[napi(object)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    pub file: Option<String>,
+    pub offset: Option<f64>,
+}
+
+#[napi(object)]
+pub struct EventData {
+    #[napi(js_name = "type")]
+    pub kind: String,
+    pub bytes: Option<f64>,
+    pub ms: Option<f64>,
+    pub level: Option<f64>,
+    pub read_bytes: Option<f64>,
+    pub wrote_bytes: Option<f64>,
+    pub reason: Option<String>,
+    pub records: Option<f64>,
+    pub torn_bytes: Option<f64>,
+    pub failure: Option<Failure>,
+}
+
+#[napi(object)]
+pub struct Verified {
+    pub checked_bytes: f64,
+    pub problems: Vec<Problem>,
+}
+
+#[napi(object)]
+pub struct Problem {
+    pub file: String,
+    pub offset: f64,
+    pub what: String,
+}
+
+#[napi(object)]
+pub struct Checkpoint {
+    pub folder: String,
+    pub revision: f64,
+    pub tables: f64,
+    pub bytes: f64,
+}
+
+impl Message {
+    pub fn is_durable_of(&self, of: u64) -> bool {
+        matches!(self, Message::Durable { handle, .. } if *handle == of)
+    }
+
+    /// Whether nobody waits for it.
+    pub fn may_be_dropped(&self) -> bool {
+        matches!(self, Message::Event { event, .. } if !matches!(event, Event::Room | Event::Failed(_)))
+            || matches!(self, Message::Progress { .. })
+    }
+
+    pub fn into_arguments(self, env: sys::napi_env) -> napi::Result<[sys::napi_value; 4]> {
+        Ok(match self {
+            Message::Durable { handle, revision } => {
+                [value(env, 0)?, number(env, handle)?, number(env, revision)?, value(env, ())?]
+            }
+            Message::Event { handle, event } => {
+                [value(env, 1)?, number(env, handle)?, value(env, EventData::from(event))?, value(env, ())?]
+            }
+            Message::Done { task, outcome } => match outcome.and_then(|outcome| outcome.accept(env)) {
+                Ok(result) => [value(env, 2)?, number(env, task)?, value(env, ())?, result],
+                Err(error) => {
+                    [value(env, 2)?, number(env, task)?, value(env, Failure::from(&error))?, value(env, ())?]
+                }
+            },
+            Message::Progress { task, progress } => [
+                value(env, 3)?,
+                number(env, task)?,
+                number(env, progress.done_bytes)?,
+                number(env, progress.total_bytes)?,
+            ],
+        })
+    }
+}
+
+impl Outcome {
+    fn accept(self, env: sys::napi_env) -> Result<sys::napi_value> {
+        let made = match self {
+            Outcome::Nothing => value(env, ()),
+            Outcome::Opened(handle) => number(env, Context::adopt(&Env::from_raw(env), handle)?),
+            Outcome::Verified(report) => value(env, Verified::from(report)),
+            Outcome::Checkpoint(info) => value(env, Checkpoint::from(info)),
+        };
+        made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))
+    }
+}
+
+fn value<T: ToNapiValue>(env: sys::napi_env, value: T) -> napi::Result<sys::napi_value> {
+    crate::raw::made(env, value)
+}
+
+fn number(env: sys::napi_env, number: u64) -> napi::Result<sys::napi_value> {
+    value(env, number as f64)
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Failure {
+            code: error.code().name().to_owned(),
+            message: error.message().to_owned(),
+            file: error.file().map(|file| file.to_string_lossy().into_owned()),
+            offset: error.offset().map(|offset| offset as f64),
+        }
+    }
+}
+
+impl EventData {
+    fn new(kind: &str) -> Self {
+        EventData {
+            kind: kind.to_owned(),
+            bytes: None,
+            ms: None,
+            level: None,
+            read_bytes: None,
+            wrote_bytes: None,
+            reason: None,
+            records: None,
+            torn_bytes: None,
+            failure: None,
+        }
+    }
+}
+
+impl From<Event> for EventData {
+    fn from(event: Event) -> Self {
+        let count = |count: u64| Some(count as f64);
+        match event {
+            // Has a message of its own.
+            Event::Durable(revision) => EventData { records: count(revision), ..EventData::new("durable") },
+            Event::Room => EventData::new("room"),
+            Event::Flush { bytes, ms } => {
+                EventData { bytes: count(bytes), ms: count(ms), ..EventData::new("flush") }
+            }
+            Event::Compaction { level, read_bytes, wrote_bytes, ms } => EventData {
+                level: count(level as u64),
+                read_bytes: count(read_bytes),
+                wrote_bytes: count(wrote_bytes),
+                ms: count(ms),
+                ..EventData::new("compaction")
+            },
+            Event::Stall { ms, reason } => {
+                EventData { ms: count(ms), reason: Some(reason.to_owned()), ..EventData::new("stall") }
+            }
+            Event::Recovered { records, torn_bytes } => EventData {
+                records: count(records),
+                torn_bytes: count(torn_bytes),
+                ..EventData::new("recovered")
+            },
+            Event::Failed(error) => {
+                EventData { failure: Some(Failure::from(&error)), ..EventData::new("failed") }
+            }
+        }
+    }
+}
+
+impl From<VerifyReport> for Verified {
+    fn from(report: VerifyReport) -> Self {
+        let problem = |problem: crate::engine::Problem| Problem {
+            file: problem.file.to_string_lossy().into_owned(),
+            offset: problem.offset as f64,
+            what: problem.what,
+        };
+        Verified {
+            checked_bytes: report.checked_bytes as f64,
+            problems: report.problems.into_iter().map(problem).collect(),
+        }
+    }
+}
+
+impl From<CheckpointInfo> for Checkpoint {
+    fn from(info: CheckpointInfo) -> Self {
+        Checkpoint {
+            folder: info.folder.to_string_lossy().into_owned(),
+            revision: info.revision as f64,
+            tables: info.tables as f64,
+            bytes: info.bytes as f64,
+        }
+    }
+}

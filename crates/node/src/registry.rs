@@ -1,0 +1,174 @@
+//! The engines of this process, one a folder, shared by every environment that opens it.
+//!
+//! A folder is known by device and inode, so that two paths to it meet. The engine closes with its last handle; an open
+//! that comes meanwhile waits for that and then opens it afresh. Opening and closing block and belong on a thread of
+//! their own; dropping a handle never blocks.
+
+mod fanout;
+mod identity;
+
+use crate::engine::{Db, Environment, Listener, Options};
+use crate::lifecycle::OpenOptions;
+use coppice_engine::error::{Code, Error, Result};
+use fanout::Fanout;
+pub use fanout::Inbox;
+use identity::Identity;
+use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+static ENGINES: Mutex<BTreeMap<Identity, State>> = Mutex::new(BTreeMap::new());
+/// An engine finished opening or closing.
+static CHANGED: Condvar = Condvar::new();
+
+enum State {
+    /// Some thread is opening or closing it.
+    Busy,
+    Open(Arc<Engine>, usize),
+}
+
+struct Engine {
+    identity: Identity,
+    db: Db,
+    options: OpenOptions,
+    fanout: Arc<Fanout>,
+}
+
+/// One open of a folder. Dropped without `close`, it closes on a thread of its own.
+pub struct Handle {
+    engine: Option<Arc<Engine>>,
+    inbox: Arc<Inbox>,
+    db: Db,
+}
+
+/// Opens the folder, or shares the engine that has it open already. Blocks.
+pub fn open(
+    path: &Path,
+    options: &OpenOptions,
+    environment: Environment,
+    inbox: Arc<Inbox>,
+) -> Result<Handle> {
+    let mut engines = ENGINES.lock();
+    let engine = loop {
+        let Some(identity) = Identity::of(path) else {
+            // There is no such folder. It is made, or its absence reported, under the lock: two threads that both made
+            // it would each take it for theirs.
+            let (db, fanout) = start(path, options, environment)?;
+            let identity = Identity::of(path).ok_or_else(|| {
+                Error::new(Code::NotFound, "the folder vanished while it was opened").in_file(path)
+            })?;
+            break insert(&mut engines, identity, db, options, fanout);
+        };
+        match engines.get_mut(&identity) {
+            Some(State::Busy) => CHANGED.wait(&mut engines),
+            Some(State::Open(engine, handles)) => {
+                options.agree_with(&engine.options)?;
+                *handles += 1;
+                break engine.clone();
+            }
+            None => {
+                engines.insert(identity.clone(), State::Busy);
+                drop(engines);
+                let claim = Claim(identity.clone());
+                let (db, fanout) = start(path, options, environment)?;
+                std::mem::forget(claim);
+                engines = ENGINES.lock();
+                break insert(&mut engines, identity, db, options, fanout);
+            }
+        }
+    };
+    drop(engines);
+    engine.fanout.add(inbox.clone());
+    let db = engine.db.clone();
+    Ok(Handle { engine: Some(engine), inbox, db })
+}
+
+fn start(path: &Path, options: &OpenOptions, environment: Environment) -> Result<(Db, Arc<Fanout>)> {
+    let fanout = Arc::new(Fanout::default());
+    let options: Options = options.to_engine(fanout.clone() as Arc<dyn Listener>)?;
+    Ok((Db::open(path, options, environment)?, fanout))
+}
+
+fn insert(
+    engines: &mut BTreeMap<Identity, State>,
+    identity: Identity,
+    db: Db,
+    options: &OpenOptions,
+    fanout: Arc<Fanout>,
+) -> Arc<Engine> {
+    let engine = Arc::new(Engine { identity: identity.clone(), db, options: options.clone(), fanout });
+    engines.insert(identity, State::Open(engine.clone(), 1));
+    CHANGED.notify_all();
+    engine
+}
+
+/// A folder marked busy; unmarked when whoever marked it fails or is done.
+struct Claim(Identity);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        ENGINES.lock().remove(&self.0);
+        CHANGED.notify_all();
+    }
+}
+
+impl Handle {
+    #[inline]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    #[inline]
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    /// JavaScript knows this handle by a number: from now on it hears of events.
+    pub fn start(&self, number: u64) {
+        self.inbox.set_handle(number);
+        if let Some(engine) = &self.engine {
+            engine.fanout.serve_backlog(&self.inbox);
+        }
+    }
+
+    /// Closes this handle, and the engine with the last one. Blocks.
+    pub fn close(mut self) -> Result<()> {
+        match self.leave() {
+            Some((engine, claim)) => finish(&engine, claim),
+            None => Ok(()),
+        }
+    }
+
+    /// The engine, if this was its last handle; it is then marked busy until the claim is dropped.
+    fn leave(&mut self) -> Option<(Arc<Engine>, Claim)> {
+        let engine = self.engine.take()?;
+        engine.fanout.remove(&self.inbox);
+        let mut engines = ENGINES.lock();
+        let state = engines.get_mut(&engine.identity)?;
+        let State::Open(_, handles) = state else { return None };
+        *handles -= 1;
+        if *handles > 0 {
+            return None;
+        }
+        *state = State::Busy;
+        let claim = Claim(engine.identity.clone());
+        Some((engine, claim))
+    }
+}
+
+fn finish(engine: &Engine, claim: Claim) -> Result<()> {
+    let closed = engine.db.close();
+    drop(claim);
+    closed
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let Some((engine, claim)) = self.leave() else { return };
+        // Nobody is left to hear of a failure. Should the thread not start, the closure is dropped here: the folder is
+        // then free again, and the log has what was acknowledged.
+        let _ =
+            std::thread::Builder::new().name("coppice-close".into()).spawn(move || finish(&engine, claim));
+    }
+}
