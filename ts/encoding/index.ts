@@ -42,8 +42,8 @@ export interface EncodedTypes {
 }
 
 /** An encoding option: a built-in name or an encoding of your own. */
-export type KeyEncoding = KeyEncodingName | Encoding<never>;
-export type ValueEncoding = EncodingName | Encoding<never>;
+export type KeyEncoding = KeyEncodingName | Encoding<unknown>;
+export type ValueEncoding = EncodingName | Encoding<unknown>;
 
 /** The type of the keys or values of an encoding option. */
 export type Decoded<E> = E extends EncodingName ? EncodedTypes[E] : E extends Encoding<infer T> ? T : never;
