@@ -1,0 +1,188 @@
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+import { run } from '../../ts/cli/run.js';
+import { open } from '../../ts/index.js';
+import { fill, temporaryFolder } from '../support/database.js';
+
+interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs the command line in this process. */
+async function coppice(args: string[], input = ''): Promise<Ended> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const both = Promise.all([text(stdout), text(stderr)]);
+  const code = await run(args, { stdin: Readable.from([Buffer.from(input)]), stdout, stderr });
+  stdout.end();
+  stderr.end();
+  const [out, err] = await both;
+  return { code, out, err };
+}
+
+/** The path of a database that holds some letters. */
+async function letters(t: ExecutionContext): Promise<string> {
+  const path = join(await temporaryFolder(t), 'db');
+  await using db = await open(path);
+  await fill(db, ['a', 'b', 'c']);
+  return path;
+}
+
+test('put creates a database and get prints what was put', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  t.deepEqual(await coppice(['put', path, 'k', 'é v']), { code: 0, out: '', err: '' });
+  t.deepEqual(await coppice(['get', path, 'k']), { code: 0, out: 'é v\n', err: '' });
+  t.deepEqual(await coppice(['get', path, 'k', '--raw']), { code: 0, out: 'é v', err: '' });
+  t.deepEqual(JSON.parse((await coppice(['get', path, 'k', '--json'])).out), { key: 'k', value: 'é v', revision: 2 });
+});
+
+test('put takes its value from the input when none is given', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  await coppice(['put', path, 'k'], 'piped\n');
+  t.is((await coppice(['get', path, 'k', '--raw'])).out, 'piped\n');
+  await coppice(['put', path, '6b', '--hex'], '00ff\n');
+  t.is((await coppice(['get', path, '6b', '--hex'])).out, '00ff\n');
+});
+
+test('get of a key that has no value ends with 1', async (t) => {
+  const path = await letters(t);
+  t.deepEqual(await coppice(['get', path, 'x']), { code: 1, out: '', err: 'there is no key "x"\n' });
+});
+
+test('put with a ttl tells when the key expires', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  t.is((await coppice(['put', path, 'k', 'v', '--ttl', '1h'])).code, 0);
+  const { expiresAt } = JSON.parse((await coppice(['get', path, 'k', '--json'])).out) as { expiresAt: string };
+  t.true(new Date(expiresAt).getTime() > Date.now() + 3_000_000);
+  const refused = await coppice(['put', path, 'k', 'v', '--ttl', 'soon']);
+  t.is(refused.code, 2);
+  t.regex(refused.err, /ttl must be/);
+});
+
+test('del removes keys in one commit', async (t) => {
+  const path = await letters(t);
+  t.deepEqual(JSON.parse((await coppice(['del', path, 'a', 'b', 'x', '--json'])).out), { revision: 3 });
+  t.is((await coppice(['scan', path, '--keys'])).out, 'c\n');
+});
+
+test('scan prints a range in order', async (t) => {
+  const path = await letters(t);
+  t.is((await coppice(['scan', path])).out, 'a\tA\nb\tB\nc\tC\n');
+  t.is((await coppice(['scan', path, '--reverse', '--limit', '2'])).out, 'c\tC\nb\tB\n');
+  t.is((await coppice(['scan', path, '--keys', '--gt', 'a', '--lte', 'c'])).out, 'b\nc\n');
+  t.is((await coppice(['scan', path, '--prefix', 'b', '--json'])).out, '{"key":"b","value":"B","revision":2}\n');
+  t.is((await coppice(['scan', path, '--keys', '--hex', '--gte', '62'])).out, '62\n63\n');
+  t.is((await coppice(['scan', path, '--base64', '--limit=1'])).out, 'YQ==\tQQ==\n');
+});
+
+test('count counts a range', async (t) => {
+  const path = await letters(t);
+  t.is((await coppice(['count', path])).out, '3\n');
+  t.is((await coppice(['count', path, '--gt', 'a', '--json'])).out, '{"count":2}\n');
+});
+
+test('stats prints figures for people, programs and Prometheus', async (t) => {
+  const path = await letters(t);
+  t.regex((await coppice(['stats', path])).out, /^keysEstimate +3$/m);
+  t.is((JSON.parse((await coppice(['stats', path, '--json'])).out) as { keysEstimate: number }).keysEstimate, 3);
+  t.regex((await coppice(['stats', path, '--metrics'])).out, /^coppice_revision\{db=".*"\} 2$/m);
+});
+
+test('verify says that a sound database is sound', async (t) => {
+  const path = await letters(t);
+  t.regex((await coppice(['verify', path])).out, /^checked \d+ bytes: all is well\n$/);
+  const { code, out } = await coppice(['verify', path, '--json']);
+  t.is(code, 0);
+  t.true((JSON.parse(out) as { ok: boolean }).ok);
+});
+
+test('checkpoint makes a copy that opens, and refuses a folder that is not empty', async (t) => {
+  const path = await letters(t);
+  const to = join(await temporaryFolder(t), 'copy');
+  t.regex((await coppice(['checkpoint', path, to])).out, /^revision 2, \d+ bytes, in /);
+  t.is((await coppice(['count', to])).out, '3\n');
+  const { code, err } = await coppice(['checkpoint', path, to, '--json']);
+  t.is(code, 3);
+  t.is((JSON.parse(err) as { code: string }).code, 'COPPICE_EXISTS');
+});
+
+for (const command of ['get', 'scan', 'count', 'stats', 'verify', 'del', 'checkpoint']) {
+  test(`${command} never creates a database`, async (t) => {
+    const path = join(await temporaryFolder(t), 'absent');
+    const more: Record<string, string[]> = { get: ['k'], del: ['k'], checkpoint: [`${path}-copy`] };
+    const { code, err } = await coppice([command, path, ...(more[command] ?? [])]);
+    t.is(code, 3);
+    t.regex(err, /^coppice: .* \(COPPICE_NOT_FOUND\)\n$/);
+  });
+}
+
+test('bytes that are not UTF-8 are not shown as if they were', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  await coppice(['put', path, '6b', 'ff', '--hex']);
+  const { code, out, err } = await coppice(['get', path, 'k']);
+  t.is(code, 3);
+  t.is(out, '');
+  t.regex(err, /not UTF-8: add --hex or --base64/);
+});
+
+const WRONG: [string[], RegExp][] = [
+  [['gett', 'x'], /there is no command "gett"/],
+  [['get'], /get needs PATH/],
+  [['get', 'x'], /get needs KEY/],
+  [['get', 'x', 'k', 'extra'], /get does not take "extra"/],
+  [['get', 'x', 'k', '--jsno'], /--jsno/],
+  [['get', 'x', 'k', '--json=yes'], /--json/],
+  [['get', 'x', 'zz', '--hex'], /KEY must be pairs of hexadecimal digits/],
+  [['get', 'x', '*', '--base64'], /KEY must be base64/],
+  [['get', 'x', 'aa', '--hex', '--base64'], /not both/],
+  [['scan', 'x', '--limit', 'many'], /--limit must be a whole number/],
+  [['scan', 'x', '--limit'], /--limit/],
+  [['del', 'x'], /del needs KEY/],
+];
+
+for (const [args, message] of WRONG) {
+  test(`a wrong call is told: coppice ${args.join(' ')}`, async (t) => {
+    const { code, out, err } = await coppice(args);
+    t.is(code, 2);
+    t.is(out, '');
+    t.regex(err, message);
+  });
+}
+
+test('help names every command, and each command explains itself', async (t) => {
+  const { code, out } = await coppice(['--help']);
+  t.is(code, 0);
+  for (const name of ['get', 'put', 'del', 'scan', 'count', 'stats', 'verify', 'checkpoint']) {
+    t.true(out.includes(`  ${name} PATH`), name);
+    const manual = await coppice([name, '--help']);
+    t.is(manual.code, 0);
+    t.regex(manual.out, /--json/);
+  }
+  t.is((await coppice([])).code, 2);
+  t.regex((await coppice(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('arguments after two dashes are never flags', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  await coppice(['put', path, '--', '--json', '-v']);
+  t.is((await coppice(['get', path, '--', '--json'])).out, '-v\n');
+});
+
+test('a reader that goes away ends a scan without an error', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  const db = await open(path);
+  await fill(
+    db,
+    Array.from({ length: 20_000 }, (_, i) => `key ${i}`),
+  );
+  await db.close();
+  const stdout = new PassThrough({ highWaterMark: 1_000 });
+  const stderr = new PassThrough();
+  const running = run(['scan', path], { stdin: Readable.from([]), stdout, stderr });
+  stdout.once('data', () => stdout.destroy(Object.assign(new Error('gone'), { code: 'EPIPE' })));
+  t.is(await running, 0);
+});
