@@ -63,7 +63,8 @@ impl Version {
 
     fn sort(&mut self) {
         let [level0, deeper @ ..] = &mut self.levels;
-        level0.sort_by_key(|table| std::cmp::Reverse((table.summary().max_revision, table.number())));
+        // Memtables are flushed one at a time, so a later number holds later commits.
+        level0.sort_by_key(|table| std::cmp::Reverse(table.number()));
         for tables in deeper {
             tables.sort_by(|a, b| a.summary().smallest.cmp(&b.summary().smallest));
             let disjoint =
