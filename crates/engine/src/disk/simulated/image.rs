@@ -4,7 +4,7 @@
 use super::inode::Inode;
 use crate::error::{Error, Result};
 use crate::simulation::SeededRandom;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -141,6 +141,14 @@ impl Image {
             Node::Folder(_) => 0,
         });
         sizes.sum()
+    }
+
+    /// Drops the bytes of files that no name has led to since its folder was last synced.
+    pub(super) fn forget_files_without_names(&mut self, is_open: impl Fn(u64) -> bool) {
+        let names = self.folders.values().flat_map(|folder| folder.values());
+        let nodes = names.flat_map(|name| std::iter::once(&name.synced).chain(&name.changes)).flatten();
+        let named: BTreeSet<Node> = nodes.copied().collect();
+        self.files.retain(|file, _| named.contains(&Node::File(*file)) || is_open(*file));
     }
 
     /// The disk as the machine finds it when power returns: everything on it is durable.

@@ -44,6 +44,8 @@ struct State {
     capacity_bytes: Option<u64>,
     syncs: HashMap<SyncPoint, u64>,
     locks: BTreeMap<PathBuf, String>,
+    /// Handles of each file.
+    open: BTreeMap<u64, usize>,
     log: Option<Vec<String>>,
     images: Option<Vec<(u64, Image)>>,
 }
@@ -72,6 +74,7 @@ impl SimulatedDisk {
             capacity_bytes: None,
             syncs: HashMap::new(),
             locks: BTreeMap::new(),
+            open: BTreeMap::new(),
             log: None,
             images: None,
         })))
@@ -102,6 +105,13 @@ impl SimulatedDisk {
         let mut state = self.0.lock();
         state.crash_at = Some(0);
         SimulatedDisk::new(state.image.after_crash(loss))
+    }
+
+    /// The power goes and comes back. Every handle from before must be gone; calls are counted on, and faults stay set.
+    pub fn restart(&self, loss: Loss) {
+        let mut state = self.0.lock();
+        assert!(state.open.is_empty() && state.locks.is_empty(), "a machine that restarts has nothing open");
+        state.image = state.image.after_crash(loss);
     }
 
     /// Replaces the fault set before. A failing write still leaves the first half of its bytes, a failing sync may have
@@ -182,6 +192,11 @@ impl SimulatedDisk {
         Ok(state.image.file(state.image.file_at(path)?).bytes().to_vec())
     }
 
+    fn handle(&self, state: &mut State, file: u64, access: Access, path: &Path) -> Box<dyn File> {
+        *state.open.entry(file).or_default() += 1;
+        Box::new(SimulatedFile { disk: self.clone(), file, access, path: path.to_owned() })
+    }
+
     /// Counts a call and gives the disk to it, unless it is to fail.
     fn call(&self, doing: &str, path: &Path, effect: Effect) -> Result<MutexGuard<'_, State>> {
         let mut state = self.0.lock();
@@ -241,13 +256,13 @@ impl Disk for SimulatedDisk {
         }
         let file = state.image.new_file();
         state.image.set_name(path, Some(Node::File(file)))?;
-        Ok(Box::new(SimulatedFile { disk: self.clone(), file, access: Access::ReadWrite, path: path.into() }))
+        Ok(self.handle(&mut state, file, Access::ReadWrite, path))
     }
 
     fn open(&self, path: &Path, access: Access) -> Result<Box<dyn File>> {
-        let state = self.call("open the file", path, Effect::Reads)?;
+        let mut state = self.call("open the file", path, Effect::Reads)?;
         let file = state.image.file_at(path)?;
-        Ok(Box::new(SimulatedFile { disk: self.clone(), file, access, path: path.into() }))
+        Ok(self.handle(&mut state, file, access, path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -280,6 +295,9 @@ impl Disk for SimulatedDisk {
         let folder = state.image.folder(path)?;
         if state.begins_sync(point) {
             state.image.sync_names(folder);
+            // Long runs would otherwise keep every file they ever removed.
+            let State { image, open, .. } = &mut *state;
+            image.forget_files_without_names(|file| open.contains_key(&file));
         }
         Ok(())
     }
@@ -379,6 +397,17 @@ impl File for SimulatedFile {
                 }
                 Err(error)
             }
+        }
+    }
+}
+
+impl Drop for SimulatedFile {
+    fn drop(&mut self) {
+        let open = &mut self.disk.0.lock().open;
+        let handles = open.get_mut(&self.file).expect("every handle is counted");
+        *handles -= 1;
+        if *handles == 0 {
+            open.remove(&self.file);
         }
     }
 }

@@ -230,3 +230,22 @@ fn refusals_have_the_codes_of_a_real_disk() {
     drop(lock);
     disk.lock(path("/LOCK"), "pid 2").unwrap();
 }
+
+#[test]
+fn a_restarted_machine_counts_on_and_holds_what_was_durable() {
+    let (disk, file) = durable(b"old");
+    file.write_at(0, b"new").unwrap();
+    drop(file);
+    let calls = disk.calls();
+    disk.restart(Loss::Everything);
+    assert_eq!(disk.calls(), calls);
+    assert_eq!(disk.contents(path("/a")).unwrap(), b"old");
+}
+
+#[test]
+fn a_removed_file_is_readable_while_it_is_open() {
+    let (disk, file) = durable(b"x");
+    disk.remove(path("/a")).unwrap();
+    disk.sync_folder(path("/"), POINT).unwrap();
+    file.read_at(0, &mut [0]).unwrap();
+}
