@@ -21,9 +21,9 @@ pub struct Inode {
     unsynced: Vec<Change>,
     /// Up to where bytes were really written: what `set_len` grows takes no room until then.
     allocated: u64,
-    /// After a failed sync the system may have thrown the changes away and forgotten that it did: later syncs succeed
-    /// and make nothing durable.
-    sync_failed: bool,
+    /// This many of them were there when a sync failed. The system may have given up writing their bytes and forgotten
+    /// that it did: later syncs succeed without them.
+    given_up: usize,
 }
 
 /// What a crash does to one unsynced change.
@@ -62,20 +62,22 @@ impl Inode {
     }
 
     pub fn sync(&mut self) {
-        if self.sync_failed {
-            return;
-        }
-        for change in self.unsynced.drain(..) {
+        for (number, change) in self.unsynced.drain(..).enumerate() {
             match change {
+                // The length is kept with the names, by a journal that does not give up and go on.
+                Change::Write { offset, bytes } if number < self.given_up => {
+                    let end = offset as usize + bytes.len();
+                    self.synced.resize(self.synced.len().max(end), 0);
+                }
                 Change::Write { offset, bytes } => apply_write(&mut self.synced, offset, &bytes),
                 Change::Resize(bytes) => self.synced.resize(bytes as usize, 0),
             }
         }
-        debug_assert_eq!(self.synced, self.bytes);
+        self.given_up = 0;
     }
 
     pub fn fail_sync(&mut self) {
-        self.sync_failed = true;
+        self.given_up = self.unsynced.len();
     }
 
     /// Damage from outside: `edit` happens to the durable bytes and leaves nothing unsynced.

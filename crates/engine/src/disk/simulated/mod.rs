@@ -114,8 +114,8 @@ impl SimulatedDisk {
         state.image = state.image.after_crash(loss);
     }
 
-    /// Replaces the fault set before. A failing write still leaves the first half of its bytes, a failing sync may have
-    /// thrown away what it should have kept, every other failing call does nothing.
+    /// Replaces the fault set before. A failing write still leaves the first half of its bytes, a failing sync gives
+    /// up what it should have kept, every other failing call does nothing.
     pub fn fail(&self, fault: Option<Fault>) {
         self.0.lock().fault = fault;
     }

@@ -120,13 +120,20 @@ fn linked_names_share_their_bytes_also_after_a_crash() {
 }
 
 #[test]
-fn a_failed_sync_makes_nothing_durable_and_later_ones_only_pretend() {
-    let (disk, file) = durable(b"old");
+fn what_a_failed_sync_gave_up_is_not_made_durable_by_the_next_one_but_by_being_written_again() {
+    let (disk, file) = durable(b"old...");
     file.write_at(0, b"new").unwrap();
     disk.fail(Some(Fault { call: disk.calls() + 1, sticky: false, code: Code::Io }));
     assert_eq!(file.sync(POINT).unwrap_err().code(), Code::Io);
+    let lost =
+        || SimulatedDisk::new(disk.image().after_crash(Loss::Everything)).contents(path("/a")).unwrap();
+    file.write_at(3, b"NEW").unwrap();
     file.sync(POINT).unwrap();
-    assert_eq!(disk.after_crash(Loss::Everything).contents(path("/a")).unwrap(), b"old");
+    assert_eq!(disk.contents(path("/a")).unwrap(), b"newNEW");
+    assert_eq!(lost(), b"oldNEW");
+    file.write_at(0, b"new").unwrap();
+    file.sync(POINT).unwrap();
+    assert_eq!(lost(), b"newNEW");
 }
 
 #[test]
