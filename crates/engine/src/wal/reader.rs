@@ -28,7 +28,8 @@ pub(super) struct Frame<'a> {
     pub body: &'a [u8],
     /// Where the next frame begins.
     pub end: u64,
-    synced: u64,
+    /// The segment was known to be synced up to here when the frame was written.
+    pub synced: u64,
 }
 
 /// What stands behind the place where a log breaks off.

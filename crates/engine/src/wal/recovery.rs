@@ -41,6 +41,15 @@ pub struct Torn {
     pub bytes: u64,
 }
 
+/// The part of a segment from `from` on, whose bytes no frame that was read knows to be synced.
+struct Unsure {
+    number: u64,
+    from: u64,
+}
+
+/// Written again at once.
+const REWRITE_BYTES: u64 = 1 << 20;
+
 /// How reading one segment ended.
 enum End {
     /// The log goes on in the next segment, if there is one.
@@ -69,7 +78,8 @@ pub fn recover(
 ) -> Result<Recovered> {
     let mut found = Found::list(disk, folder)?;
     let (mut unneeded, needed) = found.split(disk, folder, floor)?;
-    let mut walk = Walk { floor, last: 0, clean: true, recovered: Recovered::default(), apply };
+    let mut walk =
+        Walk { floor, last: 0, clean: true, unsure: Vec::new(), recovered: Recovered::default(), apply };
     walk.recovered.time_ms = i64::MIN;
     walk.recovered.largest_number = found.segments.last().copied().unwrap_or(0);
 
@@ -97,24 +107,37 @@ pub fn recover(
         break;
     }
 
-    let mut recovered = walk.recovered;
-    recovered.clean = walk.clean;
+    let Walk { mut recovered, clean, unsure, .. } = walk;
+    recovered.clean = clean;
     if let Some(path) = &found.spare {
         recovered.files.spare_bytes = Some(disk.open(path, Access::Read)?.size()?);
     }
     if !read_only {
         unneeded.extend(found.fresh);
         unneeded.iter().try_for_each(|path| disk.remove(path))?;
-        sync_kept(disk, folder, &recovered.files.segments)?;
+        sync_kept(disk, folder, &recovered.files.segments, &unsure)?;
     }
     Ok(recovered)
 }
 
 /// After a process was killed the system may hold records that were never synced, and a cut is not durable yet. The
 /// segments to come vouch for all that was read here and nothing else, so it is made durable first.
-fn sync_kept(disk: &dyn Disk, folder: &Path, segments: &[SegmentFile]) -> Result<()> {
+///
+/// If the last process ended because a sync failed, the system may show bytes that it has given up writing, and a
+/// second sync claims success without them. So what nothing vouches for is written again: the same bytes to the same
+/// place, which a crash may tear without harm.
+fn sync_kept(disk: &dyn Disk, folder: &Path, segments: &[SegmentFile], unsure: &[Unsure]) -> Result<()> {
     for segment in segments {
-        disk.open(&segment_path(folder, segment.number), Access::ReadWrite)?.sync(SyncPoint::LogCut)?;
+        let file = disk.open(&segment_path(folder, segment.number), Access::ReadWrite)?;
+        let unsure = unsure.iter().find(|unsure| unsure.number == segment.number);
+        let mut from = unsure.map_or(segment.bytes, |unsure| unsure.from);
+        while from < segment.bytes {
+            let mut bytes = vec![0; (segment.bytes - from).min(REWRITE_BYTES) as usize];
+            file.read_at(from, &mut bytes)?;
+            file.write_at(from, &bytes)?;
+            from += bytes.len() as u64;
+        }
+        file.sync(SyncPoint::LogCut)?;
     }
     if !segments.is_empty() {
         disk.sync_folder(folder, SyncPoint::LogCut)?;
@@ -197,6 +220,8 @@ struct Walk<'a> {
     /// The newest record read.
     last: Sequence,
     clean: bool,
+    /// Of the segments read so far.
+    unsure: Vec<Unsure>,
     recovered: Recovered,
     apply: &'a mut dyn FnMut(Header, &[u8]) -> Result<()>,
 }
@@ -212,6 +237,7 @@ impl Walk<'_> {
             let message = "the log segment's header names another segment than its file name";
             return Err(Error::corrupt(message).in_file(&path).at_offset(0));
         }
+        self.unsure.push(Unsure { number: reader.number, from: 0 });
         let mut offset = FIRST_FRAME;
         // The end of the file at the end of a frame is a tail that was cut.
         while offset < reader.bytes {
@@ -225,6 +251,7 @@ impl Walk<'_> {
                 }
                 return Err(Error::corrupt(message).in_file(&path).at_offset(offset));
             }
+            self.vouch(frame.synced);
             let located = |error: Error| error.in_file(&path).at_offset(offset);
             self.record(frame.record, frame.body).map_err(located)?;
             if frame.record.kind != RecordKind::Data {
@@ -233,6 +260,17 @@ impl Walk<'_> {
             offset = frame.end;
         }
         Ok(End::Whole)
+    }
+
+    /// A frame of the segment being read was written when that was synced up to here. Segments are synced in order, so
+    /// any such sync came after those of earlier segments.
+    fn vouch(&mut self, synced: u64) {
+        if synced >= FIRST_FRAME {
+            let mut current = self.unsure.pop().expect("the segment being read is the last one");
+            current.from = current.from.max(synced);
+            self.unsure.clear();
+            self.unsure.push(current);
+        }
     }
 
     /// Why this record does not follow what was read, if it does not. Flushed records may be missing: a table had them

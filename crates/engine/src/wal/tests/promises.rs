@@ -222,6 +222,28 @@ fn a_failed_sync_is_never_tried_again() {
 }
 
 #[test]
+fn what_was_recovered_after_a_failed_sync_is_durable_although_the_system_gave_it_up() {
+    let mut world = World::new();
+    let log = world.open();
+    append(&log, 1, 2, 10);
+    log.sync().unwrap();
+    append(&log, 3, 3, 10);
+    log.write_out().unwrap();
+    world.disk.fail(Some(Fault { call: world.disk.calls() + 1, sticky: false, code: Code::Io }));
+    assert_eq!(log.sync().unwrap_err().code(), Code::Io);
+    drop(log);
+
+    // The next process reads the record from memory; its own sync has nothing left to do for it.
+    let (recovered, bodies) = world.recover().unwrap();
+    assert_eq!(bodies, records(1, 3, 10));
+    let log = world.log(recovered);
+    append(&log, 4, 4, 10);
+    log.sync().unwrap();
+    world.crash(Loss::Everything);
+    assert_eq!(world.recover().unwrap().1, records(1, 4, 10));
+}
+
+#[test]
 fn close_leaves_one_small_spare_once_everything_is_flushed() {
     let mut world = World::new();
     let log = world.open();
