@@ -5,7 +5,7 @@ use crate::disk::{Access, SyncPoint};
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
 use crate::names::FileName;
-use crate::recovery::create_folders;
+use crate::recovery::{create_folders, sync_names};
 use crate::state::State;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +72,7 @@ impl State {
             info.bytes += bytes.len() as u64;
         }
         disk.sync_folder(folder, SyncPoint::Checkpoint)?;
+        sync_names(disk, folder, SyncPoint::Checkpoint)?;
         Ok(info)
     }
 

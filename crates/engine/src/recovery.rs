@@ -119,13 +119,11 @@ fn create(environment: &Environment, folder: &Path, options: ManifestOptions) ->
         database_id: environment.random.id(),
     };
     // The folder itself must survive what its files survive.
-    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        environment.disk.sync_folder(parent, SyncPoint::ParentFolder)?;
-    }
+    sync_names(environment.disk.as_ref(), folder, SyncPoint::ParentFolder)?;
     ManifestLog::create(environment, folder, creation, environment.clock.now_ms(), options)
 }
 
-/// Makes a folder and those above it; what exists already is fine.
+/// Makes a folder and those above it; what exists already is fine. `sync_names` makes them durable.
 pub fn create_folders(disk: &dyn Disk, folder: &Path) -> Result<()> {
     match disk.create_folder(folder) {
         Err(error) if error.code() == Code::NotFound => {
@@ -133,11 +131,23 @@ pub fn create_folders(disk: &dyn Disk, folder: &Path) -> Result<()> {
                 return Err(error);
             };
             create_folders(disk, parent)?;
-            disk.create_folder(folder)?;
-            disk.sync_folder(parent, SyncPoint::ParentFolder)
+            disk.create_folder(folder)
         }
         made => made,
     }
+}
+
+/// Makes the folder's own name durable, and those of the folders above: whoever made them may have failed before it
+/// synced them. A folder that we may not open was not made by us.
+pub fn sync_names(disk: &dyn Disk, folder: &Path, point: SyncPoint) -> Result<()> {
+    for parent in folder.ancestors().skip(1) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match disk.sync_folder(parent, point) {
+            Err(error) if error.code() == Code::ReadOnly => break,
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// A read-only database takes the lock too if it can: nobody may change the files under it. Where nothing can be

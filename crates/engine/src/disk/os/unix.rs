@@ -2,7 +2,7 @@
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs;
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -14,8 +14,12 @@ pub fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> Result<()> {
     file.write_all_at(bytes, offset)
 }
 
+/// File systems whose folders need no sync, or have none, answer "invalid argument".
 pub fn sync_folder(path: &Path) -> Result<()> {
-    fs::File::open(path)?.sync_all()
+    match fs::File::open(path)?.sync_all() {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
 }
 
 /// `None`: someone else has it. `flock` and not `fcntl`: a POSIX record lock is given back when any handle of this
