@@ -1,0 +1,128 @@
+//! What a database must hold: every commit in order, applied to an ordered map.
+
+use coppice_engine::batch::{Batch, Reason};
+use coppice_engine::entry::NO_DEADLINE;
+use coppice_engine::key::{EMPTY_REVISION, KEYSPACE_USER, Revision};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One operation of a commit.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub key: Arc<[u8]>,
+    /// None deletes.
+    pub put: Option<Put>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Put {
+    pub value: Arc<[u8]>,
+    pub deadline_ms: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub value: Arc<[u8]>,
+    pub revision: Revision,
+    pub deadline_ms: i64,
+}
+
+pub type Rows = BTreeMap<Arc<[u8]>, Row>;
+
+pub fn apply(rows: &mut Rows, changes: &[Change], revision: Revision) {
+    for Change { key, put } in changes {
+        match put {
+            None => rows.remove(key),
+            Some(Put { value, deadline_ms }) => {
+                let row = Row { value: value.clone(), revision, deadline_ms: *deadline_ms };
+                rows.insert(key.clone(), row)
+            }
+        };
+    }
+}
+
+/// Rows whose deadline has not passed.
+pub fn live(mut rows: Rows, now_ms: i64) -> Rows {
+    rows.retain(|_, row| row.deadline_ms > now_ms);
+    rows
+}
+
+pub fn pack(changes: &[Change]) -> Batch {
+    let mut batch = Batch::new();
+    for Change { key, put } in changes {
+        let packed = match put {
+            None => batch.delete(KEYSPACE_USER, key, Reason::User),
+            Some(Put { value, deadline_ms }) => {
+                let deadline_ms = (*deadline_ms != NO_DEADLINE).then_some(*deadline_ms);
+                batch.put(KEYSPACE_USER, key, value, deadline_ms)
+            }
+        };
+        packed.expect("test keys and values are within the limits");
+    }
+    batch
+}
+
+struct Commit {
+    changes: Vec<Change>,
+    /// The clock when it was made, or an earlier time that the clock had shown.
+    time_ms: i64,
+}
+
+/// The commits of one database. Commit `n` (from 0) has revision `n + 2`.
+#[derive(Default)]
+pub struct Oracle {
+    commits: Vec<Commit>,
+    /// A write that was answered with an error which leaves open whether it is in the log.
+    unknown: Option<Commit>,
+}
+
+impl Oracle {
+    pub fn last(&self) -> Revision {
+        EMPTY_REVISION + self.commits.len() as u64
+    }
+
+    /// The last revision that may be found after a failure.
+    pub fn last_possible(&self) -> Revision {
+        self.last() + u64::from(self.unknown.is_some())
+    }
+
+    pub fn commit(&mut self, changes: Vec<Change>, clock_ms: i64) -> Revision {
+        let time_ms = self.time_ms(self.last()).max(clock_ms);
+        self.unknown = None;
+        self.commits.push(Commit { changes, time_ms });
+        self.last()
+    }
+
+    pub fn may_have_committed(&mut self, changes: Vec<Change>, clock_ms: i64) {
+        let time_ms = self.time_ms(self.last()).max(clock_ms);
+        self.unknown = Some(Commit { changes, time_ms });
+    }
+
+    /// What a crash left: later commits never happened, and an unknown one did if its revision is there.
+    pub fn recover_to(&mut self, revision: Revision) {
+        if let Some(unknown) = self.unknown.take().filter(|_| revision > self.last()) {
+            self.commits.push(unknown);
+        }
+        assert!(revision <= self.last(), "recovered revisions are checked before they are believed");
+        self.commits.truncate((revision - EMPTY_REVISION) as usize);
+    }
+
+    /// A time that the database at this revision must not be behind.
+    pub fn time_ms(&self, revision: Revision) -> i64 {
+        self.up_to(revision).last().map_or(0, |commit| commit.time_ms)
+    }
+
+    /// Every row as of a revision, expired ones included.
+    pub fn rows_at(&self, revision: Revision) -> Rows {
+        let mut rows = Rows::new();
+        for (commit, revision) in self.up_to(revision).zip(EMPTY_REVISION + 1..) {
+            apply(&mut rows, &commit.changes, revision);
+        }
+        rows
+    }
+
+    fn up_to(&self, revision: Revision) -> impl Iterator<Item = &Commit> {
+        let count = (revision - EMPTY_REVISION) as usize;
+        self.commits.iter().chain(&self.unknown).take(count)
+    }
+}

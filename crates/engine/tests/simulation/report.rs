@@ -1,0 +1,35 @@
+//! What the runs are told by the environment, and how they tell what they did.
+
+use std::fmt::Display;
+
+/// The seed to start from: the one given, else a fresh one.
+pub fn base_seed() -> u64 {
+    number("COPPICE_SEED").unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.expect("the clock is past 1970").as_millis() as u64
+    })
+}
+
+/// How many histories were asked for; none asks for a quick run.
+pub fn histories() -> Option<u64> {
+    number("COPPICE_HISTORIES")
+}
+
+pub fn operations() -> Option<u64> {
+    number("COPPICE_OPERATIONS")
+}
+
+/// Whether a failed run is to list every disk call.
+pub fn shows_calls() -> bool {
+    std::env::var_os("COPPICE_CALLS").is_some()
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a decimal number, not {text:?}")))
+}
+
+#[expect(clippy::print_stderr, reason = "seeds and counts are what these tests are run for")]
+pub fn say(line: impl Display) {
+    eprintln!("{line}");
+}

@@ -1,0 +1,346 @@
+//! One database living through a history on a simulated machine, beside the oracle of what it must hold.
+
+use crate::check::{self, Bounds, Check, FOLDER, Trouble};
+use crate::history::{History, Plan, Step, keys};
+use crate::oracle::{Change, Oracle, Put, live, pack};
+use crate::report::{say, shows_calls};
+use coppice_engine::disk::SyncPoint;
+use coppice_engine::disk::simulated::{Fault, Loss, SimulatedDisk};
+use coppice_engine::entry::NO_DEADLINE;
+use coppice_engine::environment::Clock;
+use coppice_engine::error::{Code, Error};
+use coppice_engine::key::{EMPTY_REVISION, Revision};
+use coppice_engine::simulation::{FixedClock, environment};
+use coppice_engine::{Db, Event, Listener, Options, Snapshot, View, Written};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// When the database said that a revision was durable: after how many disk calls.
+pub struct Claims {
+    disk: SimulatedDisk,
+    durable: Mutex<Vec<(u64, Revision)>>,
+}
+
+impl Listener for Claims {
+    fn event(&self, event: Event) {
+        if let Event::Durable(revision) = event {
+            self.durable(revision);
+        }
+    }
+}
+
+impl Claims {
+    fn durable(&self, revision: Revision) {
+        let calls = self.disk.calls();
+        self.durable.lock().unwrap().push((calls, revision));
+    }
+
+    /// The newest revision claimed durable before this call began.
+    pub fn before(&self, call: u64) -> Revision {
+        let claims = self.durable.lock().unwrap();
+        let earlier = claims.iter().filter(|(calls, _)| *calls < call);
+        earlier.map(|(_, revision)| *revision).max().unwrap_or(EMPTY_REVISION)
+    }
+}
+
+/// What a history has seen; it counts only if it saw enough.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    pub operations: u64,
+    pub flushes: u64,
+    pub compactions: u64,
+    pub snapshots: u64,
+    pub expiries: u64,
+}
+
+struct Held {
+    snapshot: Snapshot,
+    rows: crate::oracle::Rows,
+}
+
+/// A checkpoint that was announced after this many disk calls.
+pub struct Checkpoint {
+    pub calls: u64,
+    pub folder: PathBuf,
+    pub revision: Revision,
+}
+
+pub struct World {
+    pub disk: SimulatedDisk,
+    pub clock: Arc<FixedClock>,
+    pub oracle: Oracle,
+    pub claims: Arc<Claims>,
+    pub checkpoints: Vec<Checkpoint>,
+    pub keys: Vec<Arc<[u8]>>,
+    pub seen: Seen,
+    /// What the process was told is with the operating system.
+    pub written: Revision,
+    /// From its call on errors are expected.
+    pub fault: Option<Fault>,
+    /// The database has refused a write for an earlier failure, so it must go on refusing.
+    pub poisoned: bool,
+    db: Option<Db>,
+    snapshots: Vec<Held>,
+    seed: u64,
+    read_ms: i64,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let disk = SimulatedDisk::default();
+        if shows_calls() {
+            disk.start_log();
+        }
+        World {
+            clock: Arc::new(FixedClock::new(1_700_000_000_000)),
+            oracle: Oracle::default(),
+            claims: Arc::new(Claims { disk: disk.clone(), durable: Mutex::new(Vec::new()) }),
+            checkpoints: Vec::new(),
+            keys: keys(),
+            seen: Seen::default(),
+            written: EMPTY_REVISION,
+            fault: None,
+            poisoned: false,
+            db: None,
+            snapshots: Vec::new(),
+            seed,
+            read_ms: 0,
+            disk,
+        }
+    }
+
+    /// Lives through a history; `after` looks at the world after each step.
+    pub fn run(
+        &mut self,
+        history: &History,
+        mut after: impl FnMut(&mut World) -> Check<ControlFlow<()>>,
+    ) -> Check {
+        for (number, step) in history.steps.iter().enumerate() {
+            let stepped = self.open_if_needed().and_then(|()| self.step(step)).and_then(|()| after(self));
+            let place = || format!("step {number} ({}), call {}", name(step), self.disk.calls());
+            if stepped.map_err(|trouble| trouble.at(place()))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the disk was asked for, if that is to be shown.
+    pub fn show_calls(&self) {
+        self.disk.log().iter().for_each(say);
+    }
+
+    /// Ends the process without closing anything.
+    pub fn kill(&mut self) {
+        if let Some(db) = &self.db {
+            // Counters start anew at each open.
+            let stats = db.stats();
+            self.seen.flushes += stats.flushes;
+            self.seen.compactions += stats.compactions;
+        }
+        self.snapshots.clear();
+        self.db = None;
+    }
+
+    /// Whether the database refuses writes until it is opened again; one that is not open does.
+    pub fn is_poisoned(&self) -> bool {
+        let refuses = |db: &Db| db.write_out().is_err_and(|error| error.code() == Code::Poisoned);
+        self.db.as_ref().is_none_or(refuses)
+    }
+
+    /// Whether the disk has begun to fail.
+    pub fn has_failed(&self) -> bool {
+        self.fault.is_some_and(|fault| self.disk.calls() >= fault.call)
+    }
+
+    /// An error is fine only where the disk gave cause for it.
+    fn expected<T>(&self, doing: &str, result: Result<T, Error>) -> Check<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => self.unless_failed(Err(Trouble::failed(doing, &error))),
+        }
+    }
+
+    fn open_if_needed(&mut self) -> Check {
+        if self.db.is_some() {
+            return Ok(());
+        }
+        self.seed += 1;
+        let options = Options { listener: self.claims.clone(), ..check::options() };
+        let opened = Db::open(Path::new(FOLDER), options, environment(&self.disk, &self.clock, self.seed));
+        let Some(db) = self.expected("open", opened)? else { return Ok(()) };
+        let bounds = self.bounds(self.claims.before(self.disk.calls() + 1).max(self.written));
+        let found = self.unless_failed(check::is_prefix(&db, &bounds))?;
+        if let Some(revision) = found {
+            self.oracle.recover_to(revision);
+            self.written = db.written();
+            self.claims.durable(db.durable());
+            self.poisoned = false;
+            self.db = Some(db);
+        }
+        Ok(())
+    }
+
+    pub fn bounds(&self, least: Revision) -> Bounds<'_> {
+        Bounds { oracle: &self.oracle, least, most: self.oracle.last_possible(), keys: &self.keys }
+    }
+
+    fn unless_failed<T>(&self, checked: Check<T>) -> Check<Option<T>> {
+        match checked {
+            Ok(value) => Ok(Some(value)),
+            Err(trouble) if self.has_failed() && trouble.is_explained_by_a_failing_disk() => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Check {
+        let Some(db) = self.db.clone() else { return Ok(()) };
+        match step {
+            Step::Write(plans) => self.write(&db, plans)?,
+            Step::WriteOut => self.expected("write_out", db.write_out()).map(drop)?,
+            Step::Sync => {
+                db.request_sync();
+                db.run_background();
+                if db.durable() != self.oracle.last() && !self.has_failed() {
+                    wrong!("{} is durable after a sync at {}", db.durable(), self.oracle.last());
+                }
+            }
+            Step::Background => db.run_background(),
+            Step::Read => self.read(&db)?,
+            Step::Snapshot => {
+                let snapshot = self.expected("snapshot", db.snapshot())?;
+                self.seen.snapshots += 1;
+                let rows = |view: View| live(self.oracle.rows_at(view.revision), view.now_ms.unwrap_or(0));
+                let held = snapshot.map(|snapshot| Held { rows: rows(snapshot.view()), snapshot });
+                self.snapshots.extend(held);
+            }
+            Step::ReadSnapshot => {
+                if let Some(held) = self.snapshots.first() {
+                    self.unless_failed(check::holds(&db, held.snapshot.view(), &held.rows, &self.keys))?;
+                }
+            }
+            Step::ReleaseSnapshot if self.snapshots.is_empty() => {}
+            Step::ReleaseSnapshot => drop(self.snapshots.remove(0)),
+            Step::Clock(by_ms) => self.clock.advance(*by_ms),
+            Step::Flush => self.expected("flush", db.flush()).map(drop)?,
+            Step::Compact => self.expected("compact", db.compact(None, None)).map(drop)?,
+            Step::Checkpoint => self.checkpoint(&db)?,
+            Step::Reopen => {
+                self.snapshots.clear();
+                let closed = self.expected("close", db.close())?;
+                if closed.is_some() {
+                    self.claims.durable(self.oracle.last());
+                    self.written = self.oracle.last();
+                }
+                drop(db);
+                self.kill();
+                return Ok(());
+            }
+            Step::Kill => {
+                drop(db);
+                self.kill();
+                return Ok(());
+            }
+            Step::PowerCut(seed) => {
+                drop(db);
+                self.kill();
+                self.written = EMPTY_REVISION;
+                self.disk.restart(Loss::Random(*seed));
+                return Ok(());
+            }
+        }
+        if db.visible() != self.oracle.last() {
+            wrong!("{} is visible where {} was the last commit", db.visible(), self.oracle.last());
+        }
+        self.written = self.written.max(db.written());
+        self.claims.durable(db.durable());
+        Ok(())
+    }
+
+    fn write(&mut self, db: &Db, plans: &[Plan]) -> Check {
+        self.seen.operations += plans.len() as u64;
+        let now_ms = self.clock.now_ms();
+        let change = |plan: &Plan| Change {
+            key: plan.key.clone(),
+            put: plan.value.clone().map(|value| Put {
+                value,
+                deadline_ms: plan.ttl_ms.map_or(NO_DEADLINE, |ttl_ms| now_ms + ttl_ms),
+            }),
+        };
+        let changes: Vec<Change> = plans.iter().map(change).collect();
+        for _ in 0..3 {
+            match db.write(pack(&changes).body(), &[]) {
+                Ok(Written::Committed(revision)) => {
+                    let expected = self.oracle.commit(changes, now_ms);
+                    if revision != expected || self.poisoned {
+                        wrong!(
+                            "a commit got revision {revision}, not {expected} (poisoned: {})",
+                            self.poisoned
+                        );
+                    }
+                    return Ok(());
+                }
+                Ok(Written::Stalled) => db.run_background(),
+                Ok(conflict) => wrong!("a write without guards was answered {conflict:?}"),
+                Err(error) if self.has_failed() => {
+                    // A full disk changes nothing; any other failure leaves open what reached the log.
+                    match error.code() {
+                        Code::DiskFull => {}
+                        Code::Poisoned => self.poisoned = true,
+                        _ => self.oracle.may_have_committed(changes, now_ms),
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(Trouble::failed("a write", &error)),
+            }
+        }
+        if !self.has_failed() {
+            wrong!("writes stall although nothing is wrong");
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, db: &Db) -> Check {
+        let Some(view) = self.unless_failed(check::latest(db))? else { return Ok(()) };
+        let now_ms = view.now_ms.expect("a snapshot stands at a time");
+        let rows = self.oracle.rows_at(view.revision);
+        let expired = |row: &&crate::oracle::Row| (self.read_ms + 1..=now_ms).contains(&row.deadline_ms);
+        self.seen.expiries += rows.values().filter(expired).count() as u64;
+        self.read_ms = now_ms;
+        self.unless_failed(check::holds(db, View::LATEST, &live(rows, now_ms), &self.keys)).map(drop)
+    }
+
+    fn checkpoint(&mut self, db: &Db) -> Check {
+        let folder = PathBuf::from(format!("/data/checkpoint-{}", self.checkpoints.len()));
+        let made = db.checkpoint(&folder);
+        let Some(info) = self.expected("checkpoint", made)? else { return Ok(()) };
+        if info.revision != self.oracle.last() {
+            wrong!("a checkpoint at {} says {}", self.oracle.last(), info.revision);
+        }
+        let calls = self.disk.calls();
+        self.checkpoints.push(Checkpoint { calls, folder, revision: info.revision });
+        Ok(())
+    }
+
+    /// Whether the history is one that counts, once its last process has ended.
+    pub fn saw_everything(&self) -> bool {
+        let Seen { operations, flushes, compactions, snapshots, expiries } = self.seen;
+        let segments = self.disk.syncs(SyncPoint::LogFolder);
+        let manifests = self.disk.syncs(SyncPoint::ManifestNew);
+        operations >= 200
+            && flushes >= 3
+            && segments >= 3
+            && manifests >= 2
+            && compactions >= 1
+            && snapshots >= 1
+            && expiries >= 1
+    }
+}
+
+fn name(step: &Step) -> String {
+    match step {
+        Step::Write(plans) => format!("a write of {}", plans.len()),
+        other => format!("{other:?}"),
+    }
+}
