@@ -43,7 +43,7 @@ impl State {
     }
 
     fn write_entries(&self, sealed: &Sealed, output: &mut Output<'_>) -> Result<()> {
-        let mut retention = Retention::new(&self.snapshots.pinned(), self.time.now_ms());
+        let mut retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()));
         let version = self.readable.load().version.clone();
         let mut cursor = sealed.memtable.cursor();
         cursor.seek_to_first()?;

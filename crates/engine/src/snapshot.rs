@@ -25,12 +25,12 @@ pub struct Snapshots {
 
 /// What a compaction must respect, taken at its start. A snapshot registered later stands at or above every revision
 /// that the compaction reads, so that it needs only the newest version of each key, which is always kept.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Pinned {
     /// Ascending, each once.
     pub revisions: Vec<Revision>,
-    /// The earliest time any of them stands at.
-    pub now_ms_min: Option<i64>,
+    /// The earliest time that any reader stands at, now or later.
+    pub now_ms: i64,
 }
 
 impl Snapshots {
@@ -51,14 +51,49 @@ impl Snapshots {
         }
     }
 
-    pub fn pinned(&self) -> Pinned {
+    /// `clock` is read while nobody can register: whoever does so later stands at that time or a later one.
+    pub fn pinned(&self, clock: impl FnOnce() -> i64) -> Pinned {
         let live = self.live.lock();
+        let now_ms = clock();
         let mut revisions: Vec<Revision> = live.keys().map(|at| at.0).collect();
         revisions.dedup();
-        Pinned { revisions, now_ms_min: live.keys().map(|at| at.1).min() }
+        Pinned { revisions, now_ms: live.keys().map(|at| at.1).fold(now_ms, i64::min) }
+    }
+
+    pub fn oldest(&self) -> Option<Revision> {
+        self.live.lock().keys().next().map(|at| at.0)
     }
 
     pub fn len(&self) -> usize {
         self.live.lock().values().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pinned_stands_no_later_than_any_live_snapshot() {
+        let snapshots = Snapshots::default();
+        snapshots.register(|| (7, 500));
+        snapshots.register(|| (3, 900));
+        let pinned = snapshots.pinned(|| 1_000);
+        assert_eq!((pinned.revisions, pinned.now_ms, snapshots.oldest()), (vec![3, 7], 500, Some(3)));
+        snapshots.release((7, 500));
+        assert_eq!(snapshots.pinned(|| 1_000).now_ms, 900);
+        snapshots.release((3, 900));
+        assert_eq!(snapshots.pinned(|| 1_000).now_ms, 1_000);
+    }
+
+    #[test]
+    fn nobody_registers_while_the_time_of_a_compaction_is_read() {
+        let snapshots = Snapshots::default();
+        let mut asked = false;
+        snapshots.pinned(|| {
+            asked = snapshots.live.try_lock().is_none();
+            0
+        });
+        assert!(asked);
     }
 }

@@ -26,9 +26,9 @@ pub enum Fate {
 }
 
 impl Retention {
-    pub fn new(pinned: &Pinned, now_ms: i64) -> Self {
-        let expired_before_ms = pinned.now_ms_min.map_or(now_ms, |earliest| earliest.min(now_ms));
-        Retention { snapshots: pinned.revisions.clone(), expired_before_ms, key: Vec::new(), stripe: None }
+    pub fn new(pinned: Pinned) -> Self {
+        let Pinned { revisions, now_ms } = pinned;
+        Retention { snapshots: revisions, expired_before_ms: now_ms, key: Vec::new(), stripe: None }
     }
 
     /// Entries come in order. `is_bottom` says whether no table below the output can hold an older version of the key.
@@ -59,8 +59,8 @@ mod tests {
     use super::*;
 
     fn judge(snapshots: &[Revision], now_ms: i64, bottom: bool, versions: &[(&str, Entry<'_>)]) -> Vec<Fate> {
-        let pinned = Pinned { revisions: snapshots.to_vec(), now_ms_min: None };
-        let mut retention = Retention::new(&pinned, now_ms);
+        let pinned = Pinned { revisions: snapshots.to_vec(), now_ms };
+        let mut retention = Retention::new(pinned);
         versions.iter().map(|(key, entry)| retention.judge(key.as_bytes(), entry, || bottom)).collect()
     }
 

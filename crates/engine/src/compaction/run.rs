@@ -44,7 +44,7 @@ impl State {
     }
 
     fn policy_options(&self) -> PolicyOptions {
-        let oldest_snapshot = self.snapshots.pinned().revisions.first().copied();
+        let oldest_snapshot = self.snapshots.oldest();
         PolicyOptions {
             level0_runs: self.options.tuning.level0_trigger,
             base_bytes: self.options.tuning.level_base_bytes,
@@ -91,7 +91,7 @@ impl State {
         inputs: &[(u8, Arc<Table>)],
         output_level: u8,
     ) -> Result<Vec<TableMeta>> {
-        let mut retention = Retention::new(&self.snapshots.pinned(), self.time.now_ms());
+        let mut retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()));
         let mut output = Output::new(self, output_level);
         let mut cursor = MergeCursor::new(sources(inputs));
         let mut merge_all = || {
