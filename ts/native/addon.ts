@@ -19,8 +19,7 @@ export const WAKE_EVENT = 1;
 export const WAKE_DONE = 2;
 export const WAKE_PROGRESS = 3;
 
-/** Answers of `put`, `del` and `commit` that are no revision. */
-export const WRITE_STALLED = -1;
+/** An answer of `put`, `del` and `commit` that is no revision; the other one is `STALLED`. */
 export const WRITE_REFUSED = -2;
 
 /** The `flags` of `rangeOpen`. */
