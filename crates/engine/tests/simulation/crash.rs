@@ -2,8 +2,8 @@
 
 use crate::check::{self, Check, FOLDER, recovers};
 use crate::history::History;
-use crate::report::{base_seed, histories, say};
-use crate::world::World;
+use crate::report::{base_seed, figures, histories, say};
+use crate::world::{Seen, World};
 use coppice_engine::disk::SyncPoint;
 use coppice_engine::disk::simulated::{Image, Loss, SimulatedDisk};
 use coppice_engine::environment::Clock;
@@ -19,7 +19,8 @@ pub struct Crashed {
     pub calls: u64,
     /// Different disks that were recovered.
     pub states: u64,
-    pub counts: bool,
+    /// Nothing if the history is not one that counts.
+    pub seen: Option<Seen>,
 }
 
 /// Runs a history and crashes it everywhere, if need be with one kind of sync left out.
@@ -31,7 +32,7 @@ pub fn crash_everywhere(history: &History, skipped: Option<SyncPoint>) -> Check<
     if crashed.is_err() {
         world.show_calls();
     }
-    Ok(Crashed { calls: world.disk.calls(), states: crashed?, counts: world.saw_everything() })
+    Ok(Crashed { calls: world.disk.calls(), states: crashed?, seen: world.saw_enough() })
 }
 
 fn crash_between_steps(world: &mut World, history: &History) -> Check<u64> {
@@ -111,13 +112,15 @@ pub fn counted_histories(count: u64) -> impl Iterator<Item = History> {
 fn a_crash_at_any_disk_call_leaves_a_prefix_with_every_durable_write() {
     let wanted = histories().unwrap_or(10);
     let (mut counted, mut calls, mut states) = (0, 0, 0);
-    for history in counted_histories(wanted + wanted / 10) {
+    let mut all = Seen::default();
+    for history in counted_histories(wanted + wanted.div_ceil(10)) {
         let seed = history.seed;
         match crash_everywhere(&history, None) {
             Ok(crashed) => {
                 calls += crashed.calls;
                 states += crashed.states;
-                counted += u64::from(crashed.counts);
+                counted += u64::from(crashed.seen.is_some());
+                all.add(crashed.seen.unwrap_or_default());
             }
             Err(trouble) => panic!("COPPICE_SEED={seed}: {trouble}"),
         }
@@ -125,6 +128,8 @@ fn a_crash_at_any_disk_call_leaves_a_prefix_with_every_durable_write() {
             break;
         }
     }
-    say(format_args!("{counted} histories, {calls} disk calls to crash at, {states} crash states recovered"));
     assert_eq!(counted, wanted, "too few histories saw everything that a history must see");
+    let crashed =
+        [("histories", counted), ("disk calls crashed at", calls), ("crash states recovered", states)];
+    figures(crashed.into_iter().chain(all.named()));
 }

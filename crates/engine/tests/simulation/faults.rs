@@ -3,8 +3,8 @@
 
 use crate::check::{Check, recovers};
 use crate::crash::counted_histories;
-use crate::history::History;
-use crate::report::{histories, say};
+use crate::history::{History, aftermath};
+use crate::report::{figures, histories};
 use crate::world::World;
 use coppice_engine::disk::simulated::{Fault, Loss, SimulatedDisk};
 use coppice_engine::environment::Clock;
@@ -55,7 +55,15 @@ fn leaves_a_prefix(world: &mut World, fault: Fault) -> Check {
     world.kill();
     let written = durable.max(world.written);
     let recovered = recovers(&world.disk.clone_image(), clock_ms, fault.call, &world.bounds(written));
-    recovered.map_err(|trouble| trouble.at("after the process ended"))
+    recovered.map_err(|trouble| trouble.at("after the process ended"))?;
+    goes_on(world, fault)
+}
+
+/// The next process on the same machine, which may see what a power cut would not leave, relies on none of it.
+fn goes_on(world: &mut World, fault: Fault) -> Check {
+    world.fault = None;
+    let went_on = world.run(&aftermath(fault.call), |_| Ok(ControlFlow::Continue(())));
+    went_on.map_err(|trouble| trouble.at("in the process that follows"))
 }
 
 #[test]
@@ -79,7 +87,7 @@ fn any_failing_disk_call_gives_an_error_and_loses_nothing_that_was_promised() {
             }
         }
     }
-    say(format_args!("{count} histories, {runs} runs with a failing call"));
+    figures([("runs with a failing call", runs)]);
 }
 
 /// Runs a history on a disk that is too small for a while.
@@ -123,6 +131,6 @@ fn writes_resume_by_themselves_when_a_full_disk_has_room_again() {
             runs += 1;
         }
     }
-    say(format_args!("{runs} runs on a full disk, {resumed} of them went on without opening again"));
+    figures([("runs on a full disk", runs), ("of them without opening again", resumed)]);
     assert!(resumed * 2 > runs, "a full disk is no reason to stop for good");
 }

@@ -1,5 +1,6 @@
 //! Random histories: what a program did to a database, from a seed.
 
+use coppice_engine::disk::simulated::Loss;
 use coppice_engine::simulation::SeededRandom;
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub enum Step {
     /// The process ends without closing, and another opens.
     Kill,
     /// The machine stops, and another process opens.
-    PowerCut(u64),
+    PowerCut(Loss),
 }
 
 #[derive(Debug)]
@@ -77,14 +78,33 @@ impl History {
             Step::Checkpoint,
             Step::Reopen,
             Step::Kill,
-            Step::PowerCut(random.next()),
-            Step::PowerCut(random.next()),
+            Step::PowerCut(Loss::Random(random.next())),
+            Step::PowerCut(Loss::Random(random.next())),
         ] {
             steps.insert(STEPS / 2 + 30 + random.below(STEPS / 2 - 30), required);
         }
         steps.extend([Step::ReadSnapshot, Step::Compact, Step::Read]);
         History { seed, steps }
     }
+}
+
+/// What a database that came through a failure does next, up to another power cut: what it then says is durable is.
+pub fn aftermath(seed: u64) -> History {
+    let random = SeededRandom::new(seed);
+    let keys = keys();
+    let write = || Step::Write((0..4).map(|_| plan(&random, &keys)).collect());
+    let mut steps = vec![Step::Read, write(), write()];
+    if random.chance(50) {
+        steps.push(Step::Sync);
+    }
+    if random.chance(30) {
+        steps.extend([Step::Flush, Step::Background]);
+    }
+    if random.chance(30) {
+        steps.push(Step::Reopen);
+    }
+    steps.extend([write(), Step::PowerCut(Loss::Everything), Step::Read]);
+    History { seed, steps }
 }
 
 fn any_step(random: &SeededRandom, keys: &[Arc<[u8]>]) -> Step {

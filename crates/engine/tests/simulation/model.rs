@@ -3,13 +3,14 @@
 use crate::check::{self, Check, Trouble, row, scan};
 use crate::history::value;
 use crate::oracle::{Change, Put, Row, Rows, apply, live, pack};
-use crate::report::{base_seed, operations, say};
+use crate::report::{base_seed, figures, operations, say};
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::environment::Clock;
 use coppice_engine::key::{EMPTY_REVISION, Revision};
 use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
 use coppice_engine::{Db, Guard, Options, Range, Snapshot, Tuning, View, Written};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,9 +30,8 @@ struct Model {
     rows: Rows,
     revision: Revision,
     snapshots: Vec<(Snapshot, Rows)>,
-    flushes: u64,
-    compactions: u64,
-    opens: u64,
+    /// Operations of each kind, and what the engine did for them.
+    counts: BTreeMap<&'static str, u64>,
 }
 
 fn options() -> Options {
@@ -68,9 +68,7 @@ impl Model {
             rows: Rows::new(),
             revision: EMPTY_REVISION,
             snapshots: Vec::new(),
-            flushes: 0,
-            compactions: 0,
-            opens: 1,
+            counts: BTreeMap::new(),
         })
     }
 
@@ -85,27 +83,41 @@ impl Model {
     }
 
     fn step(&mut self) -> Check {
-        match self.random.below(10_000) {
-            0..4_500 => self.write(1),
-            4_500..4_900 => self.write(self.random.below(30)),
-            4_900..5_300 => self.guarded(),
-            5_300..8_000 => self.get(),
-            8_000..9_400 => self.range(),
-            9_400..9_440 => self.take_snapshot(),
-            9_440..9_480 => self.drop_snapshot(),
-            9_480..9_700 => {
-                self.clock.advance(self.random.below(2_000) as i64 - 500);
-                Ok(())
-            }
-            9_700..9_900 => {
-                self.db().run_background();
-                Ok(())
-            }
-            9_900..9_970 => self.sync(),
-            9_970..9_988 => self.db().flush().map_err(|error| Trouble::failed("flush", &error)),
-            9_988..9_993 => self.compact(),
-            _ => self.reopen(),
-        }
+        let (kind, done) = match self.random.below(10_000) {
+            0..4_500 => ("writes", self.write(1)),
+            4_500..4_900 => ("batches", self.write(self.random.below(30))),
+            4_900..5_300 => ("guarded writes", self.guarded()),
+            5_300..8_000 => ("gets", self.get()),
+            8_000..9_400 => ("ranges", self.range()),
+            9_400..9_440 => ("snapshots", self.take_snapshot()),
+            9_440..9_480 => ("snapshot releases", self.drop_snapshot()),
+            9_480..9_700 => ("clock moves", self.move_clock()),
+            9_700..9_900 => ("background turns", self.background()),
+            9_900..9_970 => ("syncs", self.sync()),
+            9_970..9_988 => ("flushes", self.flush()),
+            9_988..9_993 => ("compactions", self.compact()),
+            _ => ("reopens", self.reopen()),
+        };
+        self.count(kind, 1);
+        done
+    }
+
+    fn count(&mut self, kind: &'static str, by: u64) {
+        *self.counts.entry(kind).or_default() += by;
+    }
+
+    fn move_clock(&self) -> Check {
+        self.clock.advance(self.random.below(2_000) as i64 - 500);
+        Ok(())
+    }
+
+    fn background(&self) -> Check {
+        self.db().run_background();
+        Ok(())
+    }
+
+    fn flush(&self) -> Check {
+        self.db().flush().map_err(|error| Trouble::failed("flush", &error))
     }
 
     fn change(&self) -> Change {
@@ -290,9 +302,11 @@ impl Model {
 
     fn reopen(&mut self) -> Check {
         self.check_all()?;
-        self.count();
         self.snapshots.clear();
-        self.opens += 1;
+        // The engine's own counters start anew at each open.
+        let stats = self.db().stats();
+        self.count("tables flushed", stats.flushes);
+        self.count("merges", stats.compactions);
         // A process that ends without closing loses what it did not write out, so here it does.
         let ended = if self.random.chance(50) { self.db().close() } else { self.db().write_out().map(drop) };
         ended.map_err(|error| Trouble::failed("the end of a process", &error))?;
@@ -304,12 +318,6 @@ impl Model {
 
     fn check_all(&self) -> Check {
         check::holds(self.db(), View::LATEST, &live(self.rows.clone(), self.now_ms()?), &[])
-    }
-
-    fn count(&mut self) {
-        let stats = self.db().stats();
-        self.flushes += stats.flushes;
-        self.compactions += stats.compactions;
     }
 }
 
@@ -340,9 +348,9 @@ fn random_operations_give_the_same_answers_as_an_ordered_map() {
         stepped.unwrap_or_else(|trouble| panic!("COPPICE_SEED={seed}, operation {number}: {trouble}"));
     }
     model.reopen().unwrap_or_else(|trouble| panic!("COPPICE_SEED={seed}, at the end: {trouble}"));
-    let Model { flushes, compactions, opens, revision, .. } = model;
-    say(format_args!(
-        "{count} operations, {revision} revisions, {flushes} flushes, {compactions} compactions, {opens} opens"
-    ));
-    assert!(flushes > 3 && compactions > 1 && opens > 1, "the run saw too little");
+    for kind in ["snapshots", "clock moves", "flushes", "compactions", "reopens", "tables flushed", "merges"]
+    {
+        assert!(model.counts.contains_key(kind), "the run saw too little: no {kind}");
+    }
+    figures([("operations", count), ("revisions", model.revision)].into_iter().chain(model.counts));
 }

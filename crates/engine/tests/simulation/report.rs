@@ -33,3 +33,9 @@ fn number(name: &str) -> Option<u64> {
 pub fn say(line: impl Display) {
     eprintln!("{line}");
 }
+
+/// What a run has counted, for `scripts/prove.mjs` to add up.
+pub fn figures<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) {
+    let counts: Vec<String> = counts.into_iter().map(|(name, count)| format!("\"{name}\":{count}")).collect();
+    say(format_args!("figures: {{{}}}", counts.join(",")));
+}

@@ -2,7 +2,7 @@
 
 use crate::crash::crash_everywhere;
 use crate::history::History;
-use crate::report::say;
+use crate::report::{figures, say};
 use coppice_engine::disk::SyncPoint;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,4 +65,5 @@ fn no_sync_can_be_left_out_unnoticed() {
         "left out and not missed in {} histories: {unnoticed:?}",
         SEEDS.end - SEEDS.start
     );
+    figures([("kinds of sync missed when left out", POINTS.len() as u64)]);
 }

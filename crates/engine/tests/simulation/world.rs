@@ -5,7 +5,7 @@ use crate::history::{History, Plan, Step, keys};
 use crate::oracle::{Change, Oracle, Put, live, pack};
 use crate::report::{say, shows_calls};
 use coppice_engine::disk::SyncPoint;
-use coppice_engine::disk::simulated::{Fault, Loss, SimulatedDisk};
+use coppice_engine::disk::simulated::{Fault, SimulatedDisk};
 use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::environment::Clock;
 use coppice_engine::error::{Code, Error};
@@ -48,10 +48,49 @@ impl Claims {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub operations: u64,
+    pub opens: u64,
     pub flushes: u64,
     pub compactions: u64,
     pub snapshots: u64,
     pub expiries: u64,
+    pub segment_changes: u64,
+    pub manifest_rolls: u64,
+}
+
+impl Seen {
+    pub fn named(&self) -> [(&'static str, u64); 8] {
+        [
+            ("operations", self.operations),
+            ("opens", self.opens),
+            ("flushes", self.flushes),
+            ("compactions", self.compactions),
+            ("snapshots", self.snapshots),
+            ("expiries", self.expiries),
+            ("segment changes", self.segment_changes),
+            ("manifest rolls", self.manifest_rolls),
+        ]
+    }
+
+    pub fn add(&mut self, other: Seen) {
+        self.operations += other.operations;
+        self.opens += other.opens;
+        self.flushes += other.flushes;
+        self.compactions += other.compactions;
+        self.snapshots += other.snapshots;
+        self.expiries += other.expiries;
+        self.segment_changes += other.segment_changes;
+        self.manifest_rolls += other.manifest_rolls;
+    }
+
+    fn is_enough(&self) -> bool {
+        self.operations >= 200
+            && self.flushes >= 3
+            && self.segment_changes >= 2
+            && self.manifest_rolls >= 1
+            && self.compactions >= 1
+            && self.snapshots >= 1
+            && self.expiries >= 1
+    }
 }
 
 struct Held {
@@ -84,6 +123,8 @@ pub struct World {
     snapshots: Vec<Held>,
     seed: u64,
     read_ms: i64,
+    /// `begun_files` when the process opened the database.
+    begun: (u64, u64),
 }
 
 impl World {
@@ -106,6 +147,7 @@ impl World {
             snapshots: Vec::new(),
             seed,
             read_ms: 0,
+            begun: (0, 0),
             disk,
         }
     }
@@ -138,9 +180,18 @@ impl World {
             let stats = db.stats();
             self.seen.flushes += stats.flushes;
             self.seen.compactions += stats.compactions;
+            let (segments, manifests) = self.begun_files();
+            // The first segment of a process follows no other.
+            self.seen.segment_changes += (segments - self.begun.0).saturating_sub(1);
+            self.seen.manifest_rolls += manifests - self.begun.1;
         }
         self.snapshots.clear();
         self.db = None;
+    }
+
+    /// Segments and manifests begun so far, by the syncs that each needs.
+    fn begun_files(&self) -> (u64, u64) {
+        (self.disk.syncs(SyncPoint::LogFolder), self.disk.syncs(SyncPoint::ManifestNew))
     }
 
     /// Whether the database refuses writes until it is opened again; one that is not open does.
@@ -177,6 +228,8 @@ impl World {
             self.written = db.written();
             self.claims.durable(db.durable());
             self.poisoned = false;
+            self.seen.opens += 1;
+            self.begun = self.begun_files();
             self.db = Some(db);
         }
         Ok(())
@@ -242,11 +295,11 @@ impl World {
                 self.kill();
                 return Ok(());
             }
-            Step::PowerCut(seed) => {
+            Step::PowerCut(loss) => {
                 drop(db);
                 self.kill();
                 self.written = EMPTY_REVISION;
-                self.disk.restart(Loss::Random(*seed));
+                self.disk.restart(*loss);
                 return Ok(());
             }
         }
@@ -323,18 +376,9 @@ impl World {
         Ok(())
     }
 
-    /// Whether the history is one that counts, once its last process has ended.
-    pub fn saw_everything(&self) -> bool {
-        let Seen { operations, flushes, compactions, snapshots, expiries } = self.seen;
-        let segments = self.disk.syncs(SyncPoint::LogFolder);
-        let manifests = self.disk.syncs(SyncPoint::ManifestNew);
-        operations >= 200
-            && flushes >= 3
-            && segments >= 3
-            && manifests >= 2
-            && compactions >= 1
-            && snapshots >= 1
-            && expiries >= 1
+    /// What the history has seen, once its last process has ended; nothing if it is not one that counts.
+    pub fn saw_enough(&self) -> Option<Seen> {
+        self.seen.is_enough().then_some(self.seen)
     }
 }
 
