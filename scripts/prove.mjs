@@ -1,0 +1,158 @@
+// The long proofs: `npm run prove -- NAME [--seed N] [--minutes N]`. Without a name it lists them. Each runs in slices
+// and writes down what a slice has counted, so that a proof that was stopped goes on where it was; a new build, or a
+// seed, begins it anew. Ends with the figures of all slices added up. Exit code 1: disproved; 2: unfinished.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const profile = process.env.COPPICE_PROFILE ?? 'release';
+
+/**
+ * Each proof: `shows` and `takes` for the list; `slices`, each with its own seed; `program()` builds what is to be
+ * proved and answers its path, whose bytes tell one build from another; `command(program, seed, slice)` is one slice: the
+ * program, its parameters and environment. A slice prints lines `figures: {"name":number,...}` to either stream, and
+ * exits with 0 if the proof holds.
+ */
+const proofs = {
+  model: {
+    shows: '1,000,000 random operations on a database and on an ordered map give the same answers',
+    takes: '1 minute',
+    slices: 10,
+    program: simulation,
+    command: (program, seed) => simulationTests(program, seed, ['model::'], { COPPICE_OPERATIONS: '100000' }),
+  },
+  crash: {
+    shows: '100 histories come through a crash at every disk call, every call failing, a full disk; every sync counts',
+    takes: '40 minutes',
+    slices: 20,
+    program: simulation,
+    command(program, seed, slice) {
+      // Syncs are left out of the same histories each time: once is enough.
+      const tests = slice === 0 ? ['crash::', 'faults::', 'syncs::'] : ['crash::', 'faults::'];
+      return simulationTests(program, seed, tests, { COPPICE_HISTORIES: '5' });
+    },
+  },
+};
+
+/** The engine's tests on a simulated disk. */
+function simulation() {
+  const build = ['test', '-p', 'coppice-engine', '--all-features', '--test', 'simulation', '--profile', profile];
+  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 };
+  const { status, stdout } = spawnSync('cargo', [...build, '--no-run', '--message-format=json'], options);
+  if (status !== 0) fail('cargo could not build the engine and its tests');
+  const artifacts = stdout.split('\n').filter((line) => line.startsWith('{'));
+  const made = artifacts
+    .map((line) => JSON.parse(line))
+    .find(({ executable, target }) => {
+      return typeof executable === 'string' && target?.name === 'simulation';
+    });
+  return made.executable;
+}
+
+function simulationTests(program, seed, tests, sizes) {
+  const environment = { COPPICE_SEED: String(seed), ...sizes };
+  return { program, parameters: [...tests, '--nocapture', '--test-threads=1'], environment };
+}
+
+const options = { seed: { type: 'string' }, minutes: { type: 'string' } };
+const { positionals, values } = parseArgs({ options, allowPositionals: true });
+const minutesMax = number('minutes') ?? Number.POSITIVE_INFINITY;
+const [name] = positionals;
+if (name === undefined) list();
+else if (!Object.hasOwn(proofs, name)) fail(`there is no proof "${name}": ${Object.keys(proofs).join(', ')}`);
+else await prove(name, proofs[name]);
+
+function list() {
+  const width = Math.max(...Object.keys(proofs).map((name) => name.length));
+  for (const [name, { shows, takes }] of Object.entries(proofs)) {
+    console.log(`${name.padEnd(width)}  ${shows} (about ${takes})`);
+  }
+  console.log('\nnpm run prove -- NAME [--seed N] [--minutes N]: stops after that long, and goes on when called again');
+}
+
+async function prove(name, proof) {
+  const program = proof.program();
+  const state = resume(name, createHash('sha256').update(readFileSync(program)).digest('hex'));
+  const began = Date.now();
+  while (state.figures.length < proof.slices) {
+    const slice = state.figures.length;
+    if (Date.now() - began > minutesMax * 60_000) {
+      console.log(`prove: ${name}: ${slice} of ${proof.slices} slices hold; the same command goes on`);
+      process.exit(2);
+    }
+    // Far enough apart that consecutive seeds within a slice never meet those of the next one.
+    const seed = state.seed + slice * 1000;
+    console.log(`prove: ${name}: slice ${slice + 1} of ${proof.slices}, seed ${seed}`);
+    const sliceBegan = Date.now();
+    const figures = await run(proof.command(program, seed, slice));
+    if (figures === undefined) {
+      rmSync(state.path, { force: true });
+      fail(`${name} does not hold: seed ${seed}, of --seed ${state.seed}`);
+    }
+    state.figures.push({ ...figures, seconds: (Date.now() - sliceBegan) / 1000 });
+    writeFileSync(state.path, JSON.stringify(state));
+  }
+  rmSync(state.path, { force: true });
+  console.log(`prove: ${name} holds, seed ${state.seed}, profile ${profile}`);
+  for (const [figure, count] of Object.entries(sum(state.figures))) {
+    console.log(`  ${figure}: ${Math.round(count).toLocaleString('en')}`);
+  }
+}
+
+/** What earlier calls have shown of the same build; of the same seed, if one is asked for. */
+function resume(name, build) {
+  const folder = join(root, '.cache', 'prove');
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${name}.json`);
+  const seed = number('seed');
+  try {
+    const found = JSON.parse(readFileSync(path, 'utf8'));
+    if (found.build === build && (seed === undefined || seed === found.seed)) return found;
+  } catch {
+    // Nothing was begun, or what was written of it is of no use.
+  }
+  return { path, build, seed: seed ?? (Date.now() % 1_000_000) * 1000, figures: [] };
+}
+
+/** The figures that the command printed, added up; nothing if it failed. */
+async function run({ program, parameters, environment }) {
+  const env = { ...process.env, ...environment };
+  const child = spawn(program, parameters, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      output += text;
+      process.stdout.write(text);
+    });
+  }
+  const code = await new Promise((resolve) => {
+    child.on('error', () => resolve(-1));
+    child.on('close', resolve);
+  });
+  const found = [...output.matchAll(/figures: (\{.*\})/g)].map(([, json]) => JSON.parse(json));
+  return code === 0 && found.length > 0 ? sum(found) : undefined;
+}
+
+function sum(all) {
+  const total = {};
+  for (const [name, count] of all.flatMap(Object.entries)) total[name] = (total[name] ?? 0) + count;
+  return total;
+}
+
+function number(option) {
+  const text = values[option];
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) fail(`--${option} is a whole number, not "${text}"`);
+  return Number(text);
+}
+
+function fail(message) {
+  console.error(`prove: ${message}`);
+  process.exit(1);
+}
