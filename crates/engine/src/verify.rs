@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::manifest;
 use crate::state::State;
-use crate::wal;
+use crate::wal::{self, LogFloor};
 use std::path::{Path, PathBuf};
 
 /// How far a long call has come.
@@ -38,7 +38,7 @@ impl Problem {
 
 impl State {
     /// Checks every page, index and filter of every table against its checksums, its hash and its order, and every
-    /// record of the log. Reads go on meanwhile; flushes wait while the log is read.
+    /// record of the log. Reads go on meanwhile; flushes wait while the log is read, and writes too if it looks damaged.
     pub fn verify(&self, on_progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
         self.check_open()?;
         let mut report = VerifyReport::default();
@@ -59,25 +59,44 @@ impl State {
     }
 
     fn verify_log(&self, report: &mut VerifyReport) {
-        // While this is held no flush ends, so that no segment is taken away.
+        // While this is held no edit moves the log's floor, so that no segment above it is taken away.
         let _install = self.install.lock();
         let disk = self.environment.disk.as_ref();
-        let mut note = |error: &Error| report.problems.push(Problem::new(error, &self.folder));
         let floor = match manifest::recover(disk, &self.folder) {
             Ok(found) => found.state.log_floor,
-            Err(error) => return note(&error),
+            Err(error) => return report.problems.push(Problem::new(&error, &self.folder)),
         };
-        if !self.options.read_only && self.log.sync().is_err() {
+        if self.options.read_only {
+            return self.read_log(floor, report);
+        }
+        if self.sync_log().is_err() {
             return; // Poisoned: what the log holds is looked at by the next open.
         }
-        let mut checked_bytes = 0;
-        let recovered = wal::recover(disk, &self.folder, floor, true, &mut |_, body| {
-            checked_bytes += body.len() as u64;
-            Ok(())
-        });
-        if let Err(error) = recovered {
-            note(&error);
+        let mut moving = VerifyReport::default();
+        self.read_log(floor, &mut moving);
+        if !moving.problems.is_empty() {
+            // Segments are made, named and written while they are read, which looks like damage from here. Only what is
+            // wrong while nothing moves is.
+            let _commit = self.commit.lock();
+            moving = VerifyReport::default();
+            self.log.hold_still(|| match self.sync_log() {
+                Ok(()) => self.read_log(floor, &mut moving),
+                Err(_poisoned) => {}
+            });
         }
-        report.checked_bytes += checked_bytes;
+        report.checked_bytes += moving.checked_bytes;
+        report.problems.extend(moving.problems);
+    }
+
+    fn read_log(&self, floor: LogFloor, report: &mut VerifyReport) {
+        let checked_bytes = &mut report.checked_bytes;
+        let recovered =
+            wal::recover(self.environment.disk.as_ref(), &self.folder, floor, true, &mut |_, body| {
+                *checked_bytes += body.len() as u64;
+                Ok(())
+            });
+        if let Err(error) = recovered {
+            report.problems.push(Problem::new(&error, &self.folder));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The database through its public calls, one behaviour a test, on a simulated disk without threads.
 
+mod meanwhile;
 mod support;
 
 use coppice_engine::disk::simulated::{Fault, Loss};

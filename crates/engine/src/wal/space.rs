@@ -66,6 +66,13 @@ impl Log {
         self.install_spare(file, bytes)
     }
 
+    /// Calls `look` while no spare is made and no segment released. Under the commit lock, with everything synced, the
+    /// log's files stay as they are meanwhile.
+    pub fn hold_still(&self, look: impl FnOnce()) {
+        let _making = self.making.lock();
+        look();
+    }
+
     /// Gives back the segments that the manifest no longer needs, after the edit that says so is durable. One becomes
     /// the spare if there is none.
     pub fn release(&self, floor: LogFloor) -> Result<()> {

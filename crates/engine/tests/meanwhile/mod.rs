@@ -1,0 +1,102 @@
+//! What one part of a database does while another part is at work: nothing waits in vain, and nobody is told of damage
+//! or loss that is not there. Where the two meet is fixed by a hook in the clock or the disk, not by chance.
+
+use super::support::{self, World, small};
+use coppice_engine::disk::{Access, Disk, File, Lock, SyncPoint};
+use coppice_engine::environment::Environment;
+use coppice_engine::error::Result;
+use coppice_engine::Db;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+type Action = Box<dyn FnOnce() + Send>;
+
+/// Runs what was last put into it, once, when it is passed the n-th time (from 0).
+#[derive(Default)]
+struct Hook(Mutex<Option<(usize, Action)>>);
+
+impl Hook {
+    fn set(&self, passes: usize, action: impl FnOnce() + Send + 'static) {
+        *self.0.lock().unwrap() = Some((passes, Box::new(action)));
+    }
+
+    fn pass(&self) {
+        let mut set = self.0.lock().unwrap();
+        match set.take() {
+            Some((0, action)) => {
+                // The action may come by here again.
+                drop(set);
+                action();
+            }
+            later => *set = later.map(|(passes, action)| (passes - 1, action)),
+        }
+    }
+}
+
+/// The world's disk, which runs the hook after it has listed a folder.
+struct HookedDisk(Arc<Hook>, Arc<dyn Disk>);
+
+impl Disk for HookedDisk {
+    fn create_folder(&self, path: &Path) -> Result<()> {
+        self.1.create_folder(path)
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>> {
+        let names = self.1.list(folder);
+        self.0.pass();
+        names
+    }
+
+    fn create(&self, path: &Path) -> Result<Box<dyn File>> {
+        self.1.create(path)
+    }
+
+    fn open(&self, path: &Path, access: Access) -> Result<Box<dyn File>> {
+        self.1.open(path, access)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.1.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        self.1.remove(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        self.1.link(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path, point: SyncPoint) -> Result<()> {
+        self.1.sync_folder(path, point)
+    }
+
+    fn lock(&self, path: &Path, holder: &str) -> Result<Box<dyn Lock>> {
+        self.1.lock(path, holder)
+    }
+}
+
+fn hooked_disk(world: &World) -> (Arc<Hook>, Environment) {
+    let hook = Arc::new(Hook::default());
+    let environment = world.environment();
+    let disk = Arc::new(HookedDisk(hook.clone(), environment.disk.clone()));
+    (hook, Environment { disk, ..environment })
+}
+
+#[test]
+fn a_log_that_moves_on_while_it_is_verified_is_not_damaged() {
+    let world = World::new();
+    let db = world.open(small());
+    world.put(&db, "a", "1");
+    db.close().unwrap();
+    let (hook, environment) = hooked_disk(&world);
+    let db = Db::open(&world.folder, small(), environment).unwrap();
+    // The folder is listed for the manifest, then for the log.
+    let writer = db.clone();
+    hook.set(1, move || {
+        writer.write(support::batch(&[("b", Some("1"))]).body(), &[]).unwrap();
+    });
+    let report = db.verify(&mut |_| {}).unwrap();
+    assert_eq!(report.problems, []);
+    assert_eq!(world.get(&db, "b").as_deref(), Some("1"));
+}
