@@ -109,10 +109,11 @@ impl State {
     /// Syncs the log and tells whoever waits. Any thread; a failure poisons.
     pub fn sync_log(&self) -> Result<()> {
         self.check_poison()?;
-        let before = self.log.durable().revision;
-        let durable = self.log.sync().inspect_err(|error| self.poison(error))?;
-        if durable.revision > before {
-            self.options.listener.event(Event::Durable(durable.revision));
+        let Watermark { revision, .. } = self.log.sync().inspect_err(|error| self.poison(error))?;
+        // Not what this sync has added: the log also syncs by itself when it releases segments, and whoever asked for a
+        // sync meanwhile still waits to hear of it.
+        if self.announced.fetch_max(revision, Ordering::AcqRel) < revision {
+            self.options.listener.event(Event::Durable(revision));
         }
         Ok(())
     }

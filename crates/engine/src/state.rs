@@ -38,6 +38,8 @@ pub struct State {
     pub readable: ArcSwap<Readable>,
     /// The newest revision that readers see.
     pub visible: AtomicU64,
+    /// The newest revision that `Event::Durable` has told of.
+    pub announced: AtomicU64,
     pub snapshots: Snapshots,
     /// The next file number; no number is used twice, whatever it named.
     pub numbers: Arc<FileNumbers>,
@@ -115,6 +117,7 @@ impl State {
             compacting: Mutex::default(),
             readable: ArcSwap::from_pointee(parts.readable),
             visible: AtomicU64::new(parts.last.revision),
+            announced: AtomicU64::new(parts.last.revision),
             snapshots: Snapshots::default(),
             numbers: parts.numbers,
             work: Work::default(),

@@ -3,11 +3,11 @@
 
 use super::support::{self, World, small};
 use coppice_engine::disk::{Access, Disk, File, Lock, SyncPoint};
-use coppice_engine::environment::Environment;
+use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::Result;
-use coppice_engine::Db;
+use coppice_engine::{Db, Event, Listener, Options, Written};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -30,6 +30,16 @@ impl Hook {
             }
             later => *set = later.map(|(passes, action)| (passes - 1, action)),
         }
+    }
+}
+
+/// The world's clock, which runs the hook before it is read.
+struct HookedClock(Arc<Hook>, Arc<dyn Clock>);
+
+impl Clock for HookedClock {
+    fn now_ms(&self) -> i64 {
+        self.0.pass();
+        self.1.now_ms()
     }
 }
 
@@ -76,11 +86,74 @@ impl Disk for HookedDisk {
     }
 }
 
+#[derive(Default)]
+struct Events(Mutex<Vec<Event>>);
+
+impl Listener for Events {
+    fn event(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Events {
+    fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    fn durable(&self) -> Option<u64> {
+        let revision =
+            |event: &Event| if let Event::Durable(revision) = event { Some(*revision) } else { None };
+        self.0.lock().unwrap().iter().filter_map(revision).max()
+    }
+}
+
+fn hooked_clock(world: &World) -> (Arc<Hook>, Environment) {
+    let hook = Arc::new(Hook::default());
+    let environment = world.environment();
+    let clock = Arc::new(HookedClock(hook.clone(), environment.clock.clone()));
+    (hook, Environment { clock, ..environment })
+}
+
 fn hooked_disk(world: &World) -> (Arc<Hook>, Environment) {
     let hook = Arc::new(Hook::default());
     let environment = world.environment();
     let disk = Arc::new(HookedDisk(hook.clone(), environment.disk.clone()));
     (hook, Environment { disk, ..environment })
+}
+
+#[test]
+fn a_revision_made_durable_in_passing_is_announced_to_who_waits_for_it() {
+    let world = World::new();
+    let events = Arc::new(Events::default());
+    let db = world.open(Options { listener: events.clone(), ..small() });
+    let revision = world.put(&db, "a", "1");
+    db.verify(&mut |_| {}).unwrap();
+    assert_eq!(db.durable(), revision, "verify has synced the log");
+    db.request_sync();
+    db.run_background();
+    assert_eq!(events.durable(), Some(revision));
+
+    // The same while segments are released: a commit comes when the flush has synced the log already.
+    let (hook, environment) = hooked_clock(&world);
+    db.close().unwrap();
+    let db = Db::open(&world.folder, Options { listener: events.clone(), ..small() }, environment).unwrap();
+    for index in 0..20 {
+        world.put(&db, &format!("{index}"), &"x".repeat(500));
+    }
+    let late = Arc::new(OnceLock::new());
+    let (writer, slot) = (db.clone(), late.clone());
+    hook.set(0, move || {
+        let mut batch = support::batch(&[("late", Some("1"))]);
+        let Written::Committed(revision) = writer.write(batch.body(), &[]).unwrap() else {
+            panic!("stalled")
+        };
+        slot.set(revision).unwrap();
+    });
+    db.flush().unwrap();
+    let late = *late.get().expect("the hook ran");
+    db.request_sync();
+    db.run_background();
+    assert_eq!((db.durable(), events.durable()), (late, Some(late)));
 }
 
 #[test]
