@@ -34,6 +34,9 @@ pub struct Levels<'a>(pub [Vec<TableView<'a>>; LEVELS]);
 pub struct PolicyOptions {
     /// Tables of level 0 over one key that start a compaction.
     pub level0_runs: usize,
+    /// Tables of level 0 that start one however few of them overlap. Writes stop at some number of tables, and what
+    /// they then wait for must have begun before.
+    pub level0_tables: usize,
     /// Each level holds this many times what the one above it does.
     pub level_factor: u64,
     /// The most that level 0 and the base level hold.
@@ -51,6 +54,7 @@ impl Default for PolicyOptions {
     fn default() -> Self {
         PolicyOptions {
             level0_runs: 4,
+            level0_tables: 12,
             level_factor: 10,
             base_bytes: 256 << 20,
             garbage_percent: 50,
@@ -204,7 +208,8 @@ impl Shape {
         if level == 0 {
             let runs = depth(&tables).max(movable(levels, running, self.base).len());
             let by_runs = runs as u64 * DUE / options.level0_runs as u64;
-            return by_runs.max(held.saturating_mul(DUE) / options.base_bytes);
+            let by_tables = tables.len() as u64 * DUE / options.level0_tables as u64;
+            return by_runs.max(by_tables).max(held.saturating_mul(DUE) / options.base_bytes);
         }
         match self.targets[level] {
             0 if held == 0 => 0,

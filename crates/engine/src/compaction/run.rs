@@ -47,6 +47,7 @@ impl State {
         let oldest_snapshot = self.snapshots.oldest();
         PolicyOptions {
             level0_runs: self.options.tuning.level0_trigger,
+            level0_tables: (self.options.tuning.level0_stop / 2).max(1),
             base_bytes: self.options.tuning.level_base_bytes,
             droppable_revision: oldest_snapshot.unwrap_or(Revision::MAX),
             range_bytes_max: 8 * self.options.tuning.table_bytes,

@@ -157,6 +157,31 @@ fn a_revision_made_durable_in_passing_is_announced_to_who_waits_for_it() {
 }
 
 #[test]
+fn small_flushes_that_do_not_overlap_never_stop_writes_for_good() {
+    let world = World::new();
+    let db = world.open(small());
+    for index in 0..200 {
+        world.put(&db, &format!("{index:03}"), "old");
+    }
+    db.compact(None, None).unwrap();
+    for index in 0..40 {
+        world.put(&db, &format!("{:03}", index * 5), "new");
+        db.flush().unwrap();
+        db.run_background();
+    }
+    let value = "x".repeat(1000);
+    for index in 0..60 {
+        let key = format!("{index:03}");
+        if world.write(&db, &[(&key, Some(&value))], &[]) == Written::Stalled {
+            db.run_background();
+            let again = world.write(&db, &[(&key, Some(&value))], &[]);
+            assert!(matches!(again, Written::Committed(_)), "write {index} waits for what never comes");
+        }
+    }
+    assert_eq!(world.rows(&db, false).len(), 200);
+}
+
+#[test]
 fn a_log_that_moves_on_while_it_is_verified_is_not_damaged() {
     let world = World::new();
     let db = world.open(small());

@@ -109,6 +109,15 @@ fn nothing_is_done_below_four_runs() {
 }
 
 #[test]
+fn level_0_is_relieved_of_many_small_tables_that_overlap_only_the_base() {
+    let table = |index: usize| format!(" {}:{index:02}-{index:02}/1", 30 - index);
+    let text =
+        |tables: usize| format!("L0{}\nL6 1:00-04 2:05-99", (0..tables).map(table).collect::<String>());
+    assert_eq!(picked(&text(11)), "nothing");
+    assert_eq!(picked(&text(12)), "merge L0 19 L6 2 -> L6 (level 0)");
+}
+
+#[test]
 fn four_runs_of_level_0_go_into_the_base_with_what_they_overlap() {
     let text = "L0 7:c-f 6:c-f 5:e-g 4:d-f\nL6 1:a-b 2:c-d 3:g-k 8:l-z";
     assert_eq!(picked(text), "merge L0 7 6 5 4 L6 2 3 -> L6 (level 0)");
