@@ -62,9 +62,10 @@ impl VisibleCursor {
         self.state = State::Before(Some(key));
     }
 
-    /// Moves to the next row; false at the end of the range.
+    /// Moves to the next row; false at the end of the range, and after a failure until the next seek: the merge then
+    /// stands nowhere.
     pub fn advance(&mut self) -> Result<bool> {
-        let found = match (std::mem::replace(&mut self.state, State::On), self.window.reverse) {
+        let found = match (std::mem::replace(&mut self.state, State::Done), self.window.reverse) {
             (State::Done, _) => false,
             (State::Before(from), false) => self.start_forward(from)?,
             (State::Before(from), true) => self.start_backward(from)?,
@@ -74,8 +75,8 @@ impl VisibleCursor {
             }
             (State::On, true) => self.find_backward()?,
         };
-        if !found {
-            self.state = State::Done;
+        if found {
+            self.state = State::On;
         }
         Ok(found)
     }

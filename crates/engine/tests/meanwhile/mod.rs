@@ -4,8 +4,9 @@
 use super::support::{self, World, small};
 use coppice_engine::disk::{Access, Disk, File, Lock, SyncPoint};
 use coppice_engine::environment::{Clock, Environment};
-use coppice_engine::error::Result;
-use coppice_engine::{Db, Event, Listener, Options, Written};
+use coppice_engine::error::{Code, Result};
+use coppice_engine::{Db, Event, Listener, Options, View, Written};
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -179,6 +180,29 @@ fn small_flushes_that_do_not_overlap_never_stop_writes_for_good() {
         }
     }
     assert_eq!(world.rows(&db, false).len(), 200);
+}
+
+#[test]
+fn a_cursor_that_failed_is_at_its_end_until_it_seeks() {
+    let world = World::new();
+    let db = world.open(Options { cache_bytes: Some(0), ..small() });
+    for index in 0..300 {
+        world.put(&db, &format!("{index:03}"), "value");
+    }
+    db.compact(None, None).unwrap();
+    for reverse in [false, true] {
+        let mut cursor =
+            db.range(support::range(Bound::Unbounded, Bound::Unbounded, reverse), View::LATEST).unwrap();
+        assert!(cursor.next().unwrap());
+        world.fail_all_calls();
+        let failed = std::iter::from_fn(|| Some(cursor.next())).find(|moved| !matches!(moved, Ok(true)));
+        assert_eq!(failed.unwrap().unwrap_err().code(), Code::Io);
+        assert!(!cursor.next().unwrap());
+        world.fail_nothing();
+        cursor.seek(b"150");
+        assert!(cursor.next().unwrap());
+        assert_eq!(cursor.key(), b"150");
+    }
 }
 
 #[test]
