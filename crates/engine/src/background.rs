@@ -155,6 +155,10 @@ impl State {
             self.poison(&error);
         }
         self.set_flush_error(Some(error));
+        if full {
+            // Writes that wait for this flush are to be refused now.
+            self.announce_room();
+        }
         if full { Step::Pause } else { Step::Done }
     }
 
@@ -166,10 +170,18 @@ impl State {
                 return Step::Done;
             }
             match self.compact_once(&mut turns) {
-                Ok(true) => {}
-                Ok(false) => return Step::Done,
+                Ok(more) => {
+                    self.set_compaction_pause(None);
+                    if !more {
+                        return Step::Done;
+                    }
+                }
                 Err(error) if error.code() == Code::Closed => return Step::Done,
-                Err(error) if error.code() == Code::DiskFull => return Step::Pause,
+                Err(error) if error.code() == Code::DiskFull => {
+                    self.set_compaction_pause(Some(error));
+                    self.announce_room();
+                    return Step::Pause;
+                }
                 Err(error) => {
                     // Reads and writes go on: only what this compaction would have merged stays as it is.
                     self.fail_compaction(&error);
@@ -202,10 +214,10 @@ impl State {
         let target = commit.last;
         self.rotate(&commit, 0);
         drop(commit);
+        self.set_flush_error(None);
         if !self.environment.threads {
             self.flush_step();
         }
-        self.set_flush_error(None);
         self.work.request_flush();
         let mut due = self.work.lock();
         loop {

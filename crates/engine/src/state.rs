@@ -52,6 +52,8 @@ pub struct State {
     flush_error: Mutex<Option<Error>>,
     /// Why nothing is compacted any more.
     compaction_error: OnceLock<Error>,
+    /// Why the last compaction did not come through, where another attempt may; cleared when one does.
+    compaction_pause: Mutex<Option<Error>>,
 }
 
 /// What only the writer touches, under the commit lock.
@@ -127,6 +129,7 @@ impl State {
             poison: OnceLock::new(),
             flush_error: Mutex::new(None),
             compaction_error: OnceLock::new(),
+            compaction_pause: Mutex::new(None),
         })
     }
 
@@ -185,6 +188,14 @@ impl State {
 
     pub fn check_compaction(&self) -> Result<()> {
         self.compaction_error.get().map_or(Ok(()), |cause| Err(cause.clone()))
+    }
+
+    pub fn compaction_pause(&self) -> Option<Error> {
+        self.compaction_pause.lock().clone()
+    }
+
+    pub fn set_compaction_pause(&self, error: Option<Error>) {
+        *self.compaction_pause.lock() = error;
     }
 
     /// Memtables and version that hold every commit up to the revision beside them, and all that it needs.

@@ -31,7 +31,7 @@ pub enum Written {
         revision: Revision,
         conflicts: Vec<(usize, Option<Revision>)>,
     },
-    /// Nothing was done for want of memory; `Event::Room` follows when it is worth trying again.
+    /// Nothing was done for want of memory; `Event::Room` follows when it is worth trying again, or `Event::Failed`.
     Stalled,
 }
 
@@ -103,6 +103,7 @@ impl State {
         }
         if readable.version.levels[0].len() >= self.options.tuning.level0_stop {
             self.check_compaction()?;
+            self.compaction_pause().map_or(Ok(()), Err)?;
             return Ok(Some("level 0 waits to be compacted"));
         }
         self.rotate(commit, Memtable::bytes_needed(summary.entries, summary.key_and_value_bytes));

@@ -206,6 +206,31 @@ fn a_cursor_that_failed_is_at_its_end_until_it_seeks() {
 }
 
 #[test]
+fn writes_that_wait_for_memory_are_told_of_a_full_disk_and_resume_when_there_is_space() {
+    let world = World::new();
+    let events = Arc::new(Events::default());
+    let db = world.open(Options { listener: events.clone(), ..small() });
+    let value = |index: u64| format!("{:x}", index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).repeat(40);
+    let mut index = 0;
+    let mut write = || {
+        index += 1;
+        let mut batch = support::batch(&[(&format!("{index:05}"), Some(&value(index)))]);
+        db.write(batch.body(), &[])
+    };
+    while write().unwrap() != Written::Stalled {}
+    world.disk.limit_capacity(Some(world.disk.bytes_used()));
+    events.take();
+    db.run_background();
+    let woken = events.take().iter().any(|event| matches!(event, Event::Room));
+    assert!(woken, "who waits is woken to hear of it");
+    assert_eq!(write().unwrap_err().code(), Code::DiskFull);
+    world.disk.limit_capacity(None);
+    db.run_background();
+    assert!(matches!(write(), Ok(Written::Committed(_))));
+    db.close().unwrap();
+}
+
+#[test]
 fn a_log_that_moves_on_while_it_is_verified_is_not_damaged() {
     let world = World::new();
     let db = world.open(small());
