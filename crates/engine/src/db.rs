@@ -46,9 +46,12 @@ impl Db {
         if !state.begin_close() {
             return Ok(());
         }
+        state.work.stop();
         if let Some(threads) = self.0.threads.lock().take() {
             threads.stop(state);
         }
+        // A compaction that somebody asked for gives up soon; until then it makes and removes files in this folder.
+        let _turn = state.compacting.lock();
         let closed = state.finish_log();
         state.end_close();
         closed

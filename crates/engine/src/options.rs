@@ -151,7 +151,8 @@ const MEMTABLE_BYTES_MIN: u64 = 64 << 10;
 /// Offsets in an arena have 32 bits; far below that, flushes of one memtable would take seconds.
 const MEMTABLE_BYTES_MAX: u64 = 256 << 20;
 
-/// Hears what the engine does, on the engine's threads: it must return at once.
+/// Hears what the engine does, on the engine's threads and on those that write, under locks: it must return at once and
+/// must not call the database.
 pub trait Listener: Send + Sync {
     fn event(&self, event: Event);
 }

@@ -8,7 +8,9 @@ use coppice_engine::error::{Code, Result};
 use coppice_engine::{Db, Event, Listener, Options, View, Written};
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 type Action = Box<dyn FnOnce() + Send>;
 
@@ -228,6 +230,36 @@ fn writes_that_wait_for_memory_are_told_of_a_full_disk_and_resume_when_there_is_
     db.run_background();
     assert!(matches!(write(), Ok(Written::Committed(_))));
     db.close().unwrap();
+}
+
+#[test]
+fn close_waits_for_a_compaction_that_somebody_asked_for() {
+    let world = World::new();
+    let (hook, environment) = hooked_clock(&world);
+    let db = Db::open(&world.folder, small(), environment).unwrap();
+    for index in 0..100 {
+        world.put(&db, &format!("{index:03}"), "1");
+    }
+    db.flush().unwrap();
+    for index in 0..100 {
+        world.put(&db, &format!("{index:03}"), "2");
+    }
+    db.flush().unwrap();
+    let (closer, sender) = (db.clone(), channel());
+    let (done, is_done) = sender;
+    hook.set(0, move || {
+        let closed = std::thread::spawn(move || {
+            let closed = closer.close();
+            let _ = done.send(());
+            closed
+        });
+        // Closing ends now if it does not wait, and cannot end before this returns if it does.
+        let early = is_done.recv_timeout(Duration::from_millis(200)).is_ok();
+        assert!(!early, "the database was closed under a compaction");
+        drop(closed);
+    });
+    let compacted = db.compact(None, None);
+    assert_eq!(compacted.unwrap_err().code(), Code::Closed);
 }
 
 #[test]
