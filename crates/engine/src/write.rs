@@ -4,6 +4,7 @@
 //! afterwards. Writers are serialised by the commit lock, readers are not held up by it.
 
 use crate::batch::{self, Header, Origin, RecordKind, Summary};
+use crate::entry::{Entry, Kind};
 use crate::error::{Code, Error, Result};
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::limits;
@@ -35,6 +36,20 @@ pub enum Written {
     Stalled,
 }
 
+/// What a guard is compared with: a put that lives until its deadline.
+#[derive(Clone, Copy)]
+struct Found {
+    revision: Revision,
+    deadline_ms: i64,
+}
+
+impl Found {
+    fn of(entry: Entry<'_>) -> Option<Found> {
+        let Entry { kind, revision, deadline_ms, .. } = entry;
+        (kind == Kind::Put).then_some(Found { revision, deadline_ms })
+    }
+}
+
 impl State {
     /// Commits one log record's body: 32 bytes left for the header, then operations as `batch` describes them.
     pub fn write(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
@@ -45,11 +60,13 @@ impl State {
             let before = self.read_guards(&readable, guards)?;
 
             let mut commit = self.commit.lock();
+            // The time of the commit: also what deadlines are compared with.
+            let time_ms = self.time.now_ms();
             if !guards.is_empty() {
                 if self.readable.load().flushed != readable.flushed {
                     continue; // What was read may have moved into a table meanwhile: look again.
                 }
-                let conflicts = self.find_conflicts(guards, &before);
+                let conflicts = self.find_conflicts(guards, &before, time_ms);
                 if !conflicts.is_empty() {
                     return Ok(Written::Conflict { revision: commit.last.revision, conflicts });
                 }
@@ -58,14 +75,20 @@ impl State {
                 return Ok(Written::Committed(commit.last.revision));
             }
             if let Some(reason) = self.make_room(&commit, &summary)? {
-                commit.stalled.get_or_insert((self.time.now_ms(), reason));
+                commit.stalled.get_or_insert((time_ms, reason));
                 return Ok(Written::Stalled);
             }
-            return self.log_and_apply(&mut commit, body, &summary);
+            return self.log_and_apply(&mut commit, body, &summary, time_ms);
         }
     }
 
-    fn log_and_apply(&self, commit: &mut Commit, body: &mut [u8], summary: &Summary) -> Result<Written> {
+    fn log_and_apply(
+        &self,
+        commit: &mut Commit,
+        body: &mut [u8],
+        summary: &Summary,
+        time_ms: i64,
+    ) -> Result<Written> {
         // Checked again under the lock: after a failed write nothing may follow in the log.
         self.check_writable()?;
         let (sequence, revision) = (commit.last.sequence + 1, commit.last.revision + 1);
@@ -73,7 +96,6 @@ impl State {
             return Err(Error::new(Code::TooLarge, "the database has used up its revisions"));
         }
         let count = u32::try_from(summary.entries).expect("bounded by RECORD_OPS_MAX");
-        let time_ms = self.time.now_ms();
         batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
         self.log.append(body).inspect_err(|error| {
             if error.code() != Code::DiskFull {
@@ -98,7 +120,9 @@ impl State {
             return Ok(None);
         }
         self.check_disk_budget(&readable)?;
+        // Nobody waits for what a full disk holds up: it may be full for long.
         if readable.sealed.len() + 1 >= MEMTABLES_MAX {
+            self.flush_error().map_or(Ok(()), Err)?;
             return Ok(Some("all memtables wait to be flushed"));
         }
         if readable.version.levels[0].len() >= self.options.tuning.level0_stop {
@@ -124,33 +148,30 @@ impl State {
         ))
     }
 
-    /// The live revision of each guarded key, read before the commit lock because a table may have to be read.
-    fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Revision>>> {
-        let now_ms = self.time.now_ms();
-        let live = |guard: &Guard<'_>| {
-            let found = self.get_in(readable, StoredKey::new(guard.key).bytes(), Revision::MAX, |entry| {
-                entry.is_live(now_ms).then_some(entry.revision)
-            })?;
-            Ok(found.flatten())
+    /// The newest put of each guarded key, read before the commit lock because a table may have to be read.
+    fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Found>>> {
+        let newest = |guard: &Guard<'_>| {
+            let key = StoredKey::new(guard.key);
+            Ok(self.get_in(readable, key.bytes(), Revision::MAX, Found::of)?.flatten())
         };
-        guards.iter().map(live).collect()
+        guards.iter().map(newest).collect()
     }
 
     /// Under the commit lock: only memtables can hold anything newer than what was read before.
     fn find_conflicts(
         &self,
         guards: &[Guard<'_>],
-        before: &[Option<Revision>],
+        before: &[Option<Found>],
+        now_ms: i64,
     ) -> Vec<(usize, Option<Revision>)> {
         let readable = self.readable.load();
-        let now_ms = self.time.now_ms();
+        // Deadlines are compared here alone: what was alive when it was read may be no more.
         let mut conflicts = Vec::new();
         for (index, guard) in guards.iter().enumerate() {
             let key = StoredKey::new(guard.key);
-            let found = readable.get_from_memtables(key.bytes(), Revision::MAX, |entry| {
-                entry.is_live(now_ms).then_some(entry.revision)
-            });
-            let current = found.unwrap_or(before[index]);
+            let found = readable.get_from_memtables(key.bytes(), Revision::MAX, Found::of);
+            let newest = found.unwrap_or(before[index]);
+            let current = newest.filter(|found| found.deadline_ms > now_ms).map(|found| found.revision);
             if current != guard.revision {
                 conflicts.push((index, current));
             }

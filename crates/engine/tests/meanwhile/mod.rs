@@ -5,7 +5,7 @@ use super::support::{self, World, small};
 use coppice_engine::disk::{Access, Disk, File, Lock, SyncPoint};
 use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::{Code, Result};
-use coppice_engine::{Db, Event, Listener, Options, View, Written};
+use coppice_engine::{Db, Event, Guard, Listener, Options, View, Written};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::mpsc::channel;
@@ -278,4 +278,25 @@ fn a_log_that_moves_on_while_it_is_verified_is_not_damaged() {
     let report = db.verify(&mut |_| {}).unwrap();
     assert_eq!(report.problems, []);
     assert_eq!(world.get(&db, "b").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_guarded_entry_that_expires_before_the_time_of_the_commit_is_a_conflict() {
+    for reading in 0..3 {
+        let world = World::new();
+        let (hook, environment) = hooked_clock(&world);
+        let db = Db::open(&world.folder, small(), environment).unwrap();
+        world.put_until(&db, "a", "1", world.now() + 100);
+        let revision = db.visible();
+        db.flush().unwrap();
+        let before = world.now();
+        let clock = world.clock.clone();
+        hook.set(reading, move || clock.advance(200));
+        let written = world.write(&db, &[("b", Some("1"))], &[Guard { key: b"a", revision: Some(revision) }]);
+        let expected = match world.now() - before {
+            0 => Written::Committed(revision + 1),
+            _ => Written::Conflict { revision, conflicts: vec![(0, None)] },
+        };
+        assert_eq!(written, expected, "the deadline passes at reading {reading} of the clock");
+    }
 }
