@@ -54,7 +54,8 @@ pub fn flush(env: Env, handle: f64) -> Option<f64> {
 /// Absent bounds are open; both given ones belong to the range.
 #[napi]
 pub fn compact(env: Env, handle: f64, lower: Option<Uint8Array>, upper: Option<Uint8Array>) -> Option<f64> {
-    let (lower, upper) = (lower.map(|key| key.to_vec()), upper.map(|key| key.to_vec()));
+    let owned = |key: Option<Uint8Array>| key.map(|key| key.to_vec());
+    let (lower, upper) = (owned(lower), owned(upper));
     start(&env, handle, "compact", move |db, _| {
         db.compact(lower.as_deref(), upper.as_deref()).map(|()| Outcome::Nothing)
     })

@@ -241,15 +241,23 @@ impl Call {
         Ok(())
     }
 
-    /// The bytes of a `Uint8Array` that the caller, our own TypeScript, leaves alone during this call.
-    #[expect(clippy::mut_from_ref, reason = "the bytes are JavaScript's, not behind &self")]
-    pub fn array_mut<'a>(&'a self, index: usize) -> Result<&'a mut [u8]> {
-        let (data, length) = self.array(index)?;
-        if length == 0 {
-            return Ok(&mut []);
+    /// Works on the first `length` bytes of a `Uint8Array`, which the caller, our own TypeScript, leaves alone meanwhile.
+    /// Not to be nested: two arguments may be one array.
+    pub fn with_array<R>(
+        &self,
+        index: usize,
+        length: usize,
+        work: impl FnOnce(&mut [u8]) -> Result<R>,
+    ) -> Result<R> {
+        let (data, available) = self.array(index)?;
+        if length > available {
+            return Err(self.refuse(index, &format!("at least {length} bytes long")));
         }
-        // SAFETY: V8 keeps these bytes alive for this call; the thread that could change them is inside it.
-        Ok(unsafe { std::slice::from_raw_parts_mut::<'a, u8>(data, length) })
+        if length == 0 {
+            return work(&mut []);
+        }
+        // SAFETY: V8 keeps these bytes alive for this call, and the thread that could change them is inside it.
+        work(unsafe { std::slice::from_raw_parts_mut(data, length) })
     }
 
     #[inline]

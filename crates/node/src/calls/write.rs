@@ -2,7 +2,7 @@
 //! arguments. A write answers its revision, or a negative number that says why there is none.
 
 use crate::context::Context;
-use crate::engine::{Db, Guard, Written};
+use crate::engine::{Guard, Written};
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
 use coppice_engine::batch::{HEADER_BYTES, OP_BYTES};
@@ -63,7 +63,7 @@ fn single(
     }
     body.clear();
     pack(body)?;
-    answer(call, Shared::of(shared)?, write(db, body, &[])?)
+    answer(call, Shared::of(shared)?, db.write(body, &[])?)
 }
 
 #[inline]
@@ -86,15 +86,13 @@ pub fn commit(context: &mut Context, call: &Call) -> Result<Value> {
     let Context { handles, shared, .. } = context;
     let db = handles.get(call.integer(0)?)?.db();
     let length = call.integer(2)? as usize;
-    let guards = if call.is_undefined(3) { Vec::new() } else { unpack(call.array_mut(3)?)? };
-    let body = call.array_mut(1)?;
-    let body = body.get_mut(..length).ok_or_else(|| Error::invalid("a slab holds less than it claims"))?;
-    answer(call, Shared::of(shared)?, write(db, body, &guards)?)
-}
-
-#[inline]
-fn write(db: &Db, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
-    db.write(body, guards)
+    let mut packed = Vec::new();
+    if !call.is_undefined(3) {
+        call.append_bytes(3, RECORD_BYTES_MAX, "list of guards", &mut packed)?;
+    }
+    let guards = unpack(&packed)?;
+    let written = call.with_array(1, length, |body| db.write(body, &guards))?;
+    answer(call, Shared::of(shared)?, written)
 }
 
 #[inline]
