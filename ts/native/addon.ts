@@ -62,6 +62,8 @@ export interface Addon {
   takeFailure(): NativeFailure | undefined;
   /** Whether the event loop stays alive for what is awaited. */
   hold(held: 0 | 1): null | undefined;
+  /** Header: engines, tasks (of the process), databases, ranges, snapshots (of this thread). */
+  census(): null | undefined;
 
   getText(handle: number, key: Bytes, snapshot: number): string | undefined | null;
   /** A number: so many bytes of data. */

@@ -6,7 +6,7 @@
 
 import { NativeEngine } from './engine.js';
 import { environment } from './environment.js';
-import type { Engine, EngineEvent, EngineOptions } from './types.js';
+import type { Census, Engine, EngineEvent, EngineOptions } from './types.js';
 
 export * from './types.js';
 
@@ -25,4 +25,12 @@ export async function openEngine(
     here.addon.open(path, { ...rest, maxLevel: memtable.maxLevel, probability: memtable.probability }),
   );
   return new NativeEngine(here, handle, on);
+}
+
+/** Counts what is held, for tests that look for what was not let go of. */
+export function census(): Census {
+  const { addon, header } = environment();
+  addon.census();
+  const [engines, tasks, databases, ranges, snapshots] = header as unknown as [number, number, number, number, number];
+  return { engines, tasks, databases, ranges, snapshots };
 }

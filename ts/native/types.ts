@@ -191,6 +191,17 @@ export interface Engine {
   stats(): EngineStats;
 }
 
+/** What is held now. */
+export interface Census {
+  /** Of the whole process: engines that are open, being opened or being closed; tasks that run. */
+  engines: number;
+  tasks: number;
+  /** Of this thread: open handles, ranges that were begun, snapshots. */
+  databases: number;
+  ranges: number;
+  snapshots: number;
+}
+
 /** Counted since the engine was opened in this process, by all handles, unless it says what is there now. */
 export interface EngineStats {
   /** Now. Exact where no key was written twice. */

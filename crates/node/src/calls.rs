@@ -18,6 +18,7 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"attach", callback!(attach::attach)),
         (c"takeFailure", callback!(attach::take_failure)),
         (c"hold", callback!(attach::hold)),
+        (c"census", callback!(attach::census)),
         (c"getText", callback!(get::get_text)),
         (c"getBytes", callback!(get::get_bytes)),
         (c"getEntry", callback!(get::get_entry)),

@@ -2,7 +2,7 @@
 //!
 //! A folder is known by device and inode, so that two paths to it meet. The engine closes with its last handle; an open
 //! that comes meanwhile waits for that and then opens it afresh. Opening and closing block and belong on a thread of
-//! their own; dropping a handle never blocks.
+//! their own; dropping a handle never blocks, so nobody waits for the disk with `ENGINES` locked.
 
 mod fanout;
 mod identity;
@@ -13,7 +13,7 @@ use coppice_engine::error::{Code, Error, Result};
 use fanout::Fanout;
 pub use fanout::Inbox;
 use identity::Identity;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use std::sync::Arc;
 static ENGINES: Mutex<BTreeMap<Identity, State>> = Mutex::new(BTreeMap::new());
 /// An engine finished opening or closing.
 static CHANGED: Condvar = Condvar::new();
+/// Written while a folder is made, which has no identity before: whoever looks for it meanwhile would take a half-made
+/// one for a stranger's. Taken before `ENGINES`.
+static CREATING: RwLock<()> = RwLock::new(());
 
 enum State {
     /// Some thread is opening or closing it.
@@ -49,17 +52,18 @@ pub fn open(
     environment: Environment,
     inbox: Arc<Inbox>,
 ) -> Result<Handle> {
-    let mut engines = ENGINES.lock();
     let engine = loop {
+        let nobody_creates = CREATING.read();
         let Some(identity) = Identity::of(path) else {
-            // There is no such folder. It is made, or its absence reported, under the lock: two threads that both made
-            // it would each take it for theirs.
-            let (db, fanout) = start(path, options, environment)?;
-            let identity = Identity::of(path).ok_or_else(|| {
-                Error::new(Code::NotFound, "the folder vanished while it was opened").in_file(path)
-            })?;
-            break insert(&mut engines, identity, db, options, fanout);
+            drop(nobody_creates);
+            match create(path, options, &environment)? {
+                Some(engine) => break engine,
+                // Another thread made it first.
+                None => continue,
+            }
         };
+        let mut engines = ENGINES.lock();
+        drop(nobody_creates);
         match engines.get_mut(&identity) {
             Some(State::Busy) => CHANGED.wait(&mut engines),
             Some(State::Open(engine, handles)) => {
@@ -73,15 +77,30 @@ pub fn open(
                 let claim = Claim(identity.clone());
                 let (db, fanout) = start(path, options, environment)?;
                 std::mem::forget(claim);
-                engines = ENGINES.lock();
-                break insert(&mut engines, identity, db, options, fanout);
+                break insert(identity, db, options, fanout);
             }
         }
     };
-    drop(engines);
     engine.fanout.add(inbox.clone());
     let db = engine.db.clone();
     Ok(Handle { engine: Some(engine), inbox, db })
+}
+
+/// Opens a folder that is absent, which makes it or tells of its absence. `None`: it is there by now.
+fn create(path: &Path, options: &OpenOptions, environment: &Environment) -> Result<Option<Arc<Engine>>> {
+    let _creating = CREATING.write();
+    if Identity::of(path).is_some() {
+        return Ok(None);
+    }
+    let (db, fanout) = start(path, options, environment.clone())?;
+    let identity = Identity::of(path)
+        .ok_or_else(|| Error::new(Code::NotFound, "the folder vanished while it was opened").in_file(path))?;
+    Ok(Some(insert(identity, db, options, fanout)))
+}
+
+/// How many engines this process has open, is opening or is closing.
+pub fn engines() -> usize {
+    ENGINES.lock().len()
 }
 
 fn start(path: &Path, options: &OpenOptions, environment: Environment) -> Result<(Db, Arc<Fanout>)> {
@@ -90,15 +109,9 @@ fn start(path: &Path, options: &OpenOptions, environment: Environment) -> Result
     Ok((Db::open(path, options, environment)?, fanout))
 }
 
-fn insert(
-    engines: &mut BTreeMap<Identity, State>,
-    identity: Identity,
-    db: Db,
-    options: &OpenOptions,
-    fanout: Arc<Fanout>,
-) -> Arc<Engine> {
+fn insert(identity: Identity, db: Db, options: &OpenOptions, fanout: Arc<Fanout>) -> Arc<Engine> {
     let engine = Arc::new(Engine { identity: identity.clone(), db, options: options.clone(), fanout });
-    engines.insert(identity, State::Open(engine.clone(), 1));
+    ENGINES.lock().insert(identity, State::Open(engine.clone(), 1));
     CHANGED.notify_all();
     engine
 }

@@ -47,6 +47,10 @@ impl<T> Slots<T> {
         Ok(slot.generation << SLOT_BITS | index as u64)
     }
 
+    pub fn len(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.held.is_some()).count()
+    }
+
     #[inline]
     pub fn get(&self, number: u64) -> Result<&T> {
         match self.slots.get(index_of(number)) {

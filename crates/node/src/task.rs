@@ -43,6 +43,11 @@ impl Drop for Running {
     }
 }
 
+/// How many tasks this process runs now.
+pub fn running() -> usize {
+    RUNNING.load(Ordering::Relaxed)
+}
+
 /// Starts `work`; answers the number under which its outcome will be told.
 pub fn start(
     mailbox: &Arc<Mailbox>,
