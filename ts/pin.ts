@@ -30,6 +30,7 @@ export class Pin {
   constructor(handle: Handle, number: number) {
     this.handle = handle;
     this.#number = number;
+    if (number > 0) abandoned.register(this, { handle, number }, this);
   }
 
   /** What the engine takes: 0 for the newest state. Throws `COPPICE_CLOSED` after `release`. */
@@ -39,9 +40,22 @@ export class Pin {
   }
 
   release(): void {
-    if (this.#number > 0 && this.handle.status === 'open') this.handle.engine.releaseSnapshot(this.#number);
+    if (this.#number > 0) {
+      abandoned.unregister(this);
+      letGo(this.handle, this.#number);
+    }
     this.#number = -1;
   }
+}
+
+/** Snapshots that were dropped without being closed. Nothing that reads one lets go of its pin before that. */
+const abandoned = new FinalizationRegistry<{ handle: Handle; number: number }>(({ handle, number }) => {
+  letGo(handle, number);
+});
+
+/** A closed database has let go of its snapshots itself. */
+function letGo(handle: Handle, number: number): void {
+  if (handle.status === 'open') handle.engine.releaseSnapshot(number);
 }
 
 const pins = new WeakMap<object, Pin>();
