@@ -2,8 +2,9 @@
 //! something for it. Without threads the same steps run on the caller's thread, in one fixed order.
 
 use crate::error::{Code, Error, Result};
-use crate::options::Event;
+use crate::options::{Event, MEMTABLES_MAX};
 use crate::state::State;
+use crate::wal::Watermark;
 use parking_lot::Condvar;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -210,10 +211,20 @@ impl State {
     /// Seals the active memtable and waits until everything written before is in tables.
     pub fn flush(&self) -> Result<()> {
         self.check_writable()?;
+        let readable = self.readable.load_full();
+        if let Some(oldest) = readable.sealed.last().filter(|_| readable.sealed.len() + 1 >= MEMTABLES_MAX) {
+            // On a full disk every call would else seal one more.
+            self.wait_for_flush(oldest.last)?;
+        }
         let commit = self.commit.lock();
         let target = commit.last;
         self.rotate(&commit, 0);
         drop(commit);
+        self.wait_for_flush(target)
+    }
+
+    /// Waits until tables hold every commit up to `target`, which is in sealed memtables or in tables already.
+    fn wait_for_flush(&self, target: Watermark) -> Result<()> {
         self.set_flush_error(None);
         if !self.environment.threads {
             self.flush_step();

@@ -300,3 +300,25 @@ fn a_guarded_entry_that_expires_before_the_time_of_the_commit_is_a_conflict() {
         assert_eq!(written, expected, "the deadline passes at reading {reading} of the clock");
     }
 }
+
+#[test]
+fn flushes_that_fail_for_want_of_space_do_not_pile_up_memtables() {
+    let world = World::new();
+    let db = world.open(small());
+    world.put(&db, "a", "1");
+    db.flush().unwrap();
+    world.put(&db, "a", "2");
+    world.disk.limit_capacity(Some(world.disk.bytes_used()));
+    for index in 0..20 {
+        assert_eq!(db.flush().unwrap_err().code(), Code::DiskFull);
+        world.put(&db, "a", &format!("{index}"));
+    }
+    assert!(db.stats().memtables <= 4, "{} memtables", db.stats().memtables);
+    world.disk.limit_capacity(None);
+    db.flush().unwrap();
+    assert_eq!(
+        db.stats().memtable_bytes,
+        world.open_at(&world.folder.with_file_name("empty"), small()).stats().memtable_bytes
+    );
+    assert_eq!(world.get(&db, "a").as_deref(), Some("19"));
+}
