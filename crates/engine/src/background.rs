@@ -134,6 +134,7 @@ impl State {
         let _ = self.sync_log();
         // Without a spare the next segment is made when it is needed.
         let _ = self.log.prepare_spare();
+        self.check_log();
     }
 
     /// Flushes all sealed memtables.

@@ -139,6 +139,9 @@ impl Error {
     /// The error that every call gets once `self` has poisoned the database.
     pub fn as_poison(&self) -> Error {
         let mut poison = self.clone();
+        if self.code() == Code::Poisoned {
+            return poison;
+        }
         poison.0.code = Code::Poisoned;
         poison.0.message = format!(
             "the database stopped writing after a failure ({}): close it and open it again",

@@ -30,8 +30,9 @@ impl State {
             ..self.new_edit(sealed.last)
         };
         self.install(edit, Some(&sealed))?;
-        // A segment that cannot be released now is released after the next flush.
+        // A segment that cannot be released now is released after the next flush, unless the log is at its end.
         let _ = self.log.release(floor);
+        self.check_log();
 
         let ms = u64::try_from(self.environment.clock.now_ms() - began_ms).unwrap_or(0);
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
@@ -116,6 +117,13 @@ impl State {
             self.options.listener.event(Event::Durable(revision));
         }
         Ok(())
+    }
+
+    /// Poisons the database if the log has failed where nobody was told.
+    pub fn check_log(&self) {
+        if let Some(cause) = self.log.failure() {
+            self.poison(cause);
+        }
     }
 
     /// The end of an orderly close, with no thread running: everything into tables, then the log's close record.

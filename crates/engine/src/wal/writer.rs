@@ -242,6 +242,11 @@ impl Log {
         self.leave_one_spare()
     }
 
+    /// Why nothing may be written any more, if so.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failed.get()
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         self.failed.get().map_or(Ok(()), |error| Err(error.as_poison()))
     }

@@ -2,6 +2,7 @@
 //! or loss that is not there. Where the two meet is fixed by a hook in the clock or the disk, not by chance.
 
 use super::support::{self, World, small};
+use coppice_engine::disk::simulated::Fault;
 use coppice_engine::disk::{Access, Disk, File, Lock, SyncPoint};
 use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::{Code, Result};
@@ -298,6 +299,32 @@ fn a_guarded_entry_that_expires_before_the_time_of_the_commit_is_a_conflict() {
             _ => Written::Conflict { revision, conflicts: vec![(0, None)] },
         };
         assert_eq!(written, expected, "the deadline passes at reading {reading} of the clock");
+    }
+}
+
+#[test]
+fn a_failure_that_stops_writes_is_told_at_once_and_in_its_first_words() {
+    for call in 1.. {
+        let world = World::new();
+        let events = Arc::new(Events::default());
+        let db = world.open(Options { listener: events.clone(), ..small() });
+        for index in 0..20 {
+            world.put(&db, &format!("{index}"), &"x".repeat(500));
+        }
+        let call = world.disk.calls() + call;
+        world.disk.fail(Some(Fault { call, sticky: false, code: Code::Io }));
+        let _ = db.flush();
+        db.request_sync();
+        db.run_background();
+        if world.disk.calls() < call {
+            return;
+        }
+        let told = events.take().iter().any(|event| matches!(event, Event::Failed(_)));
+        if let Err(error) = db.write(support::batch(&[("a", Some("1"))]).body(), &[]) {
+            assert!(told, "nobody heard at call {call} of {error}");
+            assert_eq!(error.code(), Code::Poisoned);
+            assert_eq!(error.message().matches("stopped writing").count(), 1, "{error}");
+        }
     }
 }
 
