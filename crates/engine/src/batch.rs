@@ -190,6 +190,9 @@ pub fn validate(body: &[u8], origin: Origin) -> Result<Summary> {
 /// Checks a body that a log gave back, header and operations; what `validate` finds wrong is `Corrupt` here.
 pub fn validate_logged(body: &[u8]) -> Result<(Header, Summary)> {
     let header = header(body)?;
+    if header.revision > limits::REVISION_MAX {
+        return Err(Error::corrupt(format!("a log record has the revision {}", header.revision)));
+    }
     let summary = validate(body, Origin::Engine).map_err(|error| match error.code() {
         Code::Unsupported => error,
         _ => Error::corrupt(format!("a log record is malformed: {}", error.message())),

@@ -12,6 +12,8 @@ pub const RECORD_BYTES_MAX: usize = 32 << 20;
 pub const RECORD_OPS_MAX: usize = 1 << 24;
 /// The largest revision: the largest integer that a JavaScript number holds exactly.
 pub const REVISION_MAX: u64 = (1 << 53) - 1;
+/// No file number and no sequence gets here: bytes that claim more are damaged.
+pub const COUNTER_MAX: u64 = 1 << 53;
 
 /// The first log segment; each new one doubles while the write rate asks for it.
 pub const SEGMENT_BYTES_MIN: u64 = 1 << 20;

@@ -1,11 +1,9 @@
 //! The names of files in a database's folder, and the counter that numbers them.
 
+use crate::limits;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A counter never gets here; a file that somebody named beyond it must not make it overflow.
-const NUMBER_MAX: u64 = 1 << 53;
 
 /// A file of ours. Anything else in the folder is not ours and is never touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +31,8 @@ impl FileName {
             "fresh.log" => FileName::FreshSegment,
             _ => {
                 let (number, extension) = name.split_once('.')?;
-                let number = number.parse().ok().filter(|number| *number <= NUMBER_MAX)?;
+                // A file that somebody named beyond the counter must not make it overflow.
+                let number = number.parse().ok().filter(|number| *number <= limits::COUNTER_MAX)?;
                 match extension {
                     "manifest" => FileName::Manifest(number),
                     "log" => FileName::Segment(number),

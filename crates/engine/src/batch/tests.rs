@@ -127,4 +127,6 @@ fn a_logged_body_must_hold_what_its_header_says() {
     batch.body()[0] = 9;
     assert_eq!(validate_logged(batch.body()).unwrap_err().code(), Code::Format);
     assert_eq!(validate_logged(&[1; 31]).unwrap_err().code(), Code::Corrupt);
+    set_header(batch.body(), Header { revision: u64::MAX, ..data_header(1) });
+    assert_eq!(validate_logged(batch.body()).unwrap_err().code(), Code::Corrupt);
 }

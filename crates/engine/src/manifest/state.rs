@@ -4,6 +4,7 @@
 use super::edit::{Creation, Edit};
 use crate::error::{Error, Result};
 use crate::key::{Revision, Sequence};
+use crate::limits::{COUNTER_MAX, REVISION_MAX};
 use crate::table::TableMeta;
 use crate::wal::LogFloor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,11 @@ impl State {
                     "table {number} is added to level {level}, but it is live already"
                 )));
             }
+        }
+        let LogFloor { segment, flushed_sequence } = edit.log_floor.unwrap_or_default();
+        let counters = [segment, flushed_sequence, edit.next_number, edit.last_sequence];
+        if edit.last_revision > REVISION_MAX || counters.iter().any(|counter| *counter > COUNTER_MAX) {
+            return Err(Error::corrupt("a counter is beyond what any database reaches"));
         }
         if let Some(floor) = &edit.log_floor {
             let now = &self.log_floor;
@@ -196,6 +202,10 @@ mod tests {
             Edit { added: vec![(1, table(7, "a", "b")), (2, table(7, "a", "b"))], ..Edit::default() },
             Edit { created: Some(creation()), ..Edit::default() },
             Edit { log_floor: Some(LogFloor { segment: 4, flushed_sequence: 6 }), ..Edit::default() },
+            Edit { log_floor: Some(LogFloor { segment: 5, flushed_sequence: u64::MAX }), ..Edit::default() },
+            Edit { next_number: u64::MAX, ..Edit::default() },
+            Edit { last_sequence: u64::MAX, ..Edit::default() },
+            Edit { last_revision: u64::MAX, ..Edit::default() },
         ] {
             assert!(state.apply(&edit).is_err(), "{edit:?}");
             assert_eq!(state, before);

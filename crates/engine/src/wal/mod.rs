@@ -22,6 +22,7 @@ pub use writer::Log;
 
 use crate::key::{Revision, Sequence};
 use crate::limits;
+use crate::names::FileName;
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +79,15 @@ const SPARE_NAME: &str = "spare.log";
 const FRESH_NAME: &str = "fresh.log";
 
 fn segment_path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:06}.log"))
+    FileName::Segment(number).in_folder(folder)
 }
 
 /// The number in a segment's name; `None` for any other name.
 fn segment_number(name: &str) -> Option<u64> {
-    let number = name.strip_suffix(".log")?.parse().ok()?;
-    (format!("{number:06}.log") == name).then_some(number)
+    match FileName::parse(name)? {
+        FileName::Segment(number) => Some(number),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -311,3 +311,19 @@ fn flushed_records_are_not_applied_again_and_may_be_missing() {
     world.crash(Loss::Everything);
     assert_eq!(world.recover().unwrap().1, records(6, 7, 10));
 }
+
+#[test]
+fn a_file_that_no_counter_can_have_named_is_left_alone() {
+    let mut world = World::new();
+    let strangers = ["18446744073709551615.log", "99999999999999999.log"].map(|name| world.path(name));
+    for stranger in &strangers {
+        world.disk.create(stranger).unwrap().write_at(0, b"not a segment").unwrap();
+    }
+    let log = world.open();
+    append(&log, 1, 3, 10);
+    log.close().unwrap();
+    assert_eq!(world.recover().unwrap().1, records(1, 3, 10));
+    for stranger in &strangers {
+        assert_eq!(world.disk.open(stranger, crate::disk::Access::Read).unwrap().size().unwrap(), 13);
+    }
+}
