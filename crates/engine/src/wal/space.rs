@@ -89,15 +89,35 @@ impl Log {
         if released.is_empty() {
             return Ok(());
         }
+        let spare_bytes = self.free(&mut released, !has_spare).inspect_err(|_| {
+            let mut buffer = self.buffer.lock();
+            buffer.sealed.append(&mut released);
+            buffer.sealed.sort_by_key(|segment| segment.number);
+        })?;
+        let Some(bytes) = spare_bytes else { return Ok(()) };
+        let file = self.environment.disk.open(&self.folder.join(SPARE_NAME), Access::ReadWrite)?;
+        self.install_spare(file, bytes)
+    }
+
+    /// Removes segments, one of them by making it the file of the spare if `recycle`; the size of that. What is left
+    /// after a failure is still there.
+    fn free(&self, released: &mut Vec<SegmentFile>, recycle: bool) -> Result<Option<u64>> {
         // Bytes of a released segment may still wait to be written, and must not reach the file in its next life.
         self.sync()?;
-        let recycled = if has_spare { None } else { self.pick_recycled(&mut released) };
-        self.remove_segments(&released)?;
-        let Some(segment) = recycled else { return Ok(()) };
+        let recycled = if recycle { self.pick_recycled(released) } else { None };
+        let freed = self.remove_segments(released).and_then(|()| match recycled {
+            Some(segment) => self.make_spare(segment),
+            None => Ok(()),
+        });
+        if freed.is_err() {
+            released.extend(recycled);
+        }
+        freed.map(|()| recycled.map(|segment| segment.bytes))
+    }
+
+    fn make_spare(&self, segment: SegmentFile) -> Result<()> {
         let path = self.folder.join(SPARE_NAME);
-        self.environment.disk.rename(&segment_path(&self.folder, segment.number), &path)?;
-        let file = self.environment.disk.open(&path, Access::ReadWrite)?;
-        self.install_spare(file, segment.bytes)
+        self.environment.disk.rename(&segment_path(&self.folder, segment.number), &path)
     }
 
     /// The end of `close`: everything that is not needed goes, but for one small spare.
@@ -119,11 +139,9 @@ impl Log {
             Spare::Raw(bytes) => Some((None, bytes)),
             Spare::Ready(spare) => Some((None, spare.capacity)),
         };
-        self.remove_segments(&unneeded)?;
+        self.remove_segments(&mut unneeded)?;
         let Some((recycled, bytes)) = found else { return Ok(()) };
-        if let Some(segment) = recycled {
-            self.environment.disk.rename(&segment_path(&self.folder, segment.number), &path)?;
-        }
+        recycled.map_or(Ok(()), |segment| self.make_spare(segment))?;
         let bytes_left = bytes.min(self.options.segment_bytes_min);
         if bytes > bytes_left {
             self.environment.disk.open(&path, Access::ReadWrite)?.set_len(bytes_left)?;
@@ -250,9 +268,11 @@ impl Log {
         Some(segments.remove(at))
     }
 
-    fn remove_segments(&self, segments: &[SegmentFile]) -> Result<()> {
-        for segment in segments {
+    /// Those it has removed are no longer in the list.
+    fn remove_segments(&self, segments: &mut Vec<SegmentFile>) -> Result<()> {
+        while let Some(segment) = segments.last() {
             self.environment.disk.remove(&segment_path(&self.folder, segment.number))?;
+            segments.pop();
         }
         Ok(())
     }

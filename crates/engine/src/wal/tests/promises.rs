@@ -327,3 +327,27 @@ fn a_file_that_no_counter_can_have_named_is_left_alone() {
         assert_eq!(world.disk.open(stranger, crate::disk::Access::Read).unwrap().size().unwrap(), 13);
     }
 }
+
+#[test]
+fn a_segment_that_could_not_be_released_is_released_the_next_time() {
+    for call in 1.. {
+        let mut world = World::new();
+        let log = world.open();
+        append(&log, 1, 50, 100);
+        log.sync().unwrap();
+        let floor = LogFloor { segment: log.active_segment(), flushed_sequence: 40 };
+        let call = world.disk.calls() + call;
+        world.disk.fail(Some(Fault { call, sticky: false, code: Code::Io }));
+        let failed = log.release(floor).is_err();
+        world.disk.fail(None);
+        // A failed sync is final.
+        if log.check().is_ok() {
+            log.release(floor).unwrap();
+            let kept = world.names().iter().filter_map(|name| segment_number(name)).min();
+            assert_eq!(kept, Some(floor.segment), "call {call}");
+        }
+        if !failed {
+            return;
+        }
+    }
+}
