@@ -34,7 +34,8 @@ pub struct Edit {
     pub next_number: u64,
     pub last_sequence: Sequence,
     pub last_revision: Revision,
-    /// The time of the newest commit.
+    /// The engine's time when the edit was made: no earlier than that of any commit in its tables, nor than the time up to
+    /// which what had expired was dropped.
     pub time_ms: i64,
     /// Only in the first edit of a manifest.
     pub created: Option<Creation>,
