@@ -22,6 +22,8 @@ pub fn open(folder: &Path, options: Options, environment: Environment) -> Result
     let disk = environment.disk.clone();
     if options.create_if_missing && !options.read_only {
         create_folders(disk.as_ref(), folder)?;
+    } else {
+        expect_database(disk.as_ref(), folder)?;
     }
     let lock = take_lock(&environment, folder, &options)?;
     let (install, found) = open_manifest(&environment, folder, &options)?;
@@ -150,15 +152,27 @@ pub fn sync_names(disk: &dyn Disk, folder: &Path, point: SyncPoint) -> Result<()
     Ok(())
 }
 
+/// Looks before the lock is taken, which would leave a lock file in a folder that is none of ours. A folder that cannot
+/// be listed is left to those who open its files.
+fn expect_database(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    let ours = |name: &String| FileName::parse(name).is_some_and(|name| name != FileName::Lock);
+    match disk.list(folder) {
+        Ok(names) if !names.iter().any(ours) => Err(no_database(folder)),
+        _ => Ok(()),
+    }
+}
+
+fn no_database(folder: &Path) -> Error {
+    Error::new(Code::NotFound, "there is no database in this folder").in_file(folder)
+}
+
 /// A read-only database takes the lock too if it can: nobody may change the files under it. Where nothing can be
 /// written nobody else can write either.
 fn take_lock(environment: &Environment, folder: &Path, options: &Options) -> Result<Option<Box<dyn Lock>>> {
     match environment.disk.lock(&FileName::Lock.in_folder(folder), &options.holder) {
         Ok(lock) => Ok(Some(lock)),
         Err(error) if options.read_only && error.code() == Code::ReadOnly => Ok(None),
-        Err(error) if error.code() == Code::NotFound => {
-            Err(Error::new(Code::NotFound, "there is no database in this folder").in_file(folder))
-        }
+        Err(error) if error.code() == Code::NotFound => Err(no_database(folder)),
         Err(error) => Err(error),
     }
 }

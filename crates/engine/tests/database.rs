@@ -3,6 +3,7 @@
 mod meanwhile;
 mod support;
 
+use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::{Fault, Loss};
 use coppice_engine::error::Code;
 use coppice_engine::{Guard, Options, View, Written};
@@ -331,6 +332,13 @@ fn opening_says_whether_a_database_should_be_there() {
     let world = World::new();
     let absent = world.try_open(Options { create_if_missing: false, ..small() }).err().unwrap();
     assert_eq!(absent.code(), Code::NotFound);
+    world.disk.create_folder(&world.folder).unwrap();
+    let without = world.try_open(Options { create_if_missing: false, ..small() }).err().unwrap();
+    assert_eq!(without.code(), Code::NotFound);
+    assert!(
+        world.disk.list(&world.folder).unwrap().is_empty(),
+        "a lock file is left where there is no database"
+    );
     world.open(small()).close().unwrap();
     let present = world.try_open(Options { error_if_exists: true, ..small() }).err().unwrap();
     assert_eq!(present.code(), Code::Exists);
