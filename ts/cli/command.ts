@@ -9,11 +9,14 @@ import type { Database } from '../database.js';
 import { CoppiceError } from '../errors.js';
 import { open } from '../open.js';
 import type { OpenOptions } from '../options/open.js';
+import type { Tree } from '../sublevel.js';
 import type { Terminal } from './terminal.js';
 import { formatBytes, type Notation, parseBytes } from './text.js';
 
 /** Keys and values are bytes here; the notation of the call says how they are shown. */
 export type Bytes = Database<Buffer, Buffer>;
+/** A database or a sublevel of it. */
+export type Keys = Tree<Buffer, Buffer>;
 
 /** How a command ended, as the exit code of the process. */
 export const EXIT = {
@@ -34,6 +37,8 @@ export interface Flag {
   readonly short?: string;
   /** How the help names the value of a string. */
   readonly value?: string;
+  /** Whether it may be given several times. */
+  readonly multiple?: true;
   readonly help: string;
 }
 
@@ -51,6 +56,16 @@ export const COMMON: Readonly<Record<string, Flag>> = {
   hex: { type: 'boolean', help: 'keys and values are hexadecimal digits' },
   base64: { type: 'boolean', help: 'keys and values are base64' },
   help: { type: 'boolean', short: 'h', help: 'print this' },
+};
+
+/** For the commands that read or write keys. */
+export const SUBLEVEL_FLAG: Readonly<Record<string, Flag>> = {
+  sublevel: {
+    type: 'string',
+    value: 'NAME',
+    multiple: true,
+    help: 'the keys of this sublevel; again for one inside it',
+  },
 };
 
 /** One call of a command: its arguments, checked, and its output. */
@@ -103,14 +118,22 @@ export class Call {
       await db.close();
     }
   }
+
+  /** As `withDatabase`, but inside the sublevel that the call names, if it does. */
+  withKeys<T>(options: OpenOptions, use: (keys: Keys) => Promise<T>): Promise<T> {
+    const names = (this.#flags.sublevel ?? []) as readonly string[];
+    return this.withDatabase(options, (db) => {
+      return use(names.reduce<Keys>((keys, name) => keys.sublevel<Buffer, Buffer>(name), db));
+    });
+  }
 }
 
 /** Parses the arguments of a command. */
 export function parseCall(command: Command, args: readonly string[], terminal: Terminal): Call {
   const flags = { ...COMMON, ...command.flags };
-  const options: Record<string, { type: 'boolean' | 'string'; short?: string }> = {};
-  for (const [name, { type, short }] of Object.entries(flags)) {
-    options[name] = short === undefined ? { type } : { type, short };
+  const options: Record<string, { type: 'boolean' | 'string'; multiple: boolean; short?: string }> = {};
+  for (const [name, { type, short, multiple = false }] of Object.entries(flags)) {
+    options[name] = short === undefined ? { type, multiple } : { type, multiple, short };
   }
   try {
     const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });

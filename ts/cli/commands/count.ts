@@ -14,8 +14,8 @@ export const count: Command = {
   flags: RANGE_FLAGS,
   async run(call) {
     const range = rangeOf(call);
-    const keys = await call.withDatabase({ readOnly: true }, (db) => db.count(range));
-    await (call.has('json') ? call.terminal.json({ count: keys }) : call.terminal.line(String(keys)));
+    const counted = await call.withKeys({ readOnly: true }, (keys) => keys.count(range));
+    await (call.has('json') ? call.terminal.json({ count: counted }) : call.terminal.line(String(counted)));
     return EXIT.OK;
   },
 };

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { type Command, EXIT } from '../command.js';
+import { type Command, EXIT, SUBLEVEL_FLAG } from '../command.js';
 
 export const del: Command = {
   name: 'del',
   summary: 'remove keys, all or none; also succeeds for a key that has no value',
   positionals: ['PATH', 'KEY...'],
-  flags: {},
+  flags: SUBLEVEL_FLAG,
   async run(call) {
     const ops = call.positionals.slice(1).map((_, i) => ({ type: 'del', key: call.argument(i + 1, 'KEY') }) as const);
-    const { revision } = await call.withDatabase({}, (db) => db.batch(ops));
+    const { revision } = await call.withKeys({}, (keys) => keys.batch(ops));
     if (call.has('json')) await call.terminal.json({ revision });
     return EXIT.OK;
   },

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { type Command, EXIT } from '../command.js';
+import { type Command, EXIT, SUBLEVEL_FLAG } from '../command.js';
 
 export const get: Command = {
   name: 'get',
   summary: 'print the value of a key; exit code 1 if there is none',
   positionals: ['PATH', 'KEY'],
-  flags: { raw: { type: 'boolean', help: 'print the bytes of the value and nothing else' } },
+  flags: { ...SUBLEVEL_FLAG, raw: { type: 'boolean', help: 'print the bytes of the value and nothing else' } },
   async run(call) {
     const key = call.argument(1, 'KEY');
-    const entry = await call.withDatabase({ readOnly: true }, (db) => db.getEntry(key));
+    const entry = await call.withKeys({ readOnly: true }, (keys) => keys.getEntry(key));
     if (entry === undefined) {
       call.terminal.note(`there is no key "${call.positionals[1]}"`);
       return EXIT.NO;

@@ -5,21 +5,24 @@
  */
 
 import type { PutOptions } from '../../options/write.js';
-import { type Call, type Command, EXIT } from '../command.js';
+import { type Call, type Command, EXIT, SUBLEVEL_FLAG } from '../command.js';
 import { parseBytes } from '../text.js';
 
 export const put: Command = {
   name: 'put',
   summary: 'write a value, from the command line or, without VALUE, from the input; creates the database',
   positionals: ['PATH', 'KEY', '[VALUE]'],
-  flags: { ttl: { type: 'string', value: 'TIME', help: "let the key expire after '90s', '5m', '7d', ..." } },
+  flags: {
+    ...SUBLEVEL_FLAG,
+    ttl: { type: 'string', value: 'TIME', help: "let the key expire after '90s', '5m', '7d', ..." },
+  },
   async run(call) {
     const key = call.argument(1, 'KEY');
     const value = await valueFor(call);
     const options: PutOptions = {};
     const ttl = call.text('ttl');
     if (ttl !== undefined) options.ttl = ttl;
-    const { revision } = await call.withDatabase({ createIfMissing: true }, (db) => db.put(key, value, options));
+    const { revision } = await call.withKeys({ createIfMissing: true }, (keys) => keys.put(key, value, options));
     if (call.has('json')) await call.terminal.json({ revision });
     return EXIT.OK;
   },

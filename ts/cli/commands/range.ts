@@ -5,9 +5,10 @@
  */
 
 import type { RangeOptions } from '../../reader.js';
-import { type Call, type Flag, usage } from '../command.js';
+import { type Call, type Flag, SUBLEVEL_FLAG, usage } from '../command.js';
 
 export const RANGE_FLAGS: Readonly<Record<string, Flag>> = {
+  ...SUBLEVEL_FLAG,
   prefix: { type: 'string', value: 'KEY', help: 'only keys that start with this' },
   gt: { type: 'string', value: 'KEY', help: 'only keys after this one' },
   gte: { type: 'string', value: 'KEY', help: 'only this key and those after it' },

@@ -5,7 +5,7 @@
  */
 
 import type { Entry } from '../../keyspace.js';
-import { type Bytes, type Call, type Command, EXIT } from '../command.js';
+import { type Call, type Command, EXIT, type Keys } from '../command.js';
 import { RANGE_FLAGS, rangeOf } from './range.js';
 
 export const scan: Command = {
@@ -19,8 +19,8 @@ export const scan: Command = {
   },
   async run(call) {
     const range = rangeOf(call);
-    await call.withDatabase({ readOnly: true }, async (db) => {
-      for await (const line of call.has('keys') ? keyLines(call, db, range) : entryLines(call, db, range)) {
+    await call.withKeys({ readOnly: true }, async (keys) => {
+      for await (const line of call.has('keys') ? keyLines(call, keys, range) : entryLines(call, keys, range)) {
         await call.terminal.line(line);
         if (call.terminal.gone) return;
       }
@@ -29,15 +29,15 @@ export const scan: Command = {
   },
 };
 
-async function* keyLines(call: Call, db: Bytes, range: ReturnType<typeof rangeOf>): AsyncGenerator<string> {
-  for await (const bytes of db.keys(range)) {
+async function* keyLines(call: Call, keys: Keys, range: ReturnType<typeof rangeOf>): AsyncGenerator<string> {
+  for await (const bytes of keys.keys(range)) {
     const key = call.format(bytes, 'a key');
     yield call.has('json') ? JSON.stringify({ key }) : key;
   }
 }
 
-async function* entryLines(call: Call, db: Bytes, range: ReturnType<typeof rangeOf>): AsyncGenerator<string> {
-  for await (const entry of db.records(range)) yield entryLine(call, entry);
+async function* entryLines(call: Call, keys: Keys, range: ReturnType<typeof rangeOf>): AsyncGenerator<string> {
+  for await (const entry of keys.records(range)) yield entryLine(call, entry);
 }
 
 function entryLine(call: Call, entry: Entry<Buffer, Buffer>): string {
