@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { COMMANDS } from '../ts/cli/commands/index.js';
+import { temporaryFolder } from './support/database.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFile(join(root, 'README.md'), 'utf8');
+
+test('the ten lines of the README print what it says', async (t) => {
+  const [, example, printed] = /```js\n([^`]+)```\n\nIt prints\n\n```\n([^`]+)```/.exec(await readme) ?? [];
+  t.truthy(example);
+  t.is(example?.trim().split('\n').length, 10);
+  const folder = await temporaryFolder(t);
+  const index = new URL('../ts/index.ts', import.meta.url).href;
+  await writeFile(join(folder, 'example.mjs'), (example as string).replace("'coppice'", `'${index}'`));
+  const tsx = import.meta.resolve('tsx');
+  const { stdout } = await promisify(execFile)(process.execPath, [`--import=${tsx}`, 'example.mjs'], { cwd: folder });
+  t.is(stdout, printed as string);
+});
+
+test('the README names every command of the command line', async (t) => {
+  t.true((await readme).includes(`\`${COMMANDS.map(({ name }) => name).join(' ')}\``));
+});
+
+test('the index of the documents names every document, and what documents link to is there', async (t) => {
+  const documents = (await readdir(join(root, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md'));
+  const index = await readFile(join(root, 'docs', 'README.md'), 'utf8');
+  for (const name of documents.filter((name) => name !== 'README.md')) {
+    t.true(index.includes(`](${name.replaceAll('\\', '/')})`), `docs/README.md does not name ${name}`);
+  }
+  for (const name of ['README.md', ...documents.map((name) => join('docs', name))]) {
+    const text = await readFile(join(root, name), 'utf8');
+    for (const [, link] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      await t.notThrowsAsync(access(join(root, name, '..', link as string)), `${name} links to ${link}`);
+    }
+  }
+});
