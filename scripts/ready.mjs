@@ -1,5 +1,6 @@
 // Makes a clone ready to run: packages, addon, compiled TypeScript, each only if it is stale. Needs nothing but Node
 // and Rust, so it may run before anything is installed. `npm start` and `npm test` run it first.
+// Says what it did on the error stream: the output belongs to what runs after it.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -45,7 +46,7 @@ for (const step of steps.filter((step) => step.inputs.every((path) => existsSync
     writeFileSync(stamp, '');
   }
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
-  console.log(`ready: ${step.name}: ${current ? 'up to date' : 'made'} (${seconds} s)`);
+  console.error(`ready: ${step.name}: ${current ? 'up to date' : 'made'} (${seconds} s)`);
 }
 
 /** Whether everything it makes is there and nothing it reads has changed since. */

@@ -1,0 +1,103 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import test from 'ava';
+import { run as coppice } from '../../ts/cli/run.js';
+import { open } from '../../ts/index.js';
+import { databaseFolder, removeDatabase } from '../../ts/tour/library.js';
+import { commandsFor } from '../../ts/tour/next.js';
+import type { Report } from '../../ts/tour/tour.js';
+import { temporaryFolder } from '../support/database.js';
+import { startTour } from './support.js';
+
+test('the whole tour loses nothing, and what it says to try next works', async (t) => {
+  t.timeout(300_000);
+  const path = await temporaryFolder(t);
+  const { code, out, err } = await startTour(['--json', '--path', path]);
+  t.is(code, 0, err);
+  const report = JSON.parse(out) as Report;
+  t.true(report.ok);
+  t.is(report.load.how, 'loaded');
+  t.true(report.load.meanings > 200_000);
+  for (const { ask, answer } of report.answers) t.notDeepEqual(answer, ['nothing'], ask);
+  t.deepEqual(report.more.snapshot, { before: 'standing', after: 'cut' });
+  t.deepEqual(report.more.check, { first: true, second: false });
+  t.is(report.more.ttl.after, undefined);
+  t.true(report.beside.rates.every((rate) => rate.coppice > 0 && rate.memoryLevel > 0));
+  for (const kill of report.kills) {
+    t.true(kill.acknowledged > 0);
+    t.deepEqual([kill.lost, kill.torn, kill.dictionaryWhole], [0, 0, true], kill.durability);
+  }
+  t.true(report.verify.ok);
+
+  for (const command of commandsFor(databaseFolder(path))) {
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    const said = Promise.all([text(stdout), text(stderr)]);
+    t.is(await coppice(command, { stdin: Readable.from([]), stdout, stderr }), 0, command.join(' '));
+    stdout.end();
+    stderr.end();
+    const [answer, problem] = await said;
+    t.is(problem, '', command.join(' '));
+    if (command[0] !== 'put' && command[0] !== 'del') t.not(answer, '', command.join(' '));
+  }
+});
+
+test('a second run finds what the first has loaded, and --fresh loads it again', async (t) => {
+  t.timeout(300_000);
+  const path = await temporaryFolder(t);
+  const how = async (...args: string[]) => {
+    const { code, out, err } = await startTour(['--json', '--path', path, ...args]);
+    t.is(code, 0, err);
+    const { load } = JSON.parse(out) as Report;
+    return [load.how, load.meanings];
+  };
+  t.deepEqual(await how('--limit', '1000'), ['loaded', 1_000]);
+  t.deepEqual(await how('--limit', '2500'), ['resumed', 2_500]);
+  t.deepEqual(await how('--limit', '2500'), ['found', 2_500]);
+  t.deepEqual(await how('--limit', '700', '--fresh'), ['loaded', 700]);
+});
+
+test('a database that another process has open is left alone, even by --fresh', async (t) => {
+  const path = await temporaryFolder(t);
+  await using db = await open(databaseFolder(path));
+  await db.put('k', 'v');
+  for (const args of [[], ['--fresh']]) {
+    const { code, err } = await startTour(['--path', path, ...args]);
+    t.is(code, 3);
+    t.regex(err, /COPPICE_LOCKED/);
+  }
+  t.is(await db.get('k'), 'v');
+});
+
+test('only the files of a database are removed with it', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  const precious = join(path, 'precious.txt');
+  await mkdir(path);
+  await writeFile(precious, 'text');
+  await removeDatabase(path);
+  t.deepEqual(await readdir(path), ['precious.txt'], 'where there is no database');
+  const db = await open(path);
+  await db.put('k', 'v');
+  await db.flush();
+  await db.close();
+  await removeDatabase(path);
+  t.deepEqual(await readdir(path), ['precious.txt'], 'beside a database');
+  await rm(precious);
+  await (await open(path)).close();
+  await removeDatabase(path);
+  await t.throwsAsync(readdir(path), { code: 'ENOENT' });
+});
+
+test('wrong arguments are told, and help is printed', async (t) => {
+  const help = await startTour(['--help']);
+  t.is(help.code, 0);
+  t.regex(help.out, /--fresh/);
+  for (const args of [['--limit', 'x'], ['--limit', '0'], ['--nonsense'], ['--path', ''], ['extra']]) {
+    const { code, out, err } = await startTour(args);
+    t.is(code, 2, args.join(' '));
+    t.is(out, '');
+    t.regex(err, /COPPICE_INVALID/);
+  }
+});

@@ -1,0 +1,37 @@
+/**
+ * What to try next: commands that work as they stand, on the database that the tour has made.
+ *
+ * @module
+ */
+
+import { databaseFolder } from './library.js';
+import type { TourOptions } from './options.js';
+import type { Screen } from './screen.js';
+
+/** The arguments of `coppice` that are shown. */
+export function commandsFor(path: string): string[][] {
+  return [
+    ['get', path, 'noun.group/coppice/01'],
+    ['scan', path, '--prefix', 'noun.plant/oak', '--keys'],
+    ['scan', path, '--sublevel', 'words', '--prefix', 'bank:', '--json'],
+    ['count', path, '--sublevel', 'kinds'],
+    ['put', path, 'my/first', 'hello', '--ttl', '1h'],
+    ['get', path, 'my/first', '--json'],
+    ['del', path, 'my/first'],
+    ['verify', path],
+    ['--help'],
+  ];
+}
+
+export function next(screen: Screen, options: TourOptions): void {
+  for (const command of commandsFor(databaseFolder(options.path))) {
+    screen.code(['npx coppice', ...command.map(quoted)].join(' '));
+  }
+  screen.line();
+  screen.line('npm test runs every test; README.md has the ten lines to begin a program with.');
+}
+
+/** As every shell takes it. */
+function quoted(word: string): string {
+  return /^[\w./\\:-]+$/.test(word) ? word : `"${word}"`;
+}
