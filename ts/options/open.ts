@@ -37,7 +37,10 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   memtableBytes?: number;
   /** How much of the budget the page cache takes. Default: decided by the engine. */
   cacheBytes?: number;
-  /** Writes reject with `COPPICE_DISK_FULL` when the database has this many bytes on disk. Default: no limit. */
+  /**
+   * Writes reject with `COPPICE_DISK_FULL` when the database has this many bytes on disk, but for those that only delete.
+   * Default: no limit.
+   */
   maxDiskBytes?: number;
   /** How pages are compressed: `lz` writes LZ4 blocks where they save at least an eighth. Default `lz`. */
   compression?: 'none' | 'lz';

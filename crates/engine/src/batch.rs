@@ -81,6 +81,8 @@ pub struct Summary {
     pub key_and_value_bytes: usize,
     /// Whether a key of the user's keyspace changes, so that the commit takes a revision.
     pub changes_user_keys: bool,
+    /// Operations that store something.
+    pub puts: usize,
 }
 
 /// One checked operation.
@@ -174,6 +176,7 @@ pub fn validate(body: &[u8], origin: Origin) -> Result<Summary> {
         let (op, after) = split_checked(rest, origin)?;
         summary.entries += 1;
         summary.key_and_value_bytes += 1 + op.key.len() + op.value.len();
+        summary.puts += usize::from(op.kind == Kind::Put);
         summary.changes_user_keys |= op.keyspace == crate::key::KEYSPACE_USER;
         rest = after;
     }

@@ -17,7 +17,7 @@ pub struct Options {
     pub memtable_bytes: Option<u64>,
     /// Divides the budget, if given: uncompressed pages.
     pub cache_bytes: Option<u64>,
-    /// Writes are refused with `DiskFull` above it. Nothing is deleted for it.
+    /// Writes are refused with `DiskFull` above it, but for those that only delete. Nothing is deleted for it.
     pub max_disk_bytes: Option<u64>,
     pub compression: bool,
     pub filter: Filter,

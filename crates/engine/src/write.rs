@@ -119,7 +119,10 @@ impl State {
         if readable.active.has_room(summary.entries, summary.key_and_value_bytes) {
             return Ok(None);
         }
-        self.check_disk_budget(&readable)?;
+        // Deletes are how a database that has reached its limit gets below it.
+        if summary.puts > 0 {
+            self.check_disk_budget(&readable)?;
+        }
         // Nobody waits for what a full disk holds up: it may be full for long.
         if readable.sealed.len() + 1 >= MEMTABLES_MAX {
             self.flush_error().map_or(Ok(()), Err)?;

@@ -24,7 +24,8 @@ fn what_is_packed_is_read_back_in_order() {
 
     let (header, summary) = validate_logged(body).unwrap();
     assert_eq!(header, data_header(3));
-    let expected = Summary { entries: 3, key_and_value_bytes: 3 + 1 + 3 + 4, changes_user_keys: true };
+    let expected =
+        Summary { entries: 3, key_and_value_bytes: 3 + 1 + 3 + 4, changes_user_keys: true, puts: 2 };
     assert_eq!(summary, expected);
     let read: Vec<Op> = ops(body).collect();
     assert_eq!(read[0].entry(9), Entry::put(9, b"one"));
