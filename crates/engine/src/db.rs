@@ -171,3 +171,47 @@ impl RangeCursor {
         self.0.entry()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Batch, Reason};
+    use crate::disk::simulated::SimulatedDisk;
+    use crate::simulation::{FixedClock, environment};
+
+    #[test]
+    fn a_snapshot_that_ends_wakes_the_compaction_that_it_held_up_and_no_other_does() {
+        let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
+        let db = Db::open(Path::new("/db"), Options::default(), environment(&disk, &clock, 1)).unwrap();
+        let commit = |deletes: bool| {
+            let mut batch = Batch::new();
+            for index in 0..1200u32 {
+                let key = index.to_be_bytes();
+                match deletes {
+                    true => batch.delete(KEYSPACE_USER, &key, Reason::User).unwrap(),
+                    false => batch.put(KEYSPACE_USER, &key, b"value", None).unwrap(),
+                };
+            }
+            db.write(batch.body(), &[]).unwrap();
+        };
+        let entries = || db.stats().levels.iter().map(|level| level.entries).sum::<u64>();
+        let is_due = || db.0.state.work.lock().compact;
+        commit(false);
+        db.flush().unwrap();
+        db.run_background();
+        drop(db.snapshot().unwrap());
+        assert!(!is_due(), "it held up nothing");
+
+        let held = [db.snapshot().unwrap(), db.snapshot().unwrap()];
+        commit(true);
+        db.flush().unwrap();
+        for snapshot in held {
+            db.run_background();
+            assert!(entries() == 2400 && !is_due());
+            drop(snapshot);
+            assert!(is_due());
+        }
+        db.run_background();
+        assert_eq!(entries(), 0);
+    }
+}

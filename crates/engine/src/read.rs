@@ -192,5 +192,8 @@ impl Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         self.state.snapshots.release(self.at);
+        if self.state.compaction_held.swap(false, Ordering::SeqCst) {
+            self.state.work.request_compaction();
+        }
     }
 }

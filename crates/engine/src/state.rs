@@ -19,7 +19,7 @@ use crate::work::Work;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub struct State {
@@ -50,6 +50,8 @@ pub struct State {
     poison: OnceLock<Error>,
     /// Why the last flush did not come through; cleared when one does.
     flush_error: Mutex<Option<Error>>,
+    /// Whether a compaction waits for a snapshot to end.
+    pub compaction_held: AtomicBool,
     /// Why nothing is compacted any more.
     compaction_error: OnceLock<Error>,
     /// Why the last compaction did not come through, where another attempt may; cleared when one does.
@@ -128,6 +130,7 @@ impl State {
             status: AtomicU8::new(OPEN),
             poison: OnceLock::new(),
             flush_error: Mutex::new(None),
+            compaction_held: AtomicBool::new(false),
             compaction_error: OnceLock::new(),
             compaction_pause: Mutex::new(None),
         })

@@ -20,12 +20,25 @@ impl State {
     /// Does the most urgent compaction; false if none is due. The caller holds `compacting`.
     pub fn compact_once(&self, turns: &mut RoundRobin) -> Result<bool> {
         let version = self.readable.load().version.clone();
-        let Some(plan) = pick(&version.summary(), &[], &self.policy_options(), turns) else {
-            return Ok(false);
+        let options = self.policy_options();
+        let Some(plan) = pick(&version.summary(), &[], &options, turns) else {
+            return Ok(self.note_held(&version, options, turns));
         };
         turns.advance(&plan);
         self.run_plan(&version, &plan)?;
         Ok(true)
+    }
+
+    /// Whether only a snapshot holds up a compaction is noted for its end; true if it has ended meanwhile.
+    fn note_held(&self, version: &Version, options: PolicyOptions, turns: &RoundRobin) -> bool {
+        let unheld = PolicyOptions { droppable_revision: Revision::MAX, ..options };
+        if unheld.droppable_revision == options.droppable_revision
+            || pick(&version.summary(), &[], &unheld, turns).is_none()
+        {
+            return false;
+        }
+        self.compaction_held.store(true, Ordering::SeqCst);
+        self.policy_options().droppable_revision != options.droppable_revision
     }
 
     /// Merges everything in a range of stored keys, written before the call, down to the bottom.
@@ -38,7 +51,11 @@ impl State {
             match pick_in_range(&version.summary(), &[], &self.policy_options(), (lower, upper), since) {
                 Step::Compact(plan) => self.run_plan(&version, &plan)?,
                 Step::Wait => unreachable!("nothing else runs while the turn is held"),
-                Step::Done => return Ok(()),
+                Step::Done => {
+                    // What a snapshot kept is for the compaction thread to note.
+                    self.work.request_compaction();
+                    return Ok(());
+                }
             }
         }
     }
