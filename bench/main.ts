@@ -2,7 +2,7 @@
  * `npm run bench`: measures Coppice beside the other embedded engines of the npm registry.
  *
  *     npm run bench                       a million keys, five rounds, then docs/benchmarks.md and its charts; from the
- *                                         third round on a row goes on with its three best peers
+ *                                         second round on a row goes on with its three best peers
  *     npm run bench -- --quick            100,000 keys, two rounds, printed only
  *     npm run bench -- --only get-sync,scan --engines coppice,lmdb --rounds 3 --keys 200000
  *     npm run bench -- --fresh            forgets what an earlier, stopped run has measured
@@ -35,7 +35,7 @@ const { values: flags } = parseArgs({
 });
 
 /** Rounds in which every engine runs. */
-const ROUNDS_OF_ALL = 2;
+const ROUNDS_OF_ALL = 1;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, '.cache', 'bench');
@@ -87,7 +87,7 @@ async function measure(): Promise<void> {
   workspace.clear();
 }
 
-/** Not again what an engine has no call for; and from the third round on only who can still be the best of its row. */
+/** Not again what an engine has no call for; and from the second round on only who can still be the best of its row. */
 function isWanted(engine: string, question: string, round: number): boolean {
   if (ledger.refuses(engine, question)) return false;
   if (round <= ROUNDS_OF_ALL) return true;

@@ -42,12 +42,13 @@ export function summarize(outcomes: readonly Outcome[]): Row[] {
   return rows;
 }
 
-/** Whether an engine is still in the running to be the best peer of a row; Coppice always is, and who is no peer. */
+/** Whether an engine goes on after the rounds of all: Coppice, and the peers that can still be the best of the row. */
 export function isContender(outcomes: readonly Outcome[], engine: string, question: string): boolean {
   const row = summarize(outcomes).find((one) => one.question === question);
-  if (row === undefined) return true;
-  const peers = peersOf(row).map(({ name }) => name);
-  return !peers.includes(engine) || peers.indexOf(engine) < CONTENDERS;
+  if (row === undefined || engine === OURS) return true;
+  return peersOf(row)
+    .slice(0, CONTENDERS)
+    .some(({ name }) => name === engine);
 }
 
 /** The persistent peers of a row, the best first. */

@@ -13,8 +13,16 @@ import type { Addon } from './addon.js';
 
 const require = createRequire(import.meta.url);
 
-/** Loads the addon for this thread. The same thread gets the same instance each time. */
+let loaded: Addon | undefined;
+
+/** The addon for this thread. The same thread gets the same instance each time. */
 export function load(): Addon {
+  // Once: which C library there is takes Node some 15 ms to say.
+  loaded ??= find();
+  return loaded;
+}
+
+function find(): Addon {
   const platform = platformName();
   // Both `ts/native/` and `dist/native/` are two folders below the root of the package.
   const built = fileURLToPath(new URL(`../../coppice.${platform}.node`, import.meta.url));

@@ -284,9 +284,10 @@ impl CuckooFilter {
         }
         let place = place(hash, self.buckets);
         let mut pages = Pages::default();
-        for bucket in place.buckets {
-            let bit = self.table_bit + bucket * self.bucket_bits;
-            let mut hits = lanes_equal(get_bits(&self.block, bit) as u32, place.fingerprint);
+        // Both buckets are fetched before either is looked at: each is a miss of the processor's caches.
+        let bits = place.buckets.map(|bucket| self.table_bit + bucket * self.bucket_bits);
+        let hits = bits.map(|bit| lanes_equal(get_bits(&self.block, bit) as u32, place.fingerprint));
+        for (bit, mut hits) in bits.into_iter().zip(hits) {
             while hits != 0 {
                 let slot = (hits.trailing_zeros() / FINGERPRINT_BITS) as usize;
                 hits &= hits - 1;

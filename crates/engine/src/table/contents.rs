@@ -99,9 +99,20 @@ impl Contents {
         let Candidates::Pages(pages) = candidates else {
             return index.search(key, at);
         };
-        let page = *pages.as_slice().iter().find(|page| index.opens_key(**page, key))?;
-        // The filter knows the page of the newest version; an older one may be wanted that is some pages on.
-        if index.compare(page, key, at).is_ge() { Some(page) } else { index.search(key, at) }
+        let wanted = index.head(key);
+        for page in pages.as_slice() {
+            match index.opens_head(*page, wanted) {
+                Some(true) => return Some(*page),
+                Some(false) => {}
+                None if index.opens_key(*page, key) => {
+                    // The filter knows the page of the newest version; an older one may be wanted that is some pages on.
+                    let here = index.compare(*page, key, at).is_ge();
+                    return if here { Some(*page) } else { index.search(key, at) };
+                }
+                None => {}
+            }
+        }
+        None
     }
 
     pub fn resident_bytes(&self) -> usize {

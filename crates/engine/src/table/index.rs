@@ -125,12 +125,9 @@ impl Index {
     /// first of them is in this page or opens the next one. `None` past the last separator.
     #[inline]
     pub fn search(&self, key: &[u8], revision: Revision) -> Option<u32> {
-        let shared = common_prefix(key, &self.separators[..self.common]);
-        if shared < self.common {
-            let greater = key.len() > shared && key[shared] > self.separators[shared];
-            return if greater { None } else { Some(0) };
-        }
-        let wanted = head(&key[self.common..]);
+        let Some(wanted) = self.head(key) else {
+            return if *key < self.separators[..self.common] { Some(0) } else { None };
+        };
         let mut page = self.heads.partition_point(|head| *head < wanted) as u32;
         if page < self.len() && self.heads[page as usize] == wanted {
             let ties = self.heads[page as usize..].partition_point(|head| *head == wanted) as u32;
@@ -152,6 +149,25 @@ impl Index {
     #[inline]
     pub fn compare(&self, page: u32, key: &[u8], revision: Revision) -> Ordering {
         key::compare((self.separator(page), self.page(page).revision), (key, revision))
+    }
+
+    /// The eight bytes of a key that stand to those in `heads`; `None` if it does not begin as all separators do.
+    #[inline]
+    pub fn head(&self, key: &[u8]) -> Option<u64> {
+        key.strip_prefix(&self.separators[..self.common]).map(head)
+    }
+
+    /// Whether a key with this head lies between the separators of a page and the one before, where heads can tell:
+    /// they are one look at memory, the separators are four. Then every version of the key is in this page.
+    #[inline]
+    pub fn opens_head(&self, page: u32, wanted: Option<u64>) -> Option<bool> {
+        let (wanted, page) = (wanted?, page as usize);
+        let last = *self.heads.get(page)?;
+        let before = if page == 0 { None } else { Some(self.heads[page - 1]) };
+        if wanted == last || before == Some(wanted) {
+            return None;
+        }
+        Some(wanted < last && before < Some(wanted))
     }
 
     /// Whether the newest version of `key` is in this page if the table has the key at all. True of at most one page,
@@ -241,5 +257,28 @@ mod tests {
             let expected = separators.iter().position(|s| key::compare(*s, (key, revision)).is_ge());
             assert_eq!(index.search(key, revision), expected.map(|page| page as u32), "{key:?} {revision}");
         }
+    }
+
+    #[test]
+    fn heads_answer_as_whole_keys_do_or_not_at_all() {
+        let separators: [&[u8]; 6] =
+            [b"key/a", b"key/b", b"key/bbbbbbbb", b"key/bbbbbbbbb", b"key/c\0", b"key/d"];
+        let mut bytes = Vec::new();
+        for separator in separators {
+            put_page(&mut bytes, (separator, 0), 100, 1, NO_DEADLINE);
+        }
+        let index = Index::decode(&bytes, 600).unwrap();
+        let mut told = 0;
+        let probes =
+            separators.iter().flat_map(|key| [key.to_vec(), [*key, b"\0"].concat(), [*key, b"x"].concat()]);
+        for key in probes.chain([b"ke".to_vec(), b"key/".to_vec(), b"kez".to_vec(), b"key/bb".to_vec()]) {
+            for page in 0..8 {
+                if let Some(opens) = index.opens_head(page, index.head(&key)) {
+                    assert_eq!(opens, index.opens_key(page, &key), "{key:?} {page}");
+                    told += 1;
+                }
+            }
+        }
+        assert!(told > 40, "{told}");
     }
 }
