@@ -89,7 +89,7 @@ test('TypeScript goes through its seams', (t) => {
 });
 
 test('nothing is left for later, and nothing names the machine it was made on', (t) => {
-  const texts = ['crates', 'ts', '__test__', 'docs', 'scripts'].flatMap((folder) =>
+  const texts = ['crates', 'ts', '__test__', 'bench', 'docs', 'scripts'].flatMap((folder) =>
     ['.rs', '.ts', '.mjs', '.md'].flatMap((ending) => sources(folder, ending)),
   );
   const mark = new RegExp(['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', '/ho' + 'me/', '/wo' + 'rk/'].join('|'));
