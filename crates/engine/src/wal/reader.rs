@@ -1,6 +1,6 @@
 //! Reads the frames of one segment, and looks for traces behind the place where they end. One thread, at open.
 
-use super::frame::{self, FrameHeader};
+use super::frame::{self, CONTROL_BYTES, FrameHeader};
 use super::segment::{self, Header};
 use super::segment_path;
 use crate::batch::{self, RecordKind};
@@ -76,6 +76,14 @@ impl SegmentReader {
         Ok(Some(Frame { record, body, end, synced: header.synced }))
     }
 
+    /// Whether the bytes at `offset` would be this record's if they had a right frame header. Earlier lives of the file
+    /// left none that are as new.
+    fn shows_record(&mut self, offset: u64, sequence: Sequence) -> Result<bool> {
+        let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
+        let record = bytes.map(|bytes| batch::header(&bytes[frame::HEADER_BYTES..]));
+        Ok(matches!(record, Some(Ok(record)) if record.sequence == sequence))
+    }
+
     /// Looks at every place from `from` where a frame could begin. A frame vouches if its record is newer than `known`
     /// and it was written when this segment was synced up to `synced_min` at least, or if it closes the log.
     ///
@@ -83,7 +91,7 @@ impl SegmentReader {
     /// very segment, may contain.
     pub fn trace(&mut self, from: u64, synced_min: u64, known: Sequence) -> Result<Trace> {
         let salt = self.header.map(|header| header.salt);
-        let mut end = from;
+        let mut end = if self.shows_record(from, known + 1)? { from + CONTROL_BYTES as u64 } else { from };
         let mut offset = from.next_multiple_of(frame::ALIGNMENT as u64);
         while let Some(header) = self.window.frame_header_or_end(offset)? {
             let at = offset;

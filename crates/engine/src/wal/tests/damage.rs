@@ -28,9 +28,10 @@ fn a_flip_of_any_byte_is_found_or_loses_nothing_that_a_later_record_vouches_for(
             let damaged = World { disk: world.disk.clone_image(), ..World::new() };
             damaged.disk.flip(&path, offset, 1 << (offset % 8)).unwrap();
             match damaged.read(true) {
-                Ok((_, bodies)) => {
+                Ok((recovered, bodies)) => {
                     assert!(bodies.len() >= 20, "{name} at {offset}: {} records", bodies.len());
                     assert_eq!(bodies, &written[..bodies.len()], "{name} at {offset}");
+                    assert_eq!(recovered.torn.is_some(), bodies.len() < 21, "{name} at {offset}: unsaid");
                 }
                 Err(error) => {
                     assert_eq!(error.code(), Code::Corrupt, "{name} at {offset}: {error}");
