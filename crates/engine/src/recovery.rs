@@ -9,7 +9,7 @@ use crate::memtable::Memtable;
 use crate::names::{FileName, FileNumbers};
 use crate::options::{Event, Options};
 use crate::state::{Parts, Readable, Sealed, State, Time, new_memtable};
-use crate::table::PageCache;
+use crate::table::{self, PageCache};
 use crate::version::{Tables, Version};
 use crate::wal::{self, Log, LogOptions, Watermark};
 use crate::write::insert_all;
@@ -98,6 +98,7 @@ fn open_manifest(
     if options.error_if_exists {
         return Err(Error::new(Code::Exists, "there is a database in this folder").in_file(folder));
     }
+    check_strangers(environment.disk.as_ref(), folder, &recovered)?;
     let found = Found { state: recovered.state.clone(), next_number: recovered.next_number };
     if options.read_only {
         return Ok((None, found));
@@ -109,6 +110,36 @@ fn open_manifest(
         let _ = environment.disk.remove(&name.in_folder(folder));
     }
     Ok((Some(manifest), found))
+}
+
+/// A manifest that lost its newest edits to damage looks like one whose last append was cut short by a crash. Then the
+/// tables that those edits added are strangers, about to be removed; but a crash leaves what is in them in the log too,
+/// which was synced before the first of them was written.
+fn check_strangers(disk: &dyn Disk, folder: &Path, found: &manifest::Recovered) -> Result<()> {
+    if found.tail == manifest::Tail::Marked {
+        return Ok(());
+    }
+    let mut newest = None;
+    for name in &found.strangers {
+        let revision = table::newest_revision(disk, &name.in_folder(folder))?;
+        newest = newest.max(revision.map(|revision| (revision, *name)));
+    }
+    let known = found.state.last_revision;
+    let Some((newest, name)) = newest.filter(|(newest, _)| *newest > known) else { return Ok(()) };
+    let logged = match wal::recover(disk, folder, found.state.log_floor, true, &mut |_, _| Ok(())) {
+        Ok(recovered) => recovered.last.map_or(0, |last| last.revision),
+        // Segments that the lost edits gave back leave a gap.
+        Err(error) if error.code() == Code::Corrupt => 0,
+        Err(error) => return Err(error),
+    };
+    if newest <= logged {
+        return Ok(());
+    }
+    let message =
+        format!("the manifest ends before the edit that added {name}, which is not in the log either");
+    Err(Error::corrupt(message)
+        .in_file(&FileName::Manifest(found.number).in_folder(folder))
+        .at_offset(found.end))
 }
 
 fn create(environment: &Environment, folder: &Path, options: ManifestOptions) -> Result<ManifestLog> {

@@ -22,7 +22,7 @@ pub struct Recovered {
     pub next_number: u64,
     pub(super) salt: u32,
     /// Where the last whole edit ends.
-    pub(super) end: u64,
+    pub end: u64,
     /// Whether anything was appended since the manifest came into use.
     pub(super) edited: bool,
 }

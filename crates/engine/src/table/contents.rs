@@ -8,7 +8,7 @@ use super::page::Page;
 use super::properties::Properties;
 use super::summary::TableSummary;
 use crate::disk::{Access, Disk, File};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::filter::{Candidates, PageFilter};
 use crate::key::Revision;
 use std::path::Path;
@@ -117,6 +117,25 @@ impl Contents {
 
     pub fn resident_bytes(&self) -> usize {
         self.index.resident_bytes() + self.filter.as_ref().map_or(0, PageFilter::resident_bytes)
+    }
+}
+
+/// The newest revision in a table that no manifest describes; none if the file is not a whole table.
+pub fn newest_revision(disk: &dyn Disk, path: &Path) -> Result<Option<Revision>> {
+    let read = || {
+        let file = disk.open(path, Access::Read)?;
+        let Footer { id, properties: block, .. } = Footer::read(&*file, file.size()?)?;
+        let mut bytes = vec![0; block.bytes as usize];
+        file.read_at(block.offset, &mut bytes)?;
+        if Seed::new(&id).checksum(PART_PROPERTIES, &bytes) != block.crc {
+            return Err(Error::corrupt("the properties fail their checksum"));
+        }
+        Ok(Properties::decode(&bytes)?.max_revision)
+    };
+    match read() {
+        Ok(revision) => Ok(Some(revision)),
+        Err(error) if matches!(error.code(), Code::Corrupt | Code::Format) => Ok(None),
+        Err(error) => Err(error.in_file(path)),
     }
 }
 

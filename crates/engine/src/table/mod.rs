@@ -20,6 +20,7 @@ mod verify;
 
 pub use builder::{TableBuilder, TableOptions};
 pub use cache::PageCache;
+pub use contents::newest_revision;
 pub use cursor::TableCursor;
 pub use reader::Table;
 pub use summary::{TableMeta, TableSummary};
