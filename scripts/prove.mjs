@@ -37,6 +37,13 @@ const proofs = {
       return simulationTests(program, seed, tests, { COPPICE_HISTORIES: '5' });
     },
   },
+  flips: {
+    shows: 'any wrong byte in any file of 4 small databases is harmless or an error with its place; so are files cut',
+    takes: '10 minutes',
+    slices: 4,
+    program: simulation,
+    command: (program, seed) => simulationTests(program, seed, ['damage::'], { COPPICE_FULL: '1' }),
+  },
 };
 
 /** The engine's tests on a simulated disk. */

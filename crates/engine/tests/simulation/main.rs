@@ -2,12 +2,13 @@
 //! sync left out; and random operations beside an ordered map.
 //!
 //! Each run prints its seed. `COPPICE_SEED=n` starts from that one; `COPPICE_HISTORIES=n` runs that many histories, and
-//! every call of each, where the default is a tenth; `COPPICE_OPERATIONS=n` sizes the model test. `COPPICE_CALLS=1`
-//! lists the disk calls of a history that failed.
+//! every call of each, where the default is a tenth; `COPPICE_OPERATIONS=n` sizes the model test;
+//! `COPPICE_FULL=1` damages every byte. `COPPICE_CALLS=1` lists the disk calls of a history that failed.
 
 #[macro_use]
 mod check;
 mod crash;
+mod damage;
 mod faults;
 mod history;
 mod model;

@@ -15,6 +15,11 @@ pub fn histories() -> Option<u64> {
     number("COPPICE_HISTORIES")
 }
 
+/// Whether every byte is to be damaged, not just some.
+pub fn is_full() -> bool {
+    std::env::var_os("COPPICE_FULL").is_some()
+}
+
 pub fn operations() -> Option<u64> {
     number("COPPICE_OPERATIONS")
 }
