@@ -12,6 +12,9 @@ use coppice_engine::error::Code;
 use coppice_engine::simulation::SeededRandom;
 use std::ops::ControlFlow;
 
+/// From one call that fails to the next; each history begins at another one.
+const FULL_STRIDE: u64 = 3;
+const QUICK_STRIDE: u64 = 29;
 /// How long a history goes on after the disk began to fail.
 const STEPS_AFTER_FAULT: usize = 15;
 
@@ -68,7 +71,7 @@ fn goes_on(world: &mut World, fault: Fault) -> Check {
 
 #[test]
 fn any_failing_disk_call_gives_an_error_and_loses_nothing_that_was_promised() {
-    let (count, stride) = histories().map_or((10, 29), |count| (count, 1));
+    let (count, stride) = histories().map_or((10, QUICK_STRIDE), |count| (count, FULL_STRIDE));
     let mut runs = 0;
     for history in counted_histories(count) {
         let calls =
