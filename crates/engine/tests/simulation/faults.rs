@@ -3,7 +3,7 @@
 
 use crate::check::{Check, recovers};
 use crate::crash::counted_histories;
-use crate::history::{History, aftermath};
+use crate::history::{History, Step, aftermath};
 use crate::report::{figures, histories};
 use crate::world::World;
 use coppice_engine::disk::simulated::{Fault, Loss, SimulatedDisk};
@@ -113,6 +113,11 @@ fn fill_up(history: &History, room_bytes: u64) -> Check<bool> {
                 world.kill();
             }
             world.fault = None;
+            if resumed {
+                // Work that found no space is tried again after a pause, of which threads would have had time for many.
+                // Until then writes that need it are refused.
+                world.step(&Step::Background)?;
+            }
         }
         Ok(ControlFlow::Continue(()))
     })?;

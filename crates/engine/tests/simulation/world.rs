@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    fn step(&mut self, step: &Step) -> Check {
+    pub fn step(&mut self, step: &Step) -> Check {
         let Some(db) = self.db.clone() else { return Ok(()) };
         match step {
             Step::Write(plans) => self.write(&db, plans)?,
