@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../../ts/cli/run.js';
 import { open } from '../../ts/index.js';
@@ -51,6 +54,8 @@ test('put takes its value from the input when none is given', async (t) => {
 test('get of a key that has no value ends with 1', async (t) => {
   const path = await letters(t);
   t.deepEqual(await coppice(['get', path, 'x']), { code: 1, out: '', err: 'there is no key "x"\n' });
+  const { code, out, err } = await coppice(['get', path, 'x', '--json']);
+  t.deepEqual([code, out, (JSON.parse(err) as { code: string }).code], [1, '', 'COPPICE_NOT_FOUND']);
 });
 
 test('put with a ttl tells when the key expires', async (t) => {
@@ -120,6 +125,47 @@ for (const command of ['get', 'scan', 'count', 'stats', 'verify', 'del', 'checkp
   });
 }
 
+test('a sublevel is read and written by its name, and what is in it has its name before', async (t) => {
+  const path = await letters(t);
+  const inside = ['--sublevel', 'outer', '--sublevel', 'inner'];
+  await coppice(['put', path, 'k', 'v', ...inside]);
+  await coppice(['put', path, 'l', 'w', ...inside]);
+  t.is((await coppice(['get', path, 'k', ...inside])).out, 'v\n');
+  t.is((await coppice(['scan', path, '--reverse', ...inside])).out, 'l\tw\nk\tv\n');
+  t.is((await coppice(['scan', path, '--prefix', '!outer!'])).out, '!outer!!inner!k\tv\n!outer!!inner!l\tw\n');
+  t.is((await coppice(['count', path, '--sublevel', 'outer'])).out, '2\n');
+  await coppice(['del', path, 'k', ...inside]);
+  t.is((await coppice(['scan', path, '--keys', ...inside])).out, 'l\n');
+  t.is((await coppice(['count', path, '--sublevel', 'a!b'])).code, 2);
+});
+
+test('an input that no value can hold is refused before it fills the memory', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  const chunk = Buffer.alloc(8 << 20);
+  const endless = Readable.from(
+    (function* () {
+      for (;;) yield chunk;
+    })(),
+  );
+  const stderr = new PassThrough();
+  const told = text(stderr);
+  t.is(await run(['put', path, 'k'], { stdin: endless, stdout: new PassThrough(), stderr }), 3);
+  stderr.end();
+  t.regex(await told, /COPPICE_TOO_LARGE/);
+});
+
+test('while one process has a database open, the command line of another is told which', async (t) => {
+  const path = await letters(t);
+  const main = fileURLToPath(new URL('../../ts/cli/main.ts', import.meta.url));
+  await using db = await open(path);
+  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, ['--import=tsx', main, 'get', path, 'a'])
+    .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }))
+    .catch((error: { code: number; stdout: string; stderr: string }) => error);
+  t.is(code, 3, stdout);
+  t.regex(stderr, new RegExp(`process ${process.pid}.*COPPICE_LOCKED`));
+  t.is(await db.get('a'), 'A');
+});
+
 test('bytes that are not UTF-8 are not shown as if they were', async (t) => {
   const path = join(await temporaryFolder(t), 'db');
   await coppice(['put', path, '6b', 'ff', '--hex']);
@@ -134,13 +180,16 @@ const WRONG: [string[], RegExp][] = [
   [['get'], /get needs PATH/],
   [['get', 'x'], /get needs KEY/],
   [['get', 'x', 'k', 'extra'], /get does not take "extra"/],
-  [['get', 'x', 'k', '--jsno'], /--jsno/],
-  [['get', 'x', 'k', '--json=yes'], /--json/],
+  [['get', 'x', 'k', '--jsno'], /unknown option '--jsno': coppice get --help/],
+  [['get', 'x', 'k', '--json=yes'], /option '--json' does not take an argument: coppice get --help/],
   [['get', 'x', 'zz', '--hex'], /KEY must be pairs of hexadecimal digits/],
   [['get', 'x', '*', '--base64'], /KEY must be base64/],
   [['get', 'x', 'aa', '--hex', '--base64'], /not both/],
   [['scan', 'x', '--limit', 'many'], /--limit must be a whole number/],
-  [['scan', 'x', '--limit'], /--limit/],
+  [['scan', 'x', '--limit'], /option '--limit <value>' argument missing: coppice scan --help/],
+  [['scan', 'x', '--limit', '-1'], /option '--limit' argument is ambiguous: coppice scan --help/],
+  [['scan', 'x', '--limit=-1'], /--limit must be a whole number/],
+  [['help', 'gett'], /there is no command "gett"/],
   [['del', 'x'], /del needs KEY/],
 ];
 
@@ -161,6 +210,7 @@ test('help names every command, and each command explains itself', async (t) => 
     const manual = await coppice([name, '--help']);
     t.is(manual.code, 0);
     t.regex(manual.out, /--json/);
+    t.is((await coppice(['help', name])).out, manual.out);
   }
   t.is((await coppice([])).code, 2);
   t.regex((await coppice(['--version'])).out, /^\d+\.\d+\.\d+\n$/);

@@ -141,8 +141,14 @@ export function parseCall(command: Command, args: readonly string[], terminal: T
     return new Call(positionals, values, terminal);
   } catch (error) {
     if (error instanceof CoppiceError) throw error;
-    throw usage((error as Error).message);
+    throw usage(`${complaint(error as Error)}: coppice ${command.name} --help lists what there is`);
   }
+}
+
+/** What `parseArgs` found wrong, without its advice about other programs. */
+function complaint({ message }: Error): string {
+  const [first = message] = message.split(/\.\s|\n/);
+  return first.replace(/^Unknown/, 'unknown').replace(/^Option/, 'option');
 }
 
 function checkPositionals(command: Command, given: readonly string[]): void {

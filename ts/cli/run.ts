@@ -26,7 +26,8 @@ export async function run(args: readonly string[], streams: Streams): Promise<Ex
 }
 
 async function dispatch(args: readonly string[], terminal: Terminal): Promise<Exit> {
-  const [name, ...rest] = args;
+  // `coppice help get` is `coppice get --help`.
+  const [name, ...rest] = args[0] === 'help' && args[1] !== undefined ? [args[1], '--help'] : args;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     await terminal.line(overview(COMMANDS));
     return name === undefined ? EXIT.USAGE : EXIT.OK;

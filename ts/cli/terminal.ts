@@ -6,15 +6,18 @@
 
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { CoppiceError } from '../errors.js';
 import type { Progress } from '../upkeep.js';
 
 export interface Streams {
-  stdin: Readable;
+  stdin: Readable & { isTTY?: boolean };
   stdout: Writable;
   stderr: Writable & { isTTY?: boolean };
 }
 
 const BAR_WIDTH = 30;
+/** As much as the largest commit takes in hexadecimal digits. */
+const INPUT_BYTES_MAX = 64 << 20;
 
 /** The output of one command. Waits for a slow reader instead of filling the memory. */
 export class Terminal {
@@ -67,10 +70,19 @@ export class Terminal {
     this.#bar = false;
   }
 
-  /** Everything that is piped in. */
+  /** Everything that is piped in, or typed. */
   async input(): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of this.#streams.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+    const { stdin } = this.#streams;
+    if (stdin.isTTY)
+      this.note('type the value; it ends with the end of the input (Ctrl-D, on Windows Ctrl-Z and Enter)');
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of stdin as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > INPUT_BYTES_MAX)
+        throw new CoppiceError('TOO_LARGE', `the input has more than ${INPUT_BYTES_MAX} bytes`);
+    }
     return Buffer.concat(chunks);
   }
 }

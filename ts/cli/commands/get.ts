@@ -15,7 +15,8 @@ export const get: Command = {
     const key = call.argument(1, 'KEY');
     const entry = await call.withKeys({ readOnly: true }, (keys) => keys.getEntry(key));
     if (entry === undefined) {
-      call.terminal.note(`there is no key "${call.positionals[1]}"`);
+      const message = `there is no key "${call.positionals[1]}"`;
+      call.terminal.note(call.has('json') ? JSON.stringify({ code: 'COPPICE_NOT_FOUND', message }) : message);
       return EXIT.NO;
     }
     if (call.has('raw')) {
