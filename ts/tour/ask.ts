@@ -24,7 +24,7 @@ export interface AnswerReport {
 }
 
 const LINES_MAX = 4;
-const TEXT_MAX = 100;
+const TEXT_MAX = 70;
 
 const QUESTIONS: readonly Question<never>[] = [
   question({
@@ -33,7 +33,7 @@ const QUESTIONS: readonly Question<never>[] = [
     tell: (found) => (found === undefined ? ['nothing'] : [`${inShort(found)}; also ${found.synonyms.join(', ')}`]),
   }),
   question({
-    ask: 'A prefix of an index, then many keys at once: what does "bank" mean?',
+    ask: 'An index, then many keys at once: what does "bank" mean?',
     run: async ({ db, words }) => db.getMany(await words.values({ prefix: 'bank:' }).toArray()),
     tell: (found) =>
       some(
@@ -62,7 +62,7 @@ const QUESTIONS: readonly Question<never>[] = [
     tell: (found) => [counted(found, 'meaning')],
   }),
   question({
-    ask: 'Range after range, each asked for by the last: what is a kind of tree, and a kind of that?',
+    ask: 'Range after range: what is a kind of tree, or a kind of that?',
     run: ({ kinds }) => kindsBelow(kinds, 'noun.plant/tree/01'),
     tell: ({ found, ranges }) => [...some(found, 'kind'), `by reading ${counted(ranges, 'range')}`],
   }),
@@ -109,12 +109,14 @@ function some(lines: readonly string[], what: string): string[] {
 }
 
 function tellUses(one: Meaning): string {
-  return `${one.word}: ${inShort(one)} (${counted(one.uses, 'use')})`;
+  const [meaning = ''] = inShort(one).split(';');
+  return `${one.word}: ${meaning} (${counted(one.uses, 'use')})`;
 }
 
 /** A meaning without the examples. */
 function inShort({ meaning }: Meaning): string {
-  return (meaning.split(/[;:] "/)[0] as string).slice(0, TEXT_MAX);
+  const [text = ''] = meaning.split(/[;:] "/);
+  return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}...` : text;
 }
 
 /** Everything that is a kind of something, or of a kind of it, and so on. */

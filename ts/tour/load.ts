@@ -81,7 +81,7 @@ async function loadRest(tour: Tour, library: Library, done: number): Promise<Loa
   const ms = performance.now() - began;
   const { diskBytes } = library.db.stats();
   screen.line(
-    `Loaded ${count(keysWritten)} keys in ${duration(ms)}: ${rate((keysWritten / ms) * 1_000)}, every commit synced; ` +
+    `Loaded ${count(keysWritten)} keys in ${duration(ms)}, ${rate((keysWritten / ms) * 1_000)}, each commit synced; ` +
       `${bytes(diskBytes)} on disk.`,
   );
   const how = done > 0 ? 'resumed' : 'loaded';

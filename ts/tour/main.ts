@@ -25,7 +25,8 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CoppiceError)) throw error;
     console.error(`coppice: ${error.message} (${error.code})`);
-    if (error.code === 'COPPICE_CORRUPT') console.error('npm start -- --fresh makes it anew.');
+    if (['COPPICE_CORRUPT', 'COPPICE_ENCODING'].includes(error.code))
+      console.error('npm start -- --fresh makes it anew.');
     return error.code === 'COPPICE_INVALID' ? EXIT.USAGE : EXIT.FAILED;
   }
 }

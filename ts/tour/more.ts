@@ -35,7 +35,7 @@ async function showSnapshot({ screen }: Tour, { db, scratch }: Library): Promise
   await scratch.put('tree', 'cut');
   const before = await scratch.get('tree', { snapshot });
   const after = await scratch.get('tree');
-  screen.line(`A snapshot taken at revision ${snapshot.revision} still reads "${before}", the database "${after}".`);
+  screen.line(`A snapshot from before still reads "${before}", the database "${after}".`);
   return { before, after };
 }
 
@@ -45,9 +45,7 @@ async function showCheck({ screen }: Tour, { scratch }: Library): Promise<MoreRe
   const first = await scratch.batch().check({ key: 'tree', revision }).put('tree', 'sprouting').write();
   const second = await scratch.batch().check({ key: 'tree', revision }).put('tree', 'sold').write();
   const [one, other] = [first.ok, second.ok].map((ok) => (ok ? 'is committed' : 'is refused'));
-  screen.line(
-    `Of two batches that depend on what both read at revision ${revision}, the first ${one}, the second ${other}.`,
-  );
+  screen.line(`Of two batches that rely on what both have read, the first ${one}, the second ${other}.`);
   return { first: first.ok, second: second.ok };
 }
 
@@ -58,6 +56,6 @@ async function showTtl({ screen, signal }: Tour, { scratch }: Library): Promise<
   await sleep(Math.max(0, ends - Date.now()) + 1, undefined, { signal });
   const after = await scratch.get('shoot');
   const found = after === undefined ? 'is gone' : `is still "${after}"`;
-  screen.line(`A key put with a ttl of ${duration(TTL_MS)} reads "${entry?.value}", and after that time ${found}.`);
+  screen.line(`A key with a ttl of ${duration(TTL_MS)} reads "${entry?.value}"; after that time it ${found}.`);
   return { ms: TTL_MS, before: entry?.value, after };
 }

@@ -10,14 +10,16 @@ import type { Screen } from './screen.js';
 
 /** The arguments of `coppice` that are shown. */
 export function commandsFor(path: string): string[][] {
+  // Apart from the meanings, which a later tour reads.
+  const mine = ['--sublevel', 'mine'];
   return [
     ['get', path, 'noun.group/coppice/01'],
     ['scan', path, '--prefix', 'noun.plant/oak', '--keys'],
     ['scan', path, '--sublevel', 'words', '--prefix', 'bank:', '--json'],
     ['count', path, '--sublevel', 'kinds'],
-    ['put', path, 'my/first', 'hello', '--ttl', '1h'],
-    ['get', path, 'my/first', '--json'],
-    ['del', path, 'my/first'],
+    ['put', path, 'greeting', 'hello', '--ttl', '1h', ...mine],
+    ['get', path, 'greeting', '--json', ...mine],
+    ['del', path, 'greeting', ...mine],
     ['verify', path],
     ['--help'],
   ];
