@@ -188,6 +188,8 @@ impl State {
                     // Reads and writes go on: only what this compaction would have merged stays as it is.
                     self.fail_compaction(&error);
                     self.options.listener.event(Event::Failed(error));
+                    // Writes that wait for this compaction are to be refused now.
+                    self.announce_room();
                     return Step::Done;
                 }
             }

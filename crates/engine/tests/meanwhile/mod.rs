@@ -1,6 +1,7 @@
 //! What one part of a database does while another part is at work: nothing waits in vain, and nobody is told of damage
 //! or loss that is not there. Where the two meet is fixed by a hook in the clock or the disk, not by chance.
 
+mod damage;
 mod threads;
 
 use super::support::{self, World, small};

@@ -117,6 +117,12 @@ impl World {
         self.folder.join(name)
     }
 
+    pub fn newest_file_with_extension(&self, extension: &str) -> PathBuf {
+        let names = self.environment().disk.list(&self.folder).unwrap();
+        let name = names.iter().filter(|name| name.ends_with(extension)).max().expect("there is such a file");
+        self.folder.join(name)
+    }
+
     pub fn fail_all_calls(&self) {
         self.disk.fail(Some(Fault { call: self.disk.calls() + 1, sticky: true, code: Code::Io }));
     }
