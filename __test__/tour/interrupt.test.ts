@@ -56,6 +56,16 @@ test('Ctrl-C at any moment leaves a database that opens, and the next run goes o
   await isWhole(t, path, 'after the last run');
 });
 
+test('a reader that goes away ends the tour like Ctrl-C', async (t) => {
+  const path = await temporaryFolder(t);
+  const { code, err } = await startTour(['--path', path, '--limit', '1000'], (child) => {
+    child.stdout?.once('data', () => child.stdout?.destroy());
+  });
+  t.is(code, 130, err);
+  t.regex(err, /Stopped\. /);
+  await isWhole(t, path, 'after the reader has gone');
+});
+
 /** What is marked as loaded is there, in the database and in its index, and nothing else is. */
 async function isWhole(t: ExecutionContext, path: string, moment: string): Promise<void> {
   try {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { readDictionary } from '../../ts/tour/dictionary.js';
 import { bytes, count, counted, duration, median, rate } from '../../ts/tour/figures.js';
+import { parseOptions } from '../../ts/tour/options.js';
 import { Screen } from '../../ts/tour/screen.js';
 
 function screen(output: { isTTY?: boolean; columns?: number } = {}, environment = {}, silent = false) {
@@ -26,6 +27,20 @@ test('the dictionary has its meanings under keys that are unique, and every pare
 test('reading the dictionary can be given up', async (t) => {
   const reason = new Error('enough');
   t.is(await t.throwsAsync(readDictionary(AbortSignal.abort(reason))), reason);
+});
+
+test('arguments have defaults, and wrong ones are refused', (t) => {
+  const defaults = { path: '.coppice-tour', fresh: false, json: false, help: false, limit: Number.POSITIVE_INFINITY };
+  t.deepEqual(parseOptions([]), defaults);
+  t.deepEqual(parseOptions(['--path', 'x', '--fresh', '--limit', '7']), {
+    ...defaults,
+    path: 'x',
+    fresh: true,
+    limit: 7,
+  });
+  for (const args of [['--limit', '0'], ['--limit', '1.5'], ['--limit'], ['--nonsense'], ['--path', ''], ['extra']]) {
+    t.throws(() => parseOptions(args), { code: 'COPPICE_INVALID' }, args.join(' '));
+  }
 });
 
 test('without a terminal progress is a few plain lines', (t) => {

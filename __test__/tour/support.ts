@@ -19,7 +19,8 @@ export function startTour(args: readonly string[], during?: (child: ChildProcess
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   during?.(child);
-  return ended(child, text(child.stdout), text(child.stderr));
+  const out = text(child.stdout).catch(() => '');
+  return ended(child, out, text(child.stderr));
 }
 
 /** What Ctrl-C does: the signal goes to the process and to every process that it has started. */

@@ -41,6 +41,8 @@ async function tour(options: TourOptions): Promise<number> {
       stop.abort();
     });
   }
+  // Nobody reads on, as after `| head`.
+  process.stdout.on('error', () => stop.abort());
   try {
     const report = await run({ options, screen, signal: stop.signal });
     if (options.json) console.log(JSON.stringify(report));

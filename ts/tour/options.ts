@@ -25,7 +25,7 @@ export const HELP = `npm start [-- OPTIONS]
   --path FOLDER  where the databases of the tour are made (${PATH_DEFAULT})
   --fresh        load the dictionary again, even if an earlier run did
   --limit N      load only the first N meanings
-  --json         print nothing but one JSON document with all figures
+  --json         print one JSON document with all figures: npm start --silent -- --json
   -h, --help     print this
 
   Ctrl-C ends it at any moment; the database it leaves opens, and the next run goes on with it.`;
