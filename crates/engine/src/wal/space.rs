@@ -39,7 +39,8 @@ impl Log {
         sealed + active + spare
     }
 
-    /// Makes the next segment ready if the active one is half full, so that no commit has to. Called by whoever syncs.
+    /// Makes the next segment ready if the active one is half full, so that no commit has to. Called by whoever syncs,
+    /// and when `append` asks for it.
     /// `DiskFull` harms nothing: the commit that needs the segment tries again.
     pub fn prepare_spare(&self) -> Result<()> {
         self.check()?;
@@ -48,9 +49,10 @@ impl Log {
             let mut buffer = self.buffer.lock();
             let Some(active) = buffer.active.as_ref().filter(|_| !buffer.closed) else { return Ok(()) };
             let capacity = active.capacity;
+            let early = !buffer.is_half_full();
             match std::mem::replace(&mut buffer.spare, Spare::None) {
                 Spare::Raw(bytes) if bytes >= self.options.segment_bytes_min => (true, bytes),
-                Spare::Raw(_) | Spare::None if buffer.end() < capacity / 2 => return Ok(()),
+                Spare::Raw(_) | Spare::None if early => return Ok(()),
                 Spare::Raw(_) | Spare::None => (false, self.bytes_wanted(capacity, buffer.opened_ms)),
                 ready => {
                     buffer.spare = ready;

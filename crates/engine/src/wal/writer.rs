@@ -49,6 +49,8 @@ pub(super) struct Buffer {
     pub last: Header,
     /// When the active segment was opened.
     pub opened_ms: i64,
+    /// Whether `append` has said that the active segment wants a successor.
+    asked_for_spare: bool,
     pub sealed: Vec<SegmentFile>,
     pub spare: Spare,
     /// The newest record known to be in a table.
@@ -101,6 +103,7 @@ impl Log {
             full: Vec::new(),
             last: Header { kind: RecordKind::Data, count: 0, sequence, revision, time_ms: 0 },
             opened_ms: 0,
+            asked_for_spare: false,
             sealed: files.segments,
             spare: files.spare_bytes.map_or(Spare::None, Spare::Raw),
             flushed: 0,
@@ -121,11 +124,11 @@ impl Log {
     }
 
     /// Takes one record whose header is set and whose operations were validated. It is in memory after this, and its
-    /// space on disk is taken.
+    /// space on disk is taken. True, once a segment, if it is half full and somebody should `prepare_spare` now.
     ///
     /// Called in sequence order, that is under the commit lock. `DiskFull` if a new segment has no room: nothing was
     /// changed and the same record may be tried again.
-    pub fn append(&self, body: &[u8]) -> Result<()> {
+    pub fn append(&self, body: &[u8]) -> Result<bool> {
         self.check()?;
         let header = batch::header(body)?;
         assert!(header.kind == RecordKind::Data, "seals and closes are the log's own");
@@ -141,7 +144,7 @@ impl Log {
         }
         buffer.put(body);
         buffer.last = header;
-        Ok(())
+        Ok(buffer.asks_for_spare())
     }
 
     /// Everything appended so far is with the operating system after this. Any thread.
@@ -275,6 +278,16 @@ impl Buffer {
         self.active.as_ref().is_some_and(|active| self.end() + frames <= active.capacity)
     }
 
+    pub fn is_half_full(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| self.end() >= active.capacity / 2)
+    }
+
+    fn asks_for_spare(&mut self) -> bool {
+        let asks = !self.asked_for_spare && !matches!(self.spare, Spare::Ready(_)) && self.is_half_full();
+        self.asked_for_spare |= asks;
+        asks
+    }
+
     fn put(&mut self, body: &[u8]) {
         let active = self.active.as_ref().expect("there is a segment to append to");
         frame::put(&mut self.bytes, active.salt, active.synced(), body);
@@ -299,5 +312,6 @@ impl Buffer {
         self.active = Some(Arc::new(next));
         self.start = super::segment::FIRST_FRAME;
         self.opened_ms = now_ms;
+        self.asked_for_spare = false;
     }
 }

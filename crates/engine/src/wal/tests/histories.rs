@@ -100,7 +100,7 @@ fn act(world: &mut World, model: &mut Model, log: &Log, random: &SeededRandom) -
         _ if random.chance(10) => {
             log.close()?;
             model.durable = model.records.len() as u64;
-            return log.append(&record(model.records.len() as u64 + 1, 0, 0));
+            return log.append(&record(model.records.len() as u64 + 1, 0, 0)).map(drop);
         }
         _ => {}
     }

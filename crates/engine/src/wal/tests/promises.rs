@@ -132,6 +132,21 @@ fn a_prepared_spare_becomes_the_next_segment_without_a_sync() {
 }
 
 #[test]
+fn a_segment_asks_for_a_spare_once_when_it_is_half_full() {
+    let mut world = World::new();
+    let log = world.open();
+    let asks = |first: u64, last: u64| -> Vec<bool> {
+        (first..=last).map(|sequence| log.append(&record(sequence, 1, 100)).unwrap()).collect()
+    };
+    assert_eq!(asks(1, 4), [false, false, true, false]);
+    assert_eq!(asks(5, 8), [false, false, true, false], "none was prepared, so the next one asks again");
+    assert_eq!(asks(9, 11), [false, false, true]);
+    log.prepare_spare().unwrap();
+    assert_eq!(asks(12, 17), [false; 6], "a spare was ready, and is not half full yet");
+    assert_eq!(log.bytes_on_disk(), 3 * 1024 + 2048);
+}
+
+#[test]
 fn a_record_larger_than_any_segment_gets_one_of_its_own() {
     let mut world = World::new();
     let log = world.open();
@@ -160,7 +175,7 @@ fn a_full_disk_refuses_the_record_and_nothing_else() {
     let mut last = 4;
     let error = loop {
         match log.append(&record(last + 1, 1, 100)) {
-            Ok(()) => last += 1,
+            Ok(_) => last += 1,
             Err(error) => break error,
         }
     };
