@@ -1,18 +1,20 @@
 //! All threads at once: those of the database, and callers that write, wait, look and tidy up.
 
 use super::super::support::{self, World, small};
-use coppice_engine::environment::Environment;
+use coppice_engine::disk::OsDisk;
+use coppice_engine::environment::{Environment, OsRandom, SystemClock};
 use coppice_engine::simulation::SeededRandom;
 use coppice_engine::{Db, Event, Listener, Options, View, Written};
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// Longer than anything here takes: who waits so long waits in vain.
 const PATIENCE: Duration = Duration::from_secs(60);
-const WRITES: u64 = 5_000;
+const WRITES: u64 = 3_000;
 
 /// How often there was room, and what is durable, as events told.
 #[derive(Default)]
@@ -49,10 +51,9 @@ impl Told {
 
 type Rows = BTreeMap<String, String>;
 
-/// Puts and deletes keys of its own, and waits where a caller has to; what is there at the end.
-fn write(db: &Db, told: &Told, seed: u64) -> Rows {
+/// Puts and deletes keys of its own, and waits where a caller has to; what is there at the end if `rows` were before.
+fn write(db: &Db, told: &Told, seed: u64, mut rows: Rows) -> Rows {
     let random = SeededRandom::new(seed);
-    let mut rows = Rows::new();
     for index in 0..WRITES {
         let key = format!("{seed}/{:03}", random.below(400));
         let value = (!random.chance(20)).then(|| format!("{index}").repeat(1 + random.below(60)));
@@ -91,19 +92,15 @@ fn rows(db: &Db, view: View, reverse: bool) -> Rows {
     rows
 }
 
-#[test]
-fn whoever_works_on_a_database_at_once_finds_it_whole() {
-    let world = World::new();
-    let told = Arc::new(Told::default());
-    let environment = Environment { threads: true, ..world.environment() };
-    let options = || Options { listener: told.clone(), ..small() };
-    let db = Db::open(&world.folder, options(), environment.clone()).unwrap();
+/// Writers, and whoever else may call a database, at once; all rows at the end if each writer had its `before`.
+fn work(db: &Db, told: &Told, folder: &Path, environment: &Environment, before: [Rows; 2]) -> [Rows; 2] {
     let writing = AtomicBool::new(true);
     let goes_on = || writing.load(Ordering::SeqCst);
-    let expected = std::thread::scope(|scope| {
-        let writers = [1, 2].map(|seed| {
-            let (db, told) = (&db, &told);
-            scope.spawn(move || write(db, told, seed))
+    std::thread::scope(|scope| {
+        let mut seed = 0;
+        let writers = before.map(|rows| {
+            seed += 1;
+            scope.spawn(move || write(db, told, seed, rows))
         });
         scope.spawn(|| {
             while goes_on() {
@@ -115,9 +112,9 @@ fn whoever_works_on_a_database_at_once_finds_it_whole() {
         scope.spawn(|| {
             while goes_on() {
                 let snapshot = db.snapshot().unwrap();
-                let before = rows(&db, snapshot.view(), false);
+                let before = rows(db, snapshot.view(), false);
                 db.compact(None, None).unwrap();
-                assert_eq!(rows(&db, snapshot.view(), true), before);
+                assert_eq!(rows(db, snapshot.view(), true), before);
                 for (key, value) in &before {
                     let found =
                         db.get(key.as_bytes(), snapshot.view(), |entry| entry.value == value.as_bytes());
@@ -126,23 +123,61 @@ fn whoever_works_on_a_database_at_once_finds_it_whole() {
             }
         });
         scope.spawn(|| {
-            for number in 0.. {
+            for number in db.visible().. {
                 if !goes_on() {
                     break;
                 }
-                let folder = world.folder.with_file_name(format!("copy{number}"));
+                let folder = folder.with_file_name(format!("copy{number}"));
                 let info = db.checkpoint(&folder).unwrap();
-                let copy = Db::open(&folder, small(), world.environment()).unwrap();
+                let copy = Db::open(&folder, small(), environment.clone()).unwrap();
                 assert_eq!(copy.visible(), info.revision);
                 assert_eq!(copy.verify(&mut |_| {}).unwrap().problems, []);
             }
         });
         let written = writers.map(|writer| writer.join());
         writing.store(false, Ordering::SeqCst);
-        written.into_iter().flat_map(|rows| rows.unwrap()).collect::<Rows>()
-    });
-    assert_eq!(rows(&db, View::LATEST, false), expected);
-    db.close().unwrap();
-    let db = Db::open(&world.folder, options(), environment).unwrap();
-    assert_eq!(rows(&db, View::LATEST, true), expected);
+        written.map(|rows| rows.unwrap())
+    })
+}
+
+/// Two processes after each other: the first one ends without closing, the second one closes.
+fn live(folder: &Path, quiet: &Environment) {
+    let environment = Environment { threads: true, ..quiet.clone() };
+    let told = Arc::new(Told::default());
+    let open =
+        || Db::open(folder, Options { listener: told.clone(), ..small() }, environment.clone()).unwrap();
+    let all =
+        |rows: &[Rows; 2]| -> Rows { rows.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect() };
+    let mut expected = [Rows::new(), Rows::new()];
+    for closes in [false, true] {
+        let db = open();
+        assert_eq!(rows(&db, View::LATEST, true), all(&expected));
+        expected = work(&db, &told, folder, quiet, expected);
+        assert_eq!(rows(&db, View::LATEST, false), all(&expected));
+        match closes {
+            true => db.close().unwrap(),
+            false => drop(db.write_out().unwrap()),
+        }
+    }
+    assert_eq!(rows(&open(), View::LATEST, true), all(&expected));
+}
+
+#[test]
+fn whoever_works_on_a_database_at_once_finds_it_whole() {
+    let world = World::new();
+    live(&world.folder, &world.environment());
+}
+
+#[test]
+fn whoever_works_at_once_on_a_real_disk_finds_the_database_whole() {
+    let folder = std::env::temp_dir().join(format!("coppice-threads-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let environment = Environment {
+        disk: Arc::new(OsDisk),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        threads: false,
+    };
+    live(&folder.join("database"), &environment);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
