@@ -31,7 +31,7 @@ pub const PAGE_BYTES: usize = 16 << 10;
 /// Entries from one restart point of a page to the next.
 pub const RESTART_INTERVAL: usize = 8;
 /// A compaction starts a new table at this many bytes on disk.
-pub const TABLE_BYTES_TARGET: u64 = 32 << 20;
+pub const TABLE_BYTES_TARGET: u64 = 16 << 20;
 /// Levels of a version, level 0 included.
 pub const LEVELS: usize = 7;
 

@@ -22,8 +22,8 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Two reads: the footer, and everything between it and the last page. All of it is checked, against itself and
-    /// against what the manifest says of the table.
+    /// Four reads: the footer and the blocks that it names, the filter's being kept as it is read. All of it is checked,
+    /// against itself and against what the manifest says of the table.
     pub fn read(disk: &dyn Disk, path: &Path, summary: &TableSummary) -> Result<Contents> {
         let contents = || {
             let file = disk.open(path, Access::Read)?;
@@ -43,14 +43,12 @@ impl Contents {
             let message = "the footer is not that of the table which the manifest names";
             return Err(Error::corrupt(message).at_offset(footer.properties.end()));
         }
-        // `Footer::read` has shown that the blocks adjoin and end before the footer, so their sum is below the size.
-        let start = footer.index.offset;
-        let mut bytes = vec![0; (footer.properties.end() - start) as usize];
-        file.read_at(start, &mut bytes)?;
         let seed = Seed::new(&footer.id);
-        let part = |part: u32, block: Block, name: &str| -> Result<&[u8]> {
-            let bytes = &bytes[(block.offset - start) as usize..(block.end() - start) as usize];
-            let computed = seed.checksum(part, bytes);
+        // `Footer::read` has shown that the blocks adjoin and end before the footer, so each is below the size.
+        let part = |part: u32, block: Block, name: &str| -> Result<Vec<u8>> {
+            let mut bytes = vec![0; block.bytes as usize];
+            file.read_at(block.offset, &mut bytes)?;
+            let computed = seed.checksum(part, &bytes);
             if computed != block.crc {
                 let message = format!(
                     "the checksum of the {name} is {computed:08x} where the footer says {:08x}",
@@ -60,11 +58,12 @@ impl Contents {
             }
             Ok(bytes)
         };
-        let index = Index::decode(part(PART_INDEX, footer.index, "index")?, start)
-            .map_err(|error| error.at_offset(start))?;
+        let pages_end = footer.index.offset;
+        let index = Index::decode(&part(PART_INDEX, footer.index, "index")?, pages_end)
+            .map_err(|error| error.at_offset(pages_end))?;
         let filter = parse_filter(part(PART_FILTER, footer.filter, "filter")?, index.len())
             .map_err(|error| error.at_offset(footer.filter.offset))?;
-        let properties = Properties::decode(part(PART_PROPERTIES, footer.properties, "properties")?)
+        let properties = Properties::decode(&part(PART_PROPERTIES, footer.properties, "properties")?)
             .map_err(|error| error.at_offset(footer.properties.offset))?;
         if properties != Properties::of(summary) {
             let message = "the properties of the table are not those in the manifest";
@@ -140,11 +139,11 @@ pub fn newest_revision(disk: &dyn Disk, path: &Path) -> Result<Option<Revision>>
 }
 
 /// No bytes are no filter.
-fn parse_filter(block: &[u8], pages: u32) -> Result<Option<PageFilter>> {
+fn parse_filter(block: Vec<u8>, pages: u32) -> Result<Option<PageFilter>> {
     if block.is_empty() {
         return Ok(None);
     }
-    let filter = PageFilter::parse(block.to_vec())?;
+    let filter = PageFilter::parse(block)?;
     if filter.pages() != pages {
         let message = format!("the filter is for {} pages where the index has {pages}", filter.pages());
         return Err(Error::corrupt(message));

@@ -34,7 +34,7 @@ const EXPANSION_MAX: usize = 255;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX < u32::MAX as usize, "offsets in a page are stored in 32 bits");
 
-/// Restart points whose heads are kept beside the page.
+/// Restart points whose heads and offsets are kept beside the page.
 const SAMPLES: usize = 24;
 
 pub(super) struct Page {
@@ -50,6 +50,8 @@ pub(super) struct Page {
     stride: usize,
     sampled: usize,
     samples: [u64; SAMPLES],
+    /// Where the first restart points are: the list of all stands at the far end of the page.
+    starts: [u32; SAMPLES],
 }
 
 /// Where the parts of one entry are.
@@ -129,7 +131,11 @@ impl Page {
             stride,
             sampled: restarts.div_ceil(stride.max(1)),
             samples: [0; SAMPLES],
+            starts: [0; SAMPLES],
         };
+        for at in 0..restarts.min(SAMPLES) {
+            page.starts[at] = page.stored_restart(at);
+        }
         if restarts == 0 || page.restart(0) != 0 || page.restart(restarts - 1) >= entries_end {
             return Err(malformed());
         }
@@ -171,8 +177,16 @@ impl Page {
     #[inline]
     pub fn restart(&self, at: usize) -> usize {
         debug_assert!(at < self.restarts);
+        match self.starts.get(at) {
+            Some(start) => *start as usize,
+            None => self.stored_restart(at) as usize,
+        }
+    }
+
+    #[inline]
+    fn stored_restart(&self, at: usize) -> u32 {
         let place = self.entries_end + 4 * at;
-        u32::from_le_bytes(self.bytes[place..place + 4].try_into().expect("four bytes")) as usize
+        u32::from_le_bytes(self.bytes[place..place + 4].try_into().expect("four bytes"))
     }
 
     /// The entry at an offset.

@@ -14,6 +14,9 @@ use std::path::Path;
 /// A segment half full within this time is followed by one of twice the size; a slower one by the smallest.
 const FAST_FILL_MS: i64 = 10_000;
 
+/// What a closed database keeps for its next first segment: a small one, so that little data takes little disk.
+const SPARE_BYTES_AT_REST: u64 = 128 << 10;
+
 impl Log {
     /// The segment that the next record goes to has this number or a larger one. What a memtable's successor takes as
     /// its log floor.
@@ -144,7 +147,7 @@ impl Log {
         self.remove_segments(&mut unneeded)?;
         let Some((recycled, bytes)) = found else { return Ok(()) };
         recycled.map_or(Ok(()), |segment| self.make_spare(segment))?;
-        let bytes_left = bytes.min(self.options.segment_bytes_min);
+        let bytes_left = bytes.min(self.options.segment_bytes_min).min(SPARE_BYTES_AT_REST);
         if bytes > bytes_left {
             self.environment.disk.open(&path, Access::ReadWrite)?.set_len(bytes_left)?;
         }
