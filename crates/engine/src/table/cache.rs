@@ -4,6 +4,7 @@
 //! displaces only other cold ones. Nothing here reads a disk.
 
 use super::page::Page;
+use parking_lot::Mutex;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -52,12 +53,19 @@ impl Hasher for PlaceHasher {
 /// Enough that two threads rarely meet, few enough that each share of a small cache holds many pages.
 const SHARDS: usize = 8;
 
+/// Pages keep at least one part in so many of the budget, whatever tables take beside them.
+const PAGES_SHARE_MIN: u64 = 4;
+
 pub struct PageCache {
+    /// What pages share with the indexes and filters of the tables in use.
+    budget: u64,
+    /// What those take of it.
+    taken: Mutex<u64>,
     pages: Cache<Place, Arc<Page>, PageBytes, BuildHasherDefault<PlaceHasher>>,
 }
 
 impl PageCache {
-    /// Holds up to `bytes` of unpacked pages; 0 holds none.
+    /// Holds up to `bytes` of unpacked pages, less what tables take for their indexes and filters; 0 holds none.
     pub fn new(bytes: u64) -> PageCache {
         let options = OptionsBuilder::new()
             .shards(SHARDS)
@@ -66,7 +74,26 @@ impl PageCache {
             .build()
             .expect("both capacities are set");
         let hasher = BuildHasherDefault::default();
-        PageCache { pages: Cache::with_options(options, PageBytes, hasher, DefaultLifecycle::default()) }
+        let pages = Cache::with_options(options, PageBytes, hasher, DefaultLifecycle::default());
+        PageCache { budget: bytes, taken: Mutex::new(0), pages }
+    }
+
+    /// A table takes memory for what it keeps beside its pages, to be given back when it goes.
+    pub(super) fn take(&self, bytes: usize) {
+        let mut taken = self.taken.lock();
+        *taken += bytes as u64;
+        self.fit(*taken);
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        let mut taken = self.taken.lock();
+        *taken -= bytes as u64;
+        self.fit(*taken);
+    }
+
+    fn fit(&self, taken: u64) {
+        let least = self.budget / PAGES_SHARE_MIN;
+        self.pages.set_capacity(self.budget.saturating_sub(taken).max(least));
     }
 
     /// Memory that cached pages take now.

@@ -132,6 +132,7 @@ impl Table {
             return Ok(contents);
         }
         let contents = self.read_contents()?;
+        self.cache.take(contents.resident_bytes());
         Ok(self.contents.get_or_init(|| contents))
     }
 
@@ -175,10 +176,14 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
+        let contents = self.contents.take();
+        if let Some(contents) = &contents {
+            self.cache.give_back(contents.resident_bytes());
+        }
         if !*self.obsolete.get_mut() {
             return;
         }
-        if let Some(contents) = self.contents.take() {
+        if let Some(contents) = contents {
             self.cache.forget(self.number, contents.index.len());
             // The file is closed before it is removed: Windows keeps the name of an open one.
             drop(contents);

@@ -172,6 +172,31 @@ fn a_compaction_scan_caches_nothing() {
 }
 
 #[test]
+fn what_tables_keep_beside_their_pages_is_taken_from_the_page_cache_and_given_back() {
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &numbered(1_000));
+    let cache = Arc::new(PageCache::new(1 << 20));
+    let table = Table::new(&folder.disk, &folder.path(1), 1, summary, &cache);
+    assert_eq!(cache.bytes_max(), 1 << 20, "nothing is resident before the first use");
+    get(&table, b"key 00000000", 9).unwrap();
+    let left = (1 << 20) - table.resident_bytes() as u64;
+    assert!((left..left + 8).contains(&cache.bytes_max()), "each of eight shards rounds up");
+    drop(table);
+    assert_eq!(cache.bytes_max(), 1 << 20);
+}
+
+#[test]
+fn pages_keep_a_quarter_of_a_budget_that_tables_use_up() {
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &numbered(1_000));
+    let cache = Arc::new(PageCache::new(4_096));
+    let table = Table::new(&folder.disk, &folder.path(1), 1, summary, &cache);
+    get(&table, b"key 00000000", 9).unwrap();
+    assert!(table.resident_bytes() > 4_096);
+    assert_eq!(cache.bytes_max(), 1_024);
+}
+
+#[test]
 fn hits_and_misses_of_the_cache_are_counted() {
     let folder = Folder::new();
     let summary = folder.build(1, options(), &numbered(10));
