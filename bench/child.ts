@@ -57,6 +57,7 @@ async function run(task: Task): Promise<Answer> {
   if (question.needs !== undefined && store?.[question.needs] === undefined) {
     return { error: 'has no such call', cannot: true };
   }
+  if (question.warm === true) await store!.scan(() => {});
   const { keys, seconds, folder } = task;
   const figure = await question.measure({ folder, store: store!, open, keys, seconds, sink });
   await store?.close();

@@ -2,7 +2,7 @@
  * `npm run bench`: measures Coppice beside the other embedded engines of the npm registry.
  *
  *     npm run bench                       a million keys, five rounds, then docs/benchmarks.md and its charts; from the
- *                                         second round on a row goes on with its three best peers
+ *                                         second round on a row goes on with its two best peers
  *     npm run bench -- --quick            100,000 keys, two rounds, printed only
  *     npm run bench -- --only get-sync,scan --engines coppice,lmdb --rounds 3 --keys 200000
  *     npm run bench -- --fresh            forgets what an earlier, stopped run has measured

@@ -6,8 +6,8 @@ export const coppice: Engine = {
   persistent: true,
   syncs: true,
   async open(folder, { durability, cacheBytes, memtableBytes, text }) {
-    // The option counts all memtables, of which there are four at most; the setting counts one.
-    const memtables = 4 * memtableBytes;
+    // The option counts all memtables, the setting one of the two that the others keep at least.
+    const memtables = 2 * memtableBytes;
     const db = await open<string, Buffer>(folder, {
       valueEncoding: (text ? 'utf8' : 'buffer') as 'buffer',
       durability,

@@ -6,6 +6,7 @@ export const getAsync64: Question = {
   unit: 'ops/s',
   better: 'higher',
   start: 'loaded',
+  warm: true,
   needs: 'getAsync',
   measure: gets(64, 6400),
 };

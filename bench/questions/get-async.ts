@@ -14,6 +14,7 @@ export const getAsync: Question = {
   unit: 'ops/s',
   better: 'higher',
   start: 'loaded',
+  warm: true,
   needs: 'getAsync',
   measure: gets(1, 2000),
 };

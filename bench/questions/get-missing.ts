@@ -6,6 +6,7 @@ export const getMissing: Question = {
   unit: 'ops/s',
   better: 'higher',
   start: 'loaded',
+  warm: true,
   needs: 'getSync',
   measure(run) {
     const keys = someKeys(shuffled(run.keys, 5), missingKey);

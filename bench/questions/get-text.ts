@@ -6,6 +6,7 @@ export const getText: Question = {
   unit: 'ops/s',
   better: 'higher',
   start: 'loaded',
+  warm: true,
   setting: { text: true },
   needs: 'getText',
   measure(run) {

@@ -32,6 +32,8 @@ export interface Question {
   /** Where it starts: an empty database, one loaded at random, or that one before it is opened. */
   start: 'empty' | 'loaded' | 'closed';
   setting?: Partial<Setting>;
+  /** Whether everything is read through once before the clock runs, so that what is in memory is asked for. */
+  warm?: boolean;
   /** Engines that lack this call have no figure. */
   needs?: keyof Store;
   measure(run: Run): Promise<Figure>;

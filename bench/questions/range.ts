@@ -6,6 +6,7 @@ export const range: Question = {
   unit: 'ranges/s',
   better: 'higher',
   start: 'loaded',
+  warm: true,
   measure(run) {
     const keys = someKeys(shuffled(run.keys - 100, 9));
     const { store, sink } = run;

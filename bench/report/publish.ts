@@ -4,7 +4,7 @@
  * @module
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { engines } from '../engines/index.js';
 import type { Outcome } from '../runs.js';
@@ -47,6 +47,16 @@ function results(rows: readonly Row[], outcomes: readonly Outcome[]): object {
   };
 }
 
+function machine(): string {
+  const [one] = cpus();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
+  const node = `Node ${process.versions.node}, ${process.platform} ${process.arch}`;
+  const load = loadavg()[2]!.toFixed(1);
+  return `Machine: ${cpus().length} cores (${one?.model ?? 'unknown'}), ${memory}, ${node};
+load average over the last 15 minutes ${load}: above the number of cores, other work ran beside the measurement, absolute
+figures are low for all engines, and the ratios are what counts.`;
+}
+
 function page(rows: readonly Row[], keys: number, images: string[]): string {
   const rounds = Math.max(...rows.flatMap(({ cells }) => [...cells.values()].map(({ values }) => values.length)));
   return `# Benchmarks
@@ -54,11 +64,13 @@ function page(rows: readonly Row[], keys: number, images: string[]): string {
 Written by \`npm run bench\`; the figures of every round are in [results.json](benchmarks/results.json).
 
 ${keys.toLocaleString('en')} keys of 16 bytes with values of 100 bytes, half of each value random. Median of ${rounds}
-interleaved rounds, each engine in a process of its own in every round, on Node ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores.
+interleaved rounds, each engine in a process of its own in every round; after the first round a row goes on with Coppice
+and the two best persistent peers. ${machine()}
 
 The rules: one public call an operation; every key and value that comes back is read; the same durability (\`process\`:
 acknowledged writes survive kill -9; *durable* rows: they survive a power cut); 160 MiB of cache and 16 MiB of memtable for
-every engine that has such a setting. lmdb maps its file, so the whole of it is its cache. The ratio compares Coppice with
+every engine that has such a setting, and point reads and ranges are asked after everything was read through once. lmdb
+maps its file, so the whole of it is its cache. The ratio compares Coppice with
 the best persistent engine of the row, round by round: above 1 Coppice is better, in brackets the smallest and the largest.
 memory-level is pure JavaScript, keeps nothing, and is shown for comparison only. A dash: the engine has no such call.
 

@@ -10,7 +10,7 @@ import type { Outcome } from '../runs.js';
 
 const OURS = 'coppice';
 /** Peers of a row that go on after the rounds of all. */
-const CONTENDERS = 3;
+const CONTENDERS = 2;
 
 export interface Cell {
   /** Of all rounds, in their order. */
