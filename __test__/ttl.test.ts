@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import test from 'ava';
-import { temporaryDatabase } from './support/database.js';
+import { open } from '../ts/index.js';
+import { temporaryDatabase, temporaryFolder } from './support/database.js';
 import { refuses } from './support/errors.js';
 
 const until = async (time: number) => {
@@ -66,4 +68,25 @@ test('touch of a key that has no value is refused', async (t) => {
   await refuses(t, 'COPPICE_NOT_FOUND', () => db.touch('expired', '1m'));
   await refuses(t, 'COPPICE_INVALID', () => db.touch('never', 'soon'), /^ttl must be/);
   await refuses(t, 'COPPICE_INVALID', () => db.touch('never', undefined as never), /^ttl must be/);
+});
+
+test.serial('a clock that steps back neither brings back what has expired nor takes what has not', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  await using db = await open(path);
+  await db.put('short', '1', { ttl: 1 });
+  await db.put('long', '1', { ttl: '1h' });
+  while ((await db.get('short')) !== undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  // The engine's own clock is stepped back in its tests (a_clock_that_steps_back_brings_nothing_back).
+  const { now } = Date;
+  Date.now = () => now() - 24 * 3_600_000;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  await db.put('later', '1', { ttl: '1h' });
+  await db.batch([{ type: 'put', key: 'in a batch', value: '1', ttl: '1h' }]);
+  await db.batch().put('in a chain', '1', { ttl: '1h' }).write();
+  await db.touch('long', '2h');
+  t.deepEqual(await db.keys().toArray(), ['in a batch', 'in a chain', 'later', 'long']);
+  const expires = async (key: string) => (await db.getEntry(key))?.expiresAt?.getTime() as number;
+  t.true((await expires('long')) > (await expires('later')) + 3_000_000);
 });

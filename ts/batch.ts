@@ -74,7 +74,8 @@ export class Batch<K, V> implements Disposable {
   put(key: K, value: V, options?: Expiry): this {
     const slab = this.#open();
     if (options !== undefined) checkNames(options, EXPIRY);
-    const deadline = options === undefined ? undefined : deadlineMs(options.ttl, options.expiresAt);
+    const deadline =
+      options === undefined ? undefined : deadlineMs(options.ttl, options.expiresAt, this.#handle.engine);
     const bytes = this.#space.values.encode(value, 'value');
     slab.put(this.#space.encodeKey(key), bytes, deadline);
     return this;

@@ -20,8 +20,8 @@ export async function touch<K, V>(
   key: K,
   ttl: Duration | null,
 ): Promise<Commit> {
-  handle.live();
-  const deadline = ttl === null ? undefined : Date.now() + durationMs(ttl, 'ttl');
+  const { nowMs } = handle.live();
+  const deadline = ttl === null ? undefined : nowMs + durationMs(ttl, 'ttl');
   const stored = space.encodeKey(key);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const found = handle.live().entry(stored, 'buffer');

@@ -109,8 +109,7 @@ export class Writer<K, V> extends Reader<K, V> {
 
   #putWith(key: K, value: V, options: PutOptions): Promise<Commit> {
     const { handle, space } = this;
-    handle.live();
-    const deadline = checkPut(options);
+    const deadline = checkPut(options, handle.live());
     const level = durability(options.durability, handle.durability);
     const bytes = space.values.encode(value, 'value');
     const stored = space.encodeKey(key);
@@ -155,7 +154,7 @@ export class Writer<K, V> extends Reader<K, V> {
     if (op.type === 'put') {
       checkNames(op, OP_PUT);
       const value = space.values.encode(op.value as V, 'value');
-      slab.put(space.encodeKey(op.key as K), value, deadlineMs(op.ttl, op.expiresAt));
+      slab.put(space.encodeKey(op.key as K), value, deadlineMs(op.ttl, op.expiresAt, this.handle.engine));
     } else if (op.type === 'del') {
       checkNames(op, OP_DEL);
       slab.del(space.encodeKey(op.key as K));

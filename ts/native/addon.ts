@@ -78,6 +78,7 @@ export interface Addon {
   commit(handle: number, body: Uint8Array, bytes: number, guards: Uint8Array | undefined): number | null;
 
   revision(handle: number): number | null;
+  now(handle: number): number | null;
   writeOut(handle: number): number | null;
   requestSync(handle: number, revision: number): number | null;
 

@@ -46,6 +46,10 @@ export class NativeEngine implements Engine, Listener {
     return this.#answered(this.#addon.revision(this.#handle));
   }
 
+  get nowMs(): number {
+    return this.#answered(this.#addon.now(this.#handle));
+  }
+
   get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;
   get(key: Bytes, decode: 'buffer', snapshot?: number): Buffer | undefined;
   get(key: Bytes, decode: Decode, snapshot?: number): string | Buffer | undefined;

@@ -38,6 +38,7 @@ export type EngineEvent =
   | { type: 'room' }
   | { type: 'flush'; bytes: number; ms: number }
   | { type: 'compaction'; level: number; readBytes: number; wroteBytes: number; ms: number }
+  | { type: 'work'; work: 'flush' | 'compaction' | 'segment'; begins: boolean }
   | { type: 'stall'; ms: number; reason: string }
   | { type: 'recovered'; records: number; tornBytes: number }
   | { type: 'failed'; error: CoppiceError };
@@ -152,6 +153,8 @@ export interface CheckpointResult {
 export interface Engine {
   /** The newest revision that reads see. */
   readonly revision: number;
+  /** By which deadlines pass, in Unix milliseconds: the clock's time, but never earlier than at any commit. */
+  readonly nowMs: number;
 
   get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;
   get(key: Bytes, decode: 'buffer', snapshot?: number): Buffer | undefined;

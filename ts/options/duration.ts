@@ -31,12 +31,17 @@ function parse(text: string): number {
   return found === null ? Number.NaN : Number(found[1]) * (UNIT_MS[found[2] as string] as number);
 }
 
+/** Whose time a `ttl` counts from: the engine's, which a clock that steps back does not take along. */
+export interface Clock {
+  readonly nowMs: number;
+}
+
 /** The deadline that `ttl` or `expiresAt` name, in Unix milliseconds; `undefined` if neither is given. */
-export function deadlineMs(ttl: unknown, expiresAt: unknown): number | undefined {
+export function deadlineMs(ttl: unknown, expiresAt: unknown, clock: Clock): number | undefined {
   if (ttl !== undefined && expiresAt !== undefined) {
     throw new CoppiceError('INVALID', 'give ttl or expiresAt, not both', { details: { option: 'expiresAt' } });
   }
-  if (ttl !== undefined) return Date.now() + durationMs(ttl, 'ttl');
+  if (ttl !== undefined) return clock.nowMs + durationMs(ttl, 'ttl');
   if (expiresAt === undefined) return undefined;
   if (expiresAt instanceof Date && expiresAt.getTime() >= 0) return expiresAt.getTime();
   throw invalid('expiresAt', 'a valid Date since 1970', expiresAt);

@@ -6,7 +6,7 @@
 
 import { CoppiceError } from '../errors.js';
 import { checkNames, names, oneOf, signal } from './check.js';
-import { type Duration, deadlineMs } from './duration.js';
+import { type Clock, type Duration, deadlineMs } from './duration.js';
 
 /**
  * What an acknowledged write survives the loss of.
@@ -59,10 +59,10 @@ export function durability(value: unknown, otherwise: Durability): Durability {
 }
 
 /** Checks the options of `put`; answers the deadline. */
-export function checkPut(options: PutOptions): number | undefined {
+export function checkPut(options: PutOptions, clock: Clock): number | undefined {
   checkNames(options, PUT);
   if (options.signal !== undefined) signal(options.signal);
-  return deadlineMs(options.ttl, options.expiresAt);
+  return deadlineMs(options.ttl, options.expiresAt, clock);
 }
 
 /** Checks the options of a write other than `put`. */

@@ -79,6 +79,11 @@ impl Db {
         self.0.state.visible.load(Ordering::Acquire)
     }
 
+    /// The engine's time, by which deadlines pass: the clock's, but never earlier than it was at any commit.
+    pub fn now_ms(&self) -> i64 {
+        self.0.state.time.now_ms()
+    }
+
     pub fn written(&self) -> Revision {
         self.0.state.log.written().revision
     }

@@ -27,6 +27,7 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"del", callback!(write::del)),
         (c"commit", callback!(write::commit)),
         (c"revision", callback!(settle::revision)),
+        (c"now", callback!(settle::now)),
         (c"writeOut", callback!(settle::write_out)),
         (c"requestSync", callback!(settle::request_sync)),
         (c"snapshot", callback!(snapshot::snapshot)),

@@ -1,4 +1,4 @@
-//! Watermarks: asking where they are, and for them to advance.
+//! Watermarks and time: asking where they are, and for the durable one to advance.
 
 use crate::context::Context;
 use crate::raw::{Call, Value};
@@ -8,6 +8,12 @@ use coppice_engine::error::Result;
 pub fn revision(context: &mut Context, call: &Call) -> Result<Value> {
     let db = context.handles.get(call.integer(0)?)?.db();
     call.value(db.visible() as f64)
+}
+
+/// `now(handle): number`, the engine's time in Unix milliseconds.
+pub fn now(context: &mut Context, call: &Call) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db();
+    call.value(db.now_ms() as f64)
 }
 
 /// `writeOut(handle): number`, the revision up to which everything is now with the operating system.
