@@ -184,6 +184,25 @@ test('flush and compaction tell what they wrote', async (t) => {
   t.true(ms >= 0);
 });
 
+test('work in the background tells when it begins and ends', async (t) => {
+  const db = await temporaryDatabase(t, { durability: 'disk' });
+  const told: Record<string, number> = {};
+  db.on('background', ({ work, phase }) => {
+    told[`${phase} ${work}`] = (told[`${phase} ${work}`] ?? 0) + 1;
+  });
+  // More than fits into the first segment of the log.
+  for (let n = 0; n < 30; n++) await db.put(`k${n}`, 'v'.repeat(100_000));
+  await db.flush();
+  await db.compact();
+  await db.flush();
+  t.is(told['begin flush'], told['end flush']);
+  t.is(told['begin compaction'], told['end compaction']);
+  t.is(told['begin segment'], told['end segment']);
+  t.true((told['end flush'] ?? 0) >= 1);
+  t.true((told['end compaction'] ?? 0) >= 1);
+  t.true((told['end segment'] ?? 0) >= 2);
+});
+
 test('an unknown event and a listener that is no function are refused', async (t) => {
   const db = await temporaryDatabase(t);
   await refuses(t, 'COPPICE_INVALID', () => db.on('writes' as never, () => {}), /event must be one of write/);

@@ -16,6 +16,9 @@ export interface Events {
   write: { revision: number; ops: number };
   /** Writes found the memory full and waited so long. */
   stall: { ms: number; reason: string };
+  /** Work in the background begins, or ends in whatever way. `segment`: the next segment of the log is made
+   * ready, or taken into use until that is synced. Work of one kind may overlap. */
+  background: { work: 'flush' | 'compaction' | 'segment'; phase: 'begin' | 'end' };
   /** A memtable was written to a table. */
   flush: { bytes: number; ms: number };
   /** Tables were merged into `level`. */
@@ -28,7 +31,16 @@ export interface Events {
   error: CoppiceError;
 }
 
-const NAMES: readonly string[] = ['write', 'stall', 'flush', 'compaction', 'checkpoint', 'recovered', 'error'];
+const NAMES: readonly string[] = [
+  'write',
+  'stall',
+  'background',
+  'flush',
+  'compaction',
+  'checkpoint',
+  'recovered',
+  'error',
+];
 
 type Listener = (event: never) => void;
 

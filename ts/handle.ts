@@ -77,6 +77,8 @@ export class Handle {
         return this.events.emit('error', event.error);
       case 'flush':
         return this.events.emit('flush', { bytes: event.bytes, ms: event.ms });
+      case 'work':
+        return this.events.emit('background', { work: event.work, phase: event.begins ? 'begin' : 'end' });
       case 'stall':
         return this.events.emit('stall', { ms: event.ms, reason: event.reason });
       case 'recovered':

@@ -13,7 +13,7 @@ const engine = [
   ['memtable', 'table', 'cursor'],
   ['manifest', 'snapshot', 'options'],
   ['version', 'compaction'],
-  ['state', 'work', 'stats'],
+  ['state', 'work', 'stats', 'announce'],
   ['read', 'write', 'flush', 'compaction/run', 'compaction/output'],
   ['recovery', 'checkpoint', 'verify', 'background'],
   ['db'],

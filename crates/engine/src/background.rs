@@ -2,12 +2,13 @@
 //! something for it. Without threads the same steps run on the caller's thread, in one fixed order.
 
 use crate::error::{Code, Error, Result};
-use crate::options::{Event, MEMTABLES_MAX};
+use crate::options::{Event, MEMTABLES_MAX, WorkKind};
 use crate::state::State;
 use crate::wal::Watermark;
 use parking_lot::Condvar;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -132,9 +133,24 @@ impl State {
     fn log_step(&self) {
         // A failure has poisoned the database, which is how everyone hears of it.
         let _ = self.sync_log();
-        // Without a spare the next segment is made when it is needed.
-        let _ = self.log.prepare_spare();
+        self.prepare_spare();
         self.check_log();
+    }
+
+    /// Without a spare the next segment is made when it is needed. On a full disk that is tried again after a pause: it
+    /// would cost every sync the filling of a file.
+    fn prepare_spare(&self) {
+        let now_ms = self.environment.clock.now_ms();
+        // Also over when the clock has stepped back.
+        let pause_left_ms = self.spare_again_ms.load(Ordering::Relaxed) - now_ms;
+        if (1..=FULL_DISK_PAUSE.as_millis() as i64).contains(&pause_left_ms) {
+            return;
+        }
+        let mut announced = None;
+        let prepared = self.log.prepare_spare(|| announced = Some(self.announce(WorkKind::Segment)));
+        if prepared.is_err_and(|error| error.code() == Code::DiskFull) {
+            self.spare_again_ms.store(now_ms + FULL_DISK_PAUSE.as_millis() as i64, Ordering::Relaxed);
+        }
     }
 
     /// Flushes all sealed memtables.

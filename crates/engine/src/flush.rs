@@ -5,7 +5,7 @@ use crate::cursor::Cursor;
 use crate::disk::SyncPoint;
 use crate::error::Result;
 use crate::manifest::Edit;
-use crate::options::Event;
+use crate::options::{Event, WorkKind};
 use crate::state::{Readable, Sealed, State};
 use crate::wal::{LogFloor, Watermark};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ impl State {
     /// Flushes the oldest sealed memtable; false if there is none.
     pub fn flush_oldest(&self) -> Result<bool> {
         let Some(sealed) = self.readable.load().sealed.last().cloned() else { return Ok(false) };
+        let _announced = self.announce(WorkKind::Flush);
         let began_ms = self.environment.clock.now_ms();
         // Everything in a table is durable in the log first: what recovery finds is then always a prefix.
         self.sync_log()?;
@@ -110,12 +111,13 @@ impl State {
     /// Syncs the log and tells whoever waits. Any thread; a failure poisons.
     pub fn sync_log(&self) -> Result<()> {
         self.check_poison()?;
-        let Watermark { revision, .. } = self.log.sync().inspect_err(|error| self.poison(error))?;
+        let Watermark { sequence, revision } = self.log.sync().inspect_err(|error| self.poison(error))?;
         // Not what this sync has added: the log also syncs by itself when it releases segments, and whoever asked for a
         // sync meanwhile still waits to hear of it.
         if self.announced.fetch_max(revision, Ordering::AcqRel) < revision {
             self.options.listener.event(Event::Durable(revision));
         }
+        self.end_segment_change(sequence);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Modules depend downwards only: `db > background, recovery, checkpoint, feed > write, read, compaction > version,
 //! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
 
+mod announce;
 mod background;
 pub mod batch;
 mod checkpoint;
@@ -39,7 +40,7 @@ mod write;
 
 pub use checkpoint::CheckpointInfo;
 pub use db::{Db, RangeCursor};
-pub use options::{Event, Filter, Listener, Options, SkipList, Tuning};
+pub use options::{Event, Filter, Listener, Options, SkipList, Tuning, WorkKind};
 pub use read::{Range, Snapshot};
 pub use snapshot::View;
 pub use stats::{LevelStats, Stats};

@@ -163,6 +163,11 @@ pub enum Event {
     Durable(Revision),
     /// Writes that were answered `Stalled` may be tried again.
     Room,
+    /// Work off the committing thread begins, or ends in whatever way.
+    Work {
+        kind: WorkKind,
+        begins: bool,
+    },
     Flush {
         bytes: u64,
         ms: u64,
@@ -185,6 +190,14 @@ pub enum Event {
     },
     /// The database stopped writing, or compaction stopped.
     Failed(Error),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkKind {
+    Flush,
+    Compaction,
+    /// The log's next segment is made ready, or taken into use until its first record is synced.
+    Segment,
 }
 
 struct Silent;

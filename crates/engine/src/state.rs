@@ -1,6 +1,7 @@
 //! What a running database is: the parts, and the rules for changing them. Locks are taken in this order and no other:
 //! `compacting` (who merges), `install` (who may change the version), `commit` (who may write), `work` (what is due).
 
+use crate::announce::SegmentChange;
 use crate::compaction::RoundRobin;
 use crate::disk::Lock;
 use crate::environment::{Clock, Environment};
@@ -40,6 +41,9 @@ pub struct State {
     pub visible: AtomicU64,
     /// The newest revision that `Event::Durable` has told of.
     pub announced: AtomicU64,
+    pub segment_change: SegmentChange,
+    /// When a spare segment is tried again for which the disk was too full.
+    pub spare_again_ms: AtomicI64,
     pub snapshots: Snapshots,
     /// The next file number; no number is used twice, whatever it named.
     pub numbers: Arc<FileNumbers>,
@@ -122,6 +126,8 @@ impl State {
             readable: ArcSwap::from_pointee(parts.readable),
             visible: AtomicU64::new(parts.last.revision),
             announced: AtomicU64::new(parts.last.revision),
+            segment_change: SegmentChange::default(),
+            spare_again_ms: AtomicI64::default(),
             snapshots: Snapshots::default(),
             numbers: parts.numbers,
             work: Work::default(),

@@ -97,7 +97,7 @@ impl State {
         }
         let count = u32::try_from(summary.entries).expect("bounded by RECORD_OPS_MAX");
         batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
-        let wants_spare = self.log.append(body).inspect_err(|error| {
+        let appended = self.log.append(body).inspect_err(|error| {
             if error.code() != Code::DiskFull {
                 self.poison(error);
             }
@@ -110,7 +110,10 @@ impl State {
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.user_bytes.fetch_add(summary.key_and_value_bytes as u64, Ordering::Relaxed);
         self.work.note_unsynced();
-        if wants_spare {
+        if appended.new_segment {
+            self.begin_segment_change(sequence);
+        }
+        if appended.wants_spare {
             self.work.request_spare();
         }
         Ok(Written::Committed(revision))

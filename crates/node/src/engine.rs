@@ -3,7 +3,7 @@
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
     CheckpointInfo, Db, Event, Filter, Guard, LevelStats, Listener, Options, Problem, Progress, Range,
-    RangeCursor, SkipList, Snapshot, VerifyReport, View, Written,
+    RangeCursor, SkipList, Snapshot, VerifyReport, View, WorkKind, Written,
 };
 
 use coppice_engine::disk::OsDisk;

@@ -3,7 +3,7 @@
 //! Values are made on the environment's own thread, when the message is taken.
 
 use crate::context::Context;
-use crate::engine::{CheckpointInfo, Event, Progress, VerifyReport};
+use crate::engine::{CheckpointInfo, Event, Progress, VerifyReport, WorkKind};
 use crate::registry::Handle;
 use coppice_engine::error::{Code, Error, Result};
 use napi::bindgen_prelude::ToNapiValue;
@@ -50,6 +50,8 @@ pub struct EventData {
     pub reason: Option<String>,
     pub records: Option<f64>,
     pub torn_bytes: Option<f64>,
+    pub work: Option<String>,
+    pub begins: Option<bool>,
     pub failure: Option<Failure>,
 }
 
@@ -152,6 +154,8 @@ impl EventData {
             reason: None,
             records: None,
             torn_bytes: None,
+            work: None,
+            begins: None,
             failure: None,
         }
     }
@@ -182,6 +186,14 @@ impl From<Event> for EventData {
                 torn_bytes: count(torn_bytes),
                 ..EventData::new("recovered")
             },
+            Event::Work { kind, begins } => {
+                let work = match kind {
+                    WorkKind::Flush => "flush",
+                    WorkKind::Compaction => "compaction",
+                    WorkKind::Segment => "segment",
+                };
+                EventData { work: Some(work.to_owned()), begins: Some(begins), ..EventData::new("work") }
+            }
             Event::Failed(error) => {
                 EventData { failure: Some(Failure::from(&error)), ..EventData::new("failed") }
             }

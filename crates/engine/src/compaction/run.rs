@@ -6,7 +6,7 @@ use crate::cursor::{Cursor, LevelCursor, MergeCursor, Source};
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
 use crate::manifest::Edit;
-use crate::options::Event;
+use crate::options::{Event, WorkKind};
 use crate::state::State;
 use crate::table::{Table, TableMeta};
 use crate::version::Version;
@@ -73,6 +73,7 @@ impl State {
     }
 
     fn run_plan(&self, version: &Arc<Version>, plan: &Plan) -> Result<()> {
+        let _announced = self.announce(WorkKind::Compaction);
         let began_ms = self.environment.clock.now_ms();
         let inputs = version.inputs(plan);
         let removed = inputs.iter().map(|(level, table)| (*level, table.number())).collect();

@@ -43,9 +43,9 @@ impl Log {
     }
 
     /// Makes the next segment ready if the active one is half full, so that no commit has to. Called by whoever syncs,
-    /// and when `append` asks for it.
+    /// and when `append` asks for it. `begin` is called if there is work to do.
     /// `DiskFull` harms nothing: the commit that needs the segment tries again.
-    pub fn prepare_spare(&self) -> Result<()> {
+    pub fn prepare_spare(&self, begin: impl FnOnce()) -> Result<()> {
         self.check()?;
         let _making = self.making.lock();
         let (found, bytes) = {
@@ -63,6 +63,7 @@ impl Log {
                 }
             }
         };
+        begin();
         let path = self.folder.join(SPARE_NAME);
         let file = match found {
             true => self.environment.disk.open(&path, Access::ReadWrite)?,

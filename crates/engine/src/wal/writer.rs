@@ -85,6 +85,15 @@ struct Marks {
     durable: Watermark,
 }
 
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// It is the first one of a new segment.
+    pub new_segment: bool,
+    /// Once a segment, when it is half full: somebody should `prepare_spare` now.
+    pub wants_spare: bool,
+}
+
 impl Log {
     /// Goes on after `last` in a folder that `recover` has looked at. Touches no disk.
     pub fn new(
@@ -124,11 +133,11 @@ impl Log {
     }
 
     /// Takes one record whose header is set and whose operations were validated. It is in memory after this, and its
-    /// space on disk is taken. True, once a segment, if it is half full and somebody should `prepare_spare` now.
+    /// space on disk is taken.
     ///
     /// Called in sequence order, that is under the commit lock. `DiskFull` if a new segment has no room: nothing was
     /// changed and the same record may be tried again.
-    pub fn append(&self, body: &[u8]) -> Result<bool> {
+    pub fn append(&self, body: &[u8]) -> Result<Appended> {
         self.check()?;
         let header = batch::header(body)?;
         assert!(header.kind == RecordKind::Data, "seals and closes are the log's own");
@@ -138,13 +147,14 @@ impl Log {
             return Err(Error::new(Code::Closed, "the log is closed"));
         }
         assert_eq!(header.sequence, buffer.last.sequence + 1, "records are appended in sequence");
-        if !buffer.has_room(body.len()) {
+        let new_segment = !buffer.has_room(body.len());
+        if new_segment {
             let next = self.next_segment(&mut buffer, body.len())?;
             buffer.switch_to(next, self.environment.clock.now_ms());
         }
         buffer.put(body);
         buffer.last = header;
-        Ok(buffer.asks_for_spare())
+        Ok(Appended { new_segment, wants_spare: buffer.asks_for_spare() })
     }
 
     /// Everything appended so far is with the operating system after this. Any thread.

@@ -103,8 +103,11 @@ impl Listener for Events {
 }
 
 impl Events {
+    /// All but the beginnings and ends of work, which tell nothing of what came of it.
     fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        let mut told = std::mem::take(&mut *self.0.lock().unwrap());
+        told.retain(|event| !matches!(event, Event::Work { .. }));
+        told
     }
 
     fn durable(&self) -> Option<u64> {

@@ -88,7 +88,7 @@ fn act(world: &mut World, model: &mut Model, log: &Log, random: &SeededRandom) -
             let durable = log.sync()?;
             assert_eq!(durable.sequence, model.records.len() as u64);
         }
-        15..=16 => log.prepare_spare()?,
+        15..=16 => log.prepare_spare(|| ())?,
         17 => world.clock.advance(random.below(30_000) as i64),
         18 => {
             // A flush: tables hold all records now, and the manifest says so durably.

@@ -115,10 +115,10 @@ fn a_prepared_spare_becomes_the_next_segment_without_a_sync() {
     let mut world = World::new();
     let log = world.open();
     append(&log, 1, 2, 100);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     assert_eq!(world.names(), ["000001.log"], "a segment that is hardly used asks for no other");
     append(&log, 3, 4, 100);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     assert_eq!(world.names(), ["000001.log", "spare.log"]);
     assert_eq!(log.bytes_on_disk(), 1024 + 2048, "segments double while they fill fast");
     let syncs = || world.disk.syncs(SyncPoint::SegmentPrepared);
@@ -127,7 +127,7 @@ fn a_prepared_spare_becomes_the_next_segment_without_a_sync() {
     assert_eq!((world.names(), syncs()), (vec!["000001.log".to_owned(), "000002.log".to_owned()], before));
     world.clock.advance(60_000);
     append(&log, 9, 13, 100);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     assert_eq!(log.bytes_on_disk(), 1024 + 2048 + 1024, "and start again when they fill slowly");
 }
 
@@ -136,12 +136,12 @@ fn a_segment_asks_for_a_spare_once_when_it_is_half_full() {
     let mut world = World::new();
     let log = world.open();
     let asks = |first: u64, last: u64| -> Vec<bool> {
-        (first..=last).map(|sequence| log.append(&record(sequence, 1, 100)).unwrap()).collect()
+        (first..=last).map(|sequence| log.append(&record(sequence, 1, 100)).unwrap().wants_spare).collect()
     };
     assert_eq!(asks(1, 4), [false, false, true, false]);
     assert_eq!(asks(5, 8), [false, false, true, false], "none was prepared, so the next one asks again");
     assert_eq!(asks(9, 11), [false, false, true]);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     assert_eq!(asks(12, 17), [false; 6], "a spare was ready, and is not half full yet");
     assert_eq!(log.bytes_on_disk(), 3 * 1024 + 2048);
 }
@@ -151,10 +151,10 @@ fn a_record_larger_than_any_segment_gets_one_of_its_own() {
     let mut world = World::new();
     let log = world.open();
     append(&log, 1, 4, 100);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     append(&log, 5, 5, 20_000);
     append(&log, 6, 9, 100);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     let largest = crate::limits::RECORD_BYTES_MAX - record(1, 1, 0).len();
     append(&log, 10, 10, largest);
     append(&log, 11, 11, 100);
@@ -171,7 +171,7 @@ fn a_full_disk_refuses_the_record_and_nothing_else() {
     let log = world.open();
     append(&log, 1, 4, 100);
     world.disk.limit_capacity(Some(world.disk.bytes_used() + 100));
-    assert_eq!(log.prepare_spare().unwrap_err().code(), Code::DiskFull);
+    assert_eq!(log.prepare_spare(|| ()).unwrap_err().code(), Code::DiskFull);
     let mut last = 4;
     let error = loop {
         match log.append(&record(last + 1, 1, 100)) {
@@ -209,7 +209,7 @@ fn after_a_failed_write_nothing_is_written_again() {
         log.append(&record(3, 1, 10)).unwrap_err(),
         log.write_out().unwrap_err(),
         log.sync().unwrap_err(),
-        log.prepare_spare().unwrap_err(),
+        log.prepare_spare(|| ()).unwrap_err(),
         log.release(LogFloor { segment: 9, flushed_sequence: 1 }).unwrap_err(),
         log.close().unwrap_err(),
     ] {
@@ -263,7 +263,7 @@ fn close_leaves_one_small_spare_once_everything_is_flushed() {
     let mut world = World::new();
     let log = world.open();
     append(&log, 1, 30, 100);
-    log.prepare_spare().unwrap();
+    log.prepare_spare(|| ()).unwrap();
     world.floor = LogFloor { segment: log.active_segment(), flushed_sequence: 30 };
     log.release(world.floor).unwrap();
     log.close().unwrap();
