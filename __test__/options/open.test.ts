@@ -38,7 +38,7 @@ const WRONG: Record<string, unknown[]> = {
   cacheBytes: [1, '1'],
   maxDiskBytes: [0, -5],
   compression: ['zstd', true],
-  'memtable.maxLevel': [0, 33, 1.5],
+  'memtable.maxLevel': [0, 17, 1.5],
   'memtable.probability': [0, 1, '0.5', Number.NaN],
   filter: ['bloom', true],
   syncIntervalMs: [0, -1, 3_600_001],

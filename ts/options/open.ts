@@ -44,7 +44,7 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   maxDiskBytes?: number;
   /** How pages are compressed: `lz` writes LZ4 blocks where they save at least an eighth. Default `lz`. */
   compression?: 'none' | 'lz';
-  /** The memtable's skip list: levels at most (1 to 32) and the probability of a node's next level. Default 8 and 1/16. */
+  /** The memtable's skip list: levels at most (1 to 16) and the probability of a node's next level. Default 8 and 1/16. */
   memtable?: { maxLevel?: number; probability?: number };
   /** The filter that says which page of a table may hold a key. Default `auto`. */
   filter?: 'auto' | 'cuckoo' | 'none';
@@ -176,5 +176,5 @@ function memtable(options: { maxLevel?: number; probability?: number }): EngineO
   if (!(typeof probability === 'number' && probability > 0 && probability < 1)) {
     throw invalid('memtable.probability', 'a number between 0 and 1', probability);
   }
-  return { maxLevel: integer(maxLevel, 'memtable.maxLevel', 1, 32), probability };
+  return { maxLevel: integer(maxLevel, 'memtable.maxLevel', 1, 16), probability };
 }

@@ -102,6 +102,8 @@ impl Error {
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Code::ReadOnly,
             Kind::NotFound => Code::NotFound,
             Kind::AlreadyExists => Code::Exists,
+            // A file stands where the path goes through a folder.
+            Kind::NotADirectory => Code::Invalid,
             _ => Code::Io,
         };
         Error::new(code, format!("cannot {doing}: {cause}")).in_file(path)

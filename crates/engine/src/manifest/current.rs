@@ -15,6 +15,10 @@ pub(super) fn encode(manifest: u64) -> String {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<u64> {
+    if is_foreign(bytes) {
+        let message = "this folder holds a database of another kind: its CURRENT is not ours";
+        return Err(Error::new(Code::Format, message).at_offset(0));
+    }
     let damaged = || Error::corrupt("CURRENT is damaged").at_offset(0);
     let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
     let (line, crc) = text.strip_suffix('\n').and_then(|text| text.rsplit_once(' ')).ok_or_else(damaged)?;
@@ -35,6 +39,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<u64> {
         (Some(FileName::Manifest(number)), None) => Ok(number),
         _ => Err(damaged()),
     }
+}
+
+/// Other databases keep a file of this name too. Damage is told from it: one bad byte leaves most of our first word.
+fn is_foreign(bytes: &[u8]) -> bool {
+    bytes.iter().zip(b"coppice ").filter(|(found, ours)| found != ours).count() > 1
 }
 
 /// The number of the manifest in use. `NotFound` if there is no CURRENT.
@@ -91,6 +100,13 @@ mod tests {
                 assert_eq!(decode(&bad).unwrap_err().code(), Code::Corrupt, "bit {bit} of byte {at}");
             }
             assert_eq!(decode(&line[..at]).unwrap_err().code(), Code::Corrupt, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_database_is_no_damage() {
+        for text in ["MANIFEST-000001\n", "{}", "OPTIONS and more that means nothing to us"] {
+            assert_eq!(decode(text.as_bytes()).unwrap_err().code(), Code::Format, "{text}");
         }
     }
 

@@ -37,6 +37,9 @@ impl Disk for OsDisk {
     fn create_folder(&self, path: &Path) -> Result<()> {
         match fs::create_dir(path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Error::invalid("this is a file, where a folder is wanted").in_file(path))
+            }
             made => made.map_err(|error| Error::io("create the folder", path, &error)),
         }
     }

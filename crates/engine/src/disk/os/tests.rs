@@ -74,7 +74,7 @@ fn names_can_be_made_renamed_linked_listed_and_removed() {
 fn a_folder_cannot_be_made_where_a_file_is() {
     let folder = Folder::new();
     OsDisk.create(&folder.file("a")).unwrap();
-    assert_eq!(OsDisk.create_folder(&folder.file("a")).unwrap_err().code(), Code::Exists);
+    assert_eq!(OsDisk.create_folder(&folder.file("a")).unwrap_err().code(), Code::Invalid);
 }
 
 #[test]

@@ -236,7 +236,9 @@ impl Disk for SimulatedDisk {
         let mut state = self.call("create the folder", path, Effect::Changes)?;
         match state.image.node(path)? {
             Some(Node::Folder(_)) => Ok(()),
-            Some(Node::File(_)) => Err(refuse("create the folder", path, ErrorKind::AlreadyExists)),
+            Some(Node::File(_)) => {
+                Err(Error::invalid("this is a file, where a folder is wanted").in_file(path))
+            }
             None => {
                 let folder = state.image.new_folder();
                 state.image.set_name(path, Some(Node::Folder(folder)))

@@ -224,9 +224,9 @@ fn refusals_have_the_codes_of_a_real_disk() {
     assert_eq!(disk.create(path("/a")).err().unwrap().code(), Code::Exists);
     assert_eq!(disk.create(path("/no/a")).err().unwrap().code(), Code::NotFound);
     assert_eq!(disk.open(path("/no"), Access::Read).err().unwrap().code(), Code::NotFound);
-    assert_eq!(disk.create_folder(path("/a")).unwrap_err().code(), Code::Exists);
+    assert_eq!(disk.create_folder(path("/a")).unwrap_err().code(), Code::Invalid);
     assert_eq!(disk.create_folder(path("/no/b")).unwrap_err().code(), Code::NotFound);
-    assert_eq!(disk.list(path("/a")).unwrap_err().code(), Code::Io);
+    assert_eq!(disk.list(path("/a")).unwrap_err().code(), Code::Invalid);
     let file = disk.open(path("/a"), Access::Read).unwrap();
     assert_eq!(file.write_at(0, b"x").unwrap_err().code(), Code::ReadOnly);
     assert_eq!(disk.contents(path("/a")).unwrap(), b"abcd");
