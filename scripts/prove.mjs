@@ -4,7 +4,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -44,7 +44,35 @@ const proofs = {
     program: simulation,
     command: (program, seed) => simulationTests(program, seed, ['damage::'], { COPPICE_FULL: '1' }),
   },
+  workers: {
+    shows:
+      '800 worker threads in 200 rounds, ended with calls in flight, leave no engine, file, thread or memory behind',
+    takes: '5 minutes',
+    slices: 1,
+    program: addon,
+    command: (_, seed) => failureProgram('workers/rounds.ts', seed, '200'),
+  },
+  kill: {
+    shows: '200 kills of a writer, most within a flush, compaction or segment change, lose and tear nothing',
+    takes: '10 minutes',
+    slices: 10,
+    program: addon,
+    command: (_, seed) => failureProgram('kill/rounds.ts', seed, '20'),
+  },
 };
+
+/** The addon of this clone, made if it is stale. */
+function addon() {
+  const { status } = spawnSync(process.execPath, [join(root, 'scripts/ready.mjs')], { stdio: 'inherit' });
+  if (status !== 0) fail('the addon could not be built');
+  const name = readdirSync(root).find((name) => name.endsWith('.node'));
+  return join(root, name);
+}
+
+function failureProgram(name, seed, rounds) {
+  const parameters = ['--expose-gc', '--import=tsx', join(root, '__test__/failure', name)];
+  return { program: process.execPath, parameters, environment: { COPPICE_SEED: String(seed), COPPICE_ROUNDS: rounds } };
+}
 
 /** The engine's tests on a simulated disk. */
 function simulation() {

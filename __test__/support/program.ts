@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import type { open } from '../../ts/index.js';
 import type { census } from '../../ts/native/index.js';
@@ -24,9 +25,17 @@ export async function busy(): Promise<Busy> {
   return (await import(BUSY)) as Busy;
 }
 
-/** Runs Node with these arguments to its end. */
-export function runNode(parameters: readonly string[]): Promise<Ended> {
-  return run(process.execPath, parameters);
+/** Runs some rounds of a program of `failure/`, which prints the figures of what it has shown. */
+export async function runRounds(
+  name: string,
+  rounds: number,
+  environment: Record<string, string> = {},
+): Promise<Ended & { figures: Record<string, number> }> {
+  const script = fileURLToPath(new URL(`../failure/${name}/rounds.ts`, import.meta.url));
+  const parameters = ['--expose-gc', '--import=tsx', script];
+  const ended = await run(process.execPath, parameters, { COPPICE_ROUNDS: String(rounds), ...environment });
+  const found = /^figures: (.*)$/m.exec(ended.output);
+  return { ...ended, figures: found === null ? {} : JSON.parse(found[1] as string) };
 }
 
 /**
@@ -40,8 +49,9 @@ export function runProgram(path: string, body: string, within: readonly string[]
   return run(program, parameters);
 }
 
-function run(program: string, parameters: readonly string[]): Promise<Ended> {
-  const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+function run(program: string, parameters: readonly string[], environment = {}): Promise<Ended> {
+  const env = { ...process.env, ...environment };
+  const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');

@@ -1,9 +1,9 @@
 /**
  * Rounds of worker threads that open, use and leave databases: each ends with calls in flight, in one of several ways,
- * while the main thread uses one of the databases too. Printed as JSON on the last line: what the process held after an
- * early round and after the last. Exits with 1 if anything was not as it should be.
+ * while the main thread uses one of the databases too. What the process holds after the last round is compared with what
+ * it held after an early one. Exits with 1 if anything is not as it should be.
  *
- * `node --expose-gc --import=tsx rounds.ts ROUNDS [SEED]`
+ * `COPPICE_ROUNDS=200 COPPICE_SEED=1 node --expose-gc --import=tsx rounds.ts`; prints a line `figures: {...}`.
  *
  * @module
  */
@@ -21,6 +21,7 @@ const WORKERS = 4;
 /** The round after which everything that is made once has been made. */
 const SETTLED_ROUND = 20;
 const SETTLE_MS_MAX = 30_000;
+const ROUND_MS_MAX = 60_000;
 const USE_MS_MAX = 60;
 /** What resident memory may grow by from the settled round on: allocators keep some of what they are given back. */
 const GROWTH_BYTES_MAX = 32 << 20;
@@ -37,8 +38,8 @@ interface Held {
 }
 
 const OPTIONS = { memoryBytes: 16 << 20, memtableBytes: 1 << 20, durability: 'process' } as const;
-const rounds = Number(process.argv[2] ?? 200);
-const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 32));
+const rounds = Number(process.env.COPPICE_ROUNDS ?? 200);
+const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 let state = seed >>> 0;
 const ended = new Map<End, number>();
 
@@ -55,7 +56,7 @@ async function run(): Promise<void> {
   let early: Held | undefined;
   for (let round = 1; round <= rounds; round++) {
     const db = await open(shared, OPTIONS);
-    await playRound(db, shared, round);
+    await inTime(playRound(db, shared, round), round);
     await db.close();
     await settle(0);
     if (round === Math.min(SETTLED_ROUND, Math.ceil(rounds / 2))) early = await held();
@@ -67,8 +68,9 @@ async function run(): Promise<void> {
   assert.equal(late.files, early.files, 'open files grew');
   assert(late.threads <= early.threads, `threads grew from ${early.threads} to ${late.threads}`);
   assert(late.rssBytes <= early.rssBytes + GROWTH_BYTES_MAX, `memory grew from ${early.rssBytes} to ${late.rssBytes}`);
-  const workers = rounds * WORKERS;
-  console.log(JSON.stringify({ rounds, workers, ended: Object.fromEntries(ended), early, late, seed }));
+  const figures = { rounds, workers: rounds * WORKERS, ...Object.fromEntries(ended), ...late };
+  const earlier = Object.entries(early).map(([name, count]) => [`${name} early`, count]);
+  console.log(`figures: ${JSON.stringify({ ...figures, ...Object.fromEntries(earlier) })}`);
 }
 
 async function playRound(db: Database<string, string>, shared: string, round: number): Promise<void> {
@@ -88,6 +90,16 @@ async function playRound(db: Database<string, string>, shared: string, round: nu
   for (let slot = 0; slot < WORKERS - 1; slot++) checkWrites(db, slot, new Int32Array(acknowledged)[slot] as number);
   assert.equal(census().snapshots, 0);
   assert.equal(db.stats().snapshots, 0, 'a snapshot of an ended worker is still open');
+}
+
+/** A round that hangs is a failure that says so. */
+async function inTime(playing: Promise<void>, round: number): Promise<void> {
+  const late = setTimeout(() => {
+    console.error(`round ${round} hangs: ${JSON.stringify(census())}`);
+    process.exit(1);
+  }, ROUND_MS_MAX);
+  await playing;
+  clearTimeout(late);
 }
 
 /** Runs one worker to its end; fails if it reports a failure or ends otherwise than it was told. */
