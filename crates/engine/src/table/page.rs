@@ -36,15 +36,18 @@ const _: () = assert!(PAYLOAD_BYTES_MAX < u32::MAX as usize, "offsets in a page 
 
 /// Restart points whose heads and offsets are kept beside the page.
 const SAMPLES: usize = 24;
+/// A common prefix up to this long is kept there as well.
+const PREFIX_BYTES: usize = 32;
 
 pub(super) struct Page {
     /// Entries, then restart offsets, then their count.
     bytes: Box<[u8]>,
     entries_end: usize,
     restarts: usize,
-    /// Bytes that the keys at all restart points begin with, and where the first of those keys is.
+    /// How many bytes the keys at all restart points begin with, where the first of those keys is, and its first bytes.
     common: usize,
     first_key: usize,
+    prefix: [u8; PREFIX_BYTES],
     /// Every `stride`th restart point has its head here, `sampled` in all: a search reads these few words, which lie
     /// together, and hardly a restart point, which does not lie near anything.
     stride: usize,
@@ -128,6 +131,7 @@ impl Page {
             restarts,
             common: 0,
             first_key: 0,
+            prefix: [0; PREFIX_BYTES],
             stride,
             sampled: restarts.div_ceil(stride.max(1)),
             samples: [0; SAMPLES],
@@ -150,6 +154,8 @@ impl Page {
         let (first, last) = (self.restart_item(0)?, self.restart_item(self.restarts - 1)?);
         self.first_key = first.suffix;
         self.common = common_prefix(self.suffix(&first), self.suffix(&last));
+        let kept = self.common.min(PREFIX_BYTES);
+        self.prefix[..kept].copy_from_slice(&self.bytes[self.first_key..self.first_key + kept]);
         for at in 0..self.sampled {
             let item = self.restart_item(at * self.stride)?;
             let rest = self.suffix(&item).get(self.common..).ok_or_else(malformed)?;
@@ -249,7 +255,8 @@ impl Page {
     /// How many restart points are at or before (key, revision).
     #[inline]
     pub fn restarts_through(&self, key: &[u8], revision: Revision) -> Result<usize> {
-        let prefix = &self.bytes[self.first_key..self.first_key + self.common];
+        let prefix = self.prefix.get(..self.common);
+        let prefix = prefix.unwrap_or(&self.bytes[self.first_key..self.first_key + self.common]);
         let Some(rest) = key.strip_prefix(prefix) else {
             return Ok(if key < prefix { 0 } else { self.restarts });
         };

@@ -160,6 +160,28 @@ fn a_long_scan_leaves_hot_pages_in_the_cache() {
 }
 
 #[test]
+fn keys_that_all_begin_alike_are_told_apart_however_long_that_beginning_is() {
+    for length in [0, 1, 31, 32, 33, 200] {
+        let folder = Folder::new();
+        let begin = vec![b'p'; length];
+        let rows: Vec<Row> = (0..500)
+            .map(|n| Row::put([&begin[..], format!("{n:04}").as_bytes()].concat(), 1, "value"))
+            .collect();
+        let table = folder.table(&rows);
+        for row in &rows {
+            assert_eq!(get(&table, &row.key, Revision::MAX).unwrap().as_ref(), Some(row), "{length}");
+        }
+        for other in [
+            &begin[..length / 2],
+            &[&begin[..length / 2], b"q"].concat(),
+            &[&begin[..length / 2], b"a"].concat(),
+        ] {
+            assert_eq!(get(&table, other, Revision::MAX).unwrap(), None, "{length}");
+        }
+    }
+}
+
+#[test]
 fn a_compaction_scan_caches_nothing() {
     let folder = Folder::new();
     let summary = folder.build(1, options(), &numbered(1_000));
