@@ -166,10 +166,11 @@ async function run({ program, parameters, environment }) {
       process.stdout.write(text);
     });
   }
-  const code = await new Promise((resolve) => {
-    child.on('error', () => resolve(-1));
-    child.on('close', resolve);
+  const [code, signal] = await new Promise((resolve) => {
+    child.on('error', (error) => resolve([-1, error.message]));
+    child.on('close', (...ended) => resolve(ended));
   });
+  if (code !== 0) console.error(`prove: the slice ended with exit code ${code}, signal ${signal}`);
   const found = [...output.matchAll(/figures: (\{.*\})/g)].map(([, json]) => JSON.parse(json));
   return code === 0 && found.length > 0 ? sum(found) : undefined;
 }

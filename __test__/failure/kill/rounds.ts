@@ -26,10 +26,13 @@ import { apply, operation } from './operations.js';
 const WRITING_MS_MIN = 200;
 const WRITING_MS_MAX = 900;
 const AIMING_MS_MAX = 5_000;
-const INSIDE_MS_MAX = 6;
+const INSIDE_MS_MAX = 4;
+/** A round that takes longer than this hangs, and says so. */
+const ROUND_MS_MAX = 120_000;
 /** Rounds between two that close the database in between instead of only reading it. */
 const ROUNDS_BETWEEN_CLOSES = 4;
-const AIMS = ['flush', 'compaction', 'segment', 'nothing'] as const;
+/** What the rounds aim at in turn. */
+const AIMS = ['flush', 'compaction', 'segment', 'flush', 'compaction', 'segment', 'nothing'] as const;
 type Aim = (typeof AIMS)[number];
 
 /** What is known of a round after the kill. */
@@ -53,10 +56,18 @@ const killed: Record<string, number> = { inside: 0, flush: 0, compaction: 0, seg
 /** Operations that the database holds, and its revision. */
 let held = 0;
 let revision = 1;
+let doing = 'nothing';
 
 console.log(`seed ${seed}`);
 const folder = await mkdtemp(join(tmpdir(), 'coppice-kill-'));
-for (let n = 0; n < rounds; n++) await playRound(n);
+for (let n = 0; n < rounds; n++) {
+  const late = setTimeout(() => {
+    console.error(`round ${n} hangs while ${doing}, in ${folder}`);
+    process.exit(1);
+  }, ROUND_MS_MAX);
+  await playRound(n);
+  clearTimeout(late);
+}
 await rm(folder, { recursive: true });
 const rate = figures.puts / figures['seconds of writing'];
 console.log(`${Math.round(rate)} puts a second; ${killed.inside} of ${rounds} kills inside`);
@@ -68,6 +79,7 @@ console.log(`figures: ${JSON.stringify({ ...figures, 'killed inside': inside, ..
 
 async function playRound(n: number): Promise<void> {
   const durability = n % 2 === 0 ? 'process' : 'disk';
+  doing = 'the writer writes';
   const round = await writeAndKill(AIMS[n % AIMS.length] as Aim, durability);
   assert.equal(round.opened, revision, 'the writer opened another state than the one that was read before');
   const before = held;
@@ -131,7 +143,9 @@ async function killLater(child: ChildProcess, aim: Aim): Promise<void> {
 
 /** Opens what the kill left, and compares it with the operations up to one of them. */
 async function check(round: Round, closes: boolean): Promise<void> {
+  doing = 'it is opened';
   const db = await open(join(folder, 'db'), { readOnly: !closes });
+  doing = 'it is read';
   db.on('recovered', ({ tornBytes }) => {
     if (tornBytes > 0) figures['torn tails']++;
   });
@@ -152,7 +166,9 @@ async function check(round: Round, closes: boolean): Promise<void> {
     if (foundKey !== key || foundValue !== value) assert.deepEqual(found[at], [key, value]);
   }
   figures['keys compared'] += wanted.length;
+  doing = 'it is verified';
   const { problems } = await db.verify();
+  doing = 'it is closed';
   assert.deepEqual(problems, []);
   await db.close();
 }
