@@ -10,6 +10,7 @@ use crate::filter;
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::snapshot::View;
 use crate::state::{Readable, State};
+use crate::table::Table;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -115,7 +116,7 @@ impl Readable {
             sources.push(Source::Table(table.cursor()));
         }
         for tables in self.version.deeper_overlapping(bounds) {
-            sources.push(Source::Level(LevelCursor::new(tables)));
+            sources.push(Source::Level(LevelCursor::new(tables, Table::cursor)));
         }
         sources
     }

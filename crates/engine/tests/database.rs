@@ -346,6 +346,28 @@ fn opening_says_whether_a_database_should_be_there() {
 }
 
 #[test]
+fn compactions_leave_the_page_cache_to_readers() {
+    let world = World::new();
+    let db = world.open(small());
+    let put_all_and_compact = |value: &str| {
+        for index in 0..2000 {
+            world.put(&db, &format!("{index:04}"), value);
+        }
+        // Tables that nothing holds would take their cached pages with them.
+        let range = support::range(Bound::Unbounded, Bound::Unbounded, false);
+        let holding_tables = db.range(range, View::LATEST).unwrap();
+        db.compact(None, None).unwrap();
+        let stats = db.stats();
+        drop(holding_tables);
+        stats
+    };
+    put_all_and_compact("old");
+    let stats = put_all_and_compact("new");
+    assert!(stats.levels[1..].iter().map(|level| level.files).sum::<u64>() > 1, "a level of several tables");
+    assert_eq!(stats.cache_bytes, 0, "nobody has read");
+}
+
+#[test]
 fn a_checkpoint_is_a_database_of_its_own() {
     let world = World::new();
     let db = world.open(small());

@@ -159,6 +159,7 @@ fn sources(inputs: &[(u8, Arc<Table>)]) -> Vec<Source> {
             _ => levels.push((*level, vec![table.clone()])),
         }
     }
-    sources.extend(levels.into_iter().map(|(_, tables)| Source::Level(LevelCursor::new(tables))));
+    let cursor = |(_, tables)| Source::Level(LevelCursor::new(tables, Table::scan));
+    sources.extend(levels.into_iter().map(cursor));
     sources
 }

@@ -10,21 +10,24 @@ use std::sync::Arc;
 /// Tables are sorted by key and share none. Owned by one thread at a time.
 pub struct LevelCursor {
     tables: Vec<Arc<Table>>,
+    /// How a table is read: as readers do or as compactions do.
+    open: fn(&Arc<Table>) -> TableCursor,
     /// The table that `cursor` reads.
     index: usize,
     cursor: Option<TableCursor>,
 }
 
 impl LevelCursor {
-    pub fn new(tables: Vec<Arc<Table>>) -> Self {
-        LevelCursor { tables, index: 0, cursor: None }
+    /// `open` is `Table::cursor` or `Table::scan`.
+    pub fn new(tables: Vec<Arc<Table>>, open: fn(&Arc<Table>) -> TableCursor) -> Self {
+        LevelCursor { tables, open, index: 0, cursor: None }
     }
 
     /// The cursor of one table, unpositioned, or none where there is no such table.
     fn open(&mut self, index: usize) -> Option<&mut TableCursor> {
         let table = self.tables.get(index)?;
         if self.index != index || self.cursor.is_none() {
-            self.cursor = Some(table.cursor());
+            self.cursor = Some((self.open)(table));
             self.index = index;
         }
         self.cursor.as_mut()
