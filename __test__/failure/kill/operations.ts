@@ -7,6 +7,7 @@
  */
 
 import type { Op } from '../../../ts/index.js';
+import { type Random, splitMix32 } from '../../support/random.js';
 
 export type Operation = Extract<Op<string, string>, { sublevel?: undefined }>[];
 
@@ -35,13 +36,6 @@ export function apply(model: Map<string, string>, ops: Operation): void {
 }
 
 /** A generator that any operation can be begun with, unlike one that goes through all of them. */
-function randomOf(seed: number, i: number): (below: number) => number {
-  let state = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(i + 1, 0x85ebca6b)) >>> 0;
-  return (below) => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % below;
-  };
+function randomOf(seed: number, i: number): Random {
+  return splitMix32(Math.imul(seed, 0x9e3779b1) ^ Math.imul(i + 1, 0x85ebca6b));
 }
