@@ -28,7 +28,7 @@ const proofs = {
   },
   crash: {
     shows: '100 histories come through a crash at every disk call, every call failing, a full disk; every sync counts',
-    takes: '40 minutes',
+    takes: '13 minutes',
     slices: 20,
     program: simulation,
     command(program, seed, slice) {
