@@ -3,7 +3,7 @@
 // Says what it did on the error stream: the output belongs to what runs after it.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,7 +20,9 @@ const steps = [
   },
   {
     name: `native addon (${profile})`,
-    stamp: `native-${profile}`,
+    stamp: 'native',
+    // One file is left, whichever profile it was built with.
+    kind: profile,
     inputs: ['crates', 'Cargo.toml', 'Cargo.lock', 'build.rs'],
     outputs: readdirSync(root)
       .filter((name) => name.endsWith('.node'))
@@ -43,16 +45,16 @@ for (const step of steps.filter((step) => step.inputs.every((path) => existsSync
   const current = isCurrent(step, stamp);
   if (!current) {
     step.run();
-    writeFileSync(stamp, '');
+    writeFileSync(stamp, step.kind ?? '');
   }
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   console.error(`ready: ${step.name}: ${current ? 'up to date' : 'made'} (${seconds} s)`);
 }
 
-/** Whether everything it makes is there and nothing it reads has changed since. */
+/** Whether everything it makes is there, of the kind that is wanted, and nothing it reads has changed since. */
 function isCurrent(step, stamp) {
   if (step.outputs.length === 0 || step.outputs.some((path) => !existsSync(join(root, path)))) return false;
-  if (!existsSync(stamp)) return false;
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== (step.kind ?? '')) return false;
   const made = statSync(stamp).mtimeMs;
   return step.inputs.every((path) => newest(join(root, path)) <= made);
 }
@@ -75,9 +77,10 @@ function bin(name) {
 
 function call(command, parameters) {
   const options = { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' };
-  const { status, error } = spawnSync(command, parameters, options);
+  const { status, signal, error } = spawnSync(command, parameters, options);
   if (error !== undefined) fail(`cannot run ${command}: ${error.message}`);
-  if (status !== 0) fail(`${command} ${parameters.join(' ')} failed (exit ${status})`);
+  const how = signal === null ? `exit ${status}` : `killed by ${signal}`;
+  if (status !== 0) fail(`${command} ${parameters.join(' ')} failed (${how})`);
 }
 
 function checkTools() {
