@@ -26,6 +26,13 @@ const proofs = {
     program: simulation,
     command: (program, seed) => simulationTests(program, seed, ['model::'], { COPPICE_OPERATIONS: '100000' }),
   },
+  metamorphic: {
+    shows: '500 histories get the same answers, byte for byte, under 11 sets of options',
+    takes: '3 minutes',
+    slices: 10,
+    program: simulation,
+    command: (program, seed) => simulationTests(program, seed, ['metamorphic::'], { COPPICE_HISTORIES: '50' }),
+  },
   crash: {
     shows: '100 histories come through a crash at every disk call, every call failing, a full disk; every sync counts',
     takes: '13 minutes',

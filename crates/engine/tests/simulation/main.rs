@@ -1,5 +1,5 @@
 //! The database on a simulated disk: random histories, crashed at every disk call, failed at every call, run with each
-//! sync left out; and random operations beside an ordered map.
+//! sync left out; random operations beside an ordered map; and the same operations under many options.
 //!
 //! Each run prints its seed. `COPPICE_SEED=n` starts from that one; `COPPICE_HISTORIES=n` runs that many histories, and
 //! fails every third call of each, where the default is a tenth; `COPPICE_OPERATIONS=n` sizes the model test;
@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod faults;
 mod history;
+mod metamorphic;
 mod model;
 mod oracle;
 mod report;

@@ -1,0 +1,163 @@
+//! The options that a history is played under.
+
+use coppice_engine::simulation::SeededRandom;
+use coppice_engine::{Filter, Options, SkipList, Tuning};
+use std::fmt::{self, Debug, Formatter};
+
+#[derive(Clone)]
+pub struct OptionSet {
+    pub name: &'static str,
+    /// Each open takes the next one, the first again after the last.
+    pub each_open: Vec<Options>,
+    pub threads: bool,
+    /// Answers falsely, to see that it is noticed.
+    pub lies: bool,
+}
+
+impl Debug for OptionSet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" (threads: {}):", self.name, self.threads)?;
+        for options in &self.each_open {
+            let Options { cache_bytes, compression, filter, memtable, tuning, .. } = options;
+            write!(
+                f,
+                "\n  cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {tuning:?}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+const NAMES: [&str; 8] = [
+    "as shipped",
+    "tiny everything",
+    "large pages, raw",
+    "no filter, no cache",
+    "deep levels",
+    "wide level 0",
+    "large memtable, small tables",
+    "tall list, tiny segments",
+];
+
+/// The sizes of one set; the rest is as shipped.
+fn preset(name: &str) -> Options {
+    let mut shipped = Options::default();
+    if name == "as shipped" {
+        return shipped;
+    }
+    // Filling the segments that are shipped would take most of the time.
+    shipped.tuning.segment_bytes_min = 32 << 10;
+    let tuning = match name {
+        "tiny everything" => Tuning {
+            segment_bytes_min: 1 << 10,
+            segment_bytes_max: 4 << 10,
+            page_bytes: 64,
+            table_bytes: 1 << 10,
+            manifest_roll_bytes: 512,
+            level0_trigger: 1,
+            level_base_bytes: 2 << 10,
+            memtable_bytes: 2 << 10,
+            ..shipped.tuning
+        },
+        "large pages, raw" => Tuning {
+            page_bytes: 64 << 10,
+            memtable_bytes: 32 << 10,
+            level0_trigger: 2,
+            level_base_bytes: 64 << 10,
+            ..shipped.tuning
+        },
+        "no filter, no cache" => Tuning {
+            page_bytes: 512,
+            table_bytes: 16 << 10,
+            memtable_bytes: 16 << 10,
+            level0_trigger: 3,
+            level_base_bytes: 32 << 10,
+            ..shipped.tuning
+        },
+        "deep levels" => Tuning {
+            page_bytes: 256,
+            table_bytes: 2 << 10,
+            memtable_bytes: 4 << 10,
+            level0_trigger: 1,
+            level_base_bytes: 1 << 10,
+            ..shipped.tuning
+        },
+        "wide level 0" => Tuning {
+            page_bytes: 1 << 10,
+            memtable_bytes: 4 << 10,
+            level0_trigger: 12,
+            level0_stop: 13,
+            level_base_bytes: 256 << 10,
+            ..shipped.tuning
+        },
+        "large memtable, small tables" => Tuning {
+            page_bytes: 4 << 10,
+            memtable_bytes: 8 << 20,
+            table_bytes: 4 << 10,
+            level0_trigger: 2,
+            level_base_bytes: 8 << 10,
+            ..shipped.tuning
+        },
+        _ => Tuning {
+            segment_bytes_min: 512,
+            segment_bytes_max: 512,
+            page_bytes: 2 << 10,
+            memtable_bytes: 64 << 10,
+            manifest_roll_bytes: 1 << 20,
+            ..shipped.tuning
+        },
+    };
+    let options = Options { tuning, ..shipped };
+    match name {
+        "tiny everything" => Options { cache_bytes: Some(4 << 10), memtable: list(1, 0.5), ..options },
+        "large pages, raw" => Options { compression: false, ..options },
+        "no filter, no cache" => Options { filter: Filter::None, cache_bytes: Some(0), ..options },
+        "deep levels" => Options { cache_bytes: Some(0), memtable: list(3, 0.9), ..options },
+        "wide level 0" => Options { filter: Filter::Cuckoo, cache_bytes: Some(16 << 10), ..options },
+        "tall list, tiny segments" => {
+            Options { compression: false, filter: Filter::None, memtable: list(16, 0.01), ..options }
+        }
+        _ => options,
+    }
+}
+
+fn list(max_level: u8, probability: f64) -> SkipList {
+    SkipList { max_level, probability }
+}
+
+fn any(random: &SeededRandom) -> Options {
+    let size = |least: u32, most: u32| 1usize << (least as usize + random.below((most - least) as usize + 1));
+    let segment_bytes_min = size(9, 16) as u64;
+    let level0_trigger = 1 + random.below(8);
+    let tuning = Tuning {
+        segment_bytes_min,
+        segment_bytes_max: segment_bytes_min << random.below(6),
+        page_bytes: size(6, 16),
+        table_bytes: size(9, 20) as u64,
+        manifest_roll_bytes: size(8, 18) as u64,
+        level0_trigger,
+        level0_stop: level0_trigger + 1 + random.below(12),
+        level_base_bytes: size(10, 20) as u64,
+        memtable_bytes: size(10, 22) as u64,
+    };
+    Options {
+        compression: random.chance(50),
+        filter: [Filter::Auto, Filter::Cuckoo, Filter::None][random.below(3)],
+        cache_bytes: [None, Some(0), Some(8 << 10), Some(1 << 20)][random.below(4)],
+        memtable: list(1 + random.below(16) as u8, 0.01 + random.below(98) as f64 / 100.0),
+        tuning,
+        ..Options::default()
+    }
+}
+
+/// Eight that are always the same, three drawn from the seed. The first one is what the others are compared with.
+pub fn sets(seed: u64) -> Vec<OptionSet> {
+    let random = SeededRandom::new(!seed);
+    let set = |name, each_open, threads| OptionSet { name, each_open, threads, lies: false };
+    let mut sets: Vec<OptionSet> =
+        NAMES.into_iter().map(|name| set(name, vec![preset(name)], false)).collect();
+    sets.push(set("random", vec![any(&random)], false));
+    sets.push(set("random, with threads", vec![any(&random)], true));
+    sets.push(set("other options at each open", (0..5).map(|_| any(&random)).collect(), false));
+    sets
+}
