@@ -1,8 +1,8 @@
 /**
  * Reads: what a database, its sublevels and its snapshots have in common.
  *
- * A read is answered on the calling thread from memory or, where a page is not in memory, from the disk. The asynchronous
- * forms differ in that errors reject and that long reads let the event loop run.
+ * A point read is answered on the calling thread where that needs no wait for the disk. Else the asynchronous forms have
+ * the engine's read pool wait for it; `getSync` waits itself.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import { type Entry, type Keyspace, type MakeRow, makeEntry } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
-import type { RowsOptions } from './native/types.js';
+import type { Engine, Later, RowsOptions } from './native/types.js';
 import { checkNames, names } from './options/check.js';
 import { RANGE_SHAPE, type RangeShape, shapeOf } from './options/range.js';
 import { type Pin, pinned, pinOf, type ReadOptions } from './pin.js';
@@ -55,7 +55,8 @@ export class Reader<K, V> {
    */
   get(key: K, options?: ReadOptions): Promise<V | undefined> {
     try {
-      return Promise.resolve(this.getSync(key, options));
+      const pin = options === undefined ? this.pin : pinOf(options, this.pin);
+      return Promise.resolve(this.#read(this.handle.live(), key, pin.number()));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -75,11 +76,32 @@ export class Reader<K, V> {
     if (!Array.isArray(keys)) throw invalid('keys', 'an array', keys);
     const pin = options === undefined ? this.pin : pinOf(options, this.pin);
     const engine = this.handle.live();
+    const pinnedHere = pin.number() === 0 && keys.length > 1 ? engine.snapshot() : 0;
+    const values: Later<V | undefined>[] = [];
+    let waits = false;
+    try {
+      for (const key of keys) {
+        const value = this.#read(engine, key, pinnedHere || pin.number());
+        waits ||= value instanceof Promise;
+        values.push(value);
+      }
+    } catch (error) {
+      // Nobody waits any more for those that other threads read.
+      if (waits) Promise.allSettled(values);
+      throw error;
+    } finally {
+      // A read that waits for the disk has a pin of its own by now.
+      if (pinnedHere > 0) engine.releaseSnapshot(pinnedHere);
+    }
+    return waits ? Promise.all(values) : (values as (V | undefined)[]);
+  }
+
+  #read(engine: Engine, key: K, snapshot: number): Later<V | undefined> {
     const { values } = this.space;
-    return keys.map((key) => {
-      const raw = engine.get(this.space.encodeKey(key), values.form, pin.number());
-      return raw === undefined ? undefined : values.decode(raw);
-    });
+    const raw = engine.read(this.space.encodeKey(key), values.form, snapshot);
+    if (raw === undefined || values.plain) return raw as Later<V | undefined>;
+    if (raw instanceof Promise) return raw.then((raw) => (raw === undefined ? undefined : values.decode(raw)));
+    return values.decode(raw);
   }
 
   /**
@@ -99,7 +121,7 @@ export class Reader<K, V> {
   async getEntry(key: K, options?: ReadOptions): Promise<Entry<K, V> | undefined> {
     const pin = options === undefined ? this.pin : pinOf(options, this.pin);
     const { values } = this.space;
-    const found = this.handle.live().entry(this.space.encodeKey(key), values.form, pin.number());
+    const found = await this.handle.live().entry(this.space.encodeKey(key), values.form, pin.number());
     if (found === undefined) return undefined;
     return makeEntry(key, values.decode(found.value), found.revision, found.expiresAtMs);
   }

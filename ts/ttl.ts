@@ -24,7 +24,7 @@ export async function touch<K, V>(
   const deadline = ttl === null ? undefined : nowMs + durationMs(ttl, 'ttl');
   const stored = space.encodeKey(key);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const found = handle.live().entry(stored, 'buffer');
+    const found = await handle.live().entry(stored, 'buffer');
     if (found === undefined)
       throw new CoppiceError('NOT_FOUND', 'the key to touch has no value: it never had, was deleted or expired');
     const slab = handle.writes.takeSlab();

@@ -39,6 +39,12 @@ export const CHUNK_KEYS_ASCII = 1;
 export const CHUNK_VALUES_ASCII = 2;
 export const CHUNK_VALUE_TOO_LARGE = 4;
 
+/** Whether a point read may wait for the disk on the calling thread. */
+export type Wait = 0 | 1;
+
+/** What a read in the pool finds; `undefined` if there is no such entry. */
+export type FoundByTask = { value?: string | Buffer; revision: number; deadline: number } | undefined;
+
 /** Called for all that other threads have to say. */
 export type Wake = (kind: number, number: number, a: unknown, b: unknown) => void;
 
@@ -65,12 +71,19 @@ export interface Addon {
   /** Header: engines, tasks (of the process), databases, ranges, snapshots (of this thread). */
   census(): null | undefined;
 
-  getText(handle: number, key: Bytes, snapshot: number): string | undefined | null;
-  /** A number: so many bytes of data. */
-  getBytes(handle: number, key: Bytes, snapshot: number): number | Buffer | undefined | null;
+  // With `wait` 0, a negative number: the task, made positive, that waits for the disk and finds a `FoundByTask`.
+  getText(handle: number, key: Bytes, snapshot: number, wait: Wait): string | number | undefined | null;
+  /** A number from 0 on: so many bytes of data. */
+  getBytes(handle: number, key: Bytes, snapshot: number, wait: Wait): number | Buffer | undefined | null;
   /** Header: revision, deadline or 0. */
-  getEntry(handle: number, key: Bytes, snapshot: number, text: 0 | 1): string | number | Buffer | undefined | null;
-  has(handle: number, key: Bytes, snapshot: number): number | null;
+  getEntry(
+    handle: number,
+    key: Bytes,
+    snapshot: number,
+    wait: Wait,
+    text: 0 | 1,
+  ): string | number | Buffer | undefined | null;
+  has(handle: number, key: Bytes, snapshot: number, wait: Wait): number | null;
 
   put(handle: number, key: Bytes, value: Bytes, deadlineMs: number): number | null;
   del(handle: number, key: Bytes): number | null;

@@ -5,7 +5,7 @@
  */
 
 import { closed, fromNative } from '../errors.js';
-import { type Addon, WRITE_REFUSED } from './addon.js';
+import { type Addon, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
 import { NativeRows } from './rows.js';
 import { Settler } from './settle.js';
@@ -18,6 +18,7 @@ import type {
   EngineEvent,
   EngineStats,
   FoundEntry,
+  Later,
   Refusal,
   Rows,
   RowsOptions,
@@ -54,29 +55,30 @@ export class NativeEngine implements Engine, Listener {
   get(key: Bytes, decode: 'buffer', snapshot?: number): Buffer | undefined;
   get(key: Bytes, decode: Decode, snapshot?: number): string | Buffer | undefined;
   get(key: Bytes, decode: Decode, snapshot = 0): string | Buffer | undefined {
-    if (decode === 'utf8') {
-      const found = this.#addon.getText(this.#handle, key, snapshot);
-      if (found === null) throw this.#environment.failure();
-      return found;
+    const raw = this.#ask(key, decode, snapshot, 1);
+    return typeof raw === 'number' ? this.#environment.copied(raw) : raw;
+  }
+
+  read(key: Bytes, decode: Decode, snapshot = 0): Later<string | Buffer | undefined> {
+    const raw = this.#ask(key, decode, snapshot, 0);
+    if (typeof raw !== 'number') return raw;
+    return raw < 0 ? this.#inPool(raw).then((found) => found?.value) : this.#environment.copied(raw);
+  }
+
+  entry(key: Bytes, decode: Decode, snapshot = 0): Later<FoundEntry<string | Buffer> | undefined> {
+    const text = decode === 'utf8' ? 1 : 0;
+    const raw = this.#answered(this.#addon.getEntry(this.#handle, key, snapshot, 0, text));
+    if (raw === undefined) return undefined;
+    if (typeof raw === 'number' && raw < 0) {
+      return this.#inPool(raw).then((found) => found && foundEntry(found.value!, found.revision, found.deadline));
     }
-    const found = this.#addon.getBytes(this.#handle, key, snapshot);
-    if (typeof found === 'number') return this.#environment.copied(found);
-    if (found === null) throw this.#environment.failure();
-    return found;
-  }
-
-  entry(key: Bytes, decode: Decode, snapshot = 0): FoundEntry<string | Buffer> | undefined {
-    const found = this.#addon.getEntry(this.#handle, key, snapshot, decode === 'utf8' ? 1 : 0);
-    if (found === undefined) return undefined;
-    if (found === null) throw this.#environment.failure();
     const { header } = this.#environment;
-    const revision = header[0]!;
-    const expiresAtMs = header[1] || undefined;
-    return { value: typeof found === 'number' ? this.#environment.copied(found) : found, revision, expiresAtMs };
+    return foundEntry(typeof raw === 'number' ? this.#environment.copied(raw) : raw, header[0]!, header[1]!);
   }
 
-  has(key: Bytes, snapshot = 0): boolean {
-    return this.#answered(this.#addon.has(this.#handle, key, snapshot)) === 1;
+  has(key: Bytes, snapshot = 0): Later<boolean> {
+    const answer = this.#answered(this.#addon.has(this.#handle, key, snapshot, 0));
+    return answer < 0 ? this.#inPool(answer).then((found) => found !== undefined) : answer === 1;
   }
 
   rows(options: RowsOptions): Rows {
@@ -165,6 +167,19 @@ export class NativeEngine implements Engine, Listener {
     this.#on({ type: 'failed', error });
   }
 
+  #ask(key: Bytes, decode: Decode, snapshot: number, wait: Wait): string | number | Buffer | undefined {
+    const raw =
+      decode === 'utf8'
+        ? this.#addon.getText(this.#handle, key, snapshot, wait)
+        : this.#addon.getBytes(this.#handle, key, snapshot, wait);
+    if (raw === null) throw this.#environment.failure();
+    return raw;
+  }
+
+  #inPool(answer: number): Promise<FoundByTask> {
+    return this.#environment.task<FoundByTask>(-answer);
+  }
+
   #answered<T>(answer: T | null): T {
     if (answer === null) throw this.#environment.failure();
     return answer;
@@ -178,6 +193,10 @@ export class NativeEngine implements Engine, Listener {
     }
     return { revision: header[0]!, conflicts };
   }
+}
+
+function foundEntry<T>(value: T, revision: number, deadline: number): FoundEntry<T> {
+  return { value, revision, expiresAtMs: deadline || undefined };
 }
 
 function bytesOf(bytes: Bytes | undefined): Uint8Array | undefined {

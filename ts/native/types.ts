@@ -108,6 +108,9 @@ export interface Rows {
   close(): void;
 }
 
+/** A promise only where the disk has to be waited for, which another thread then does. */
+export type Later<T> = T | Promise<T>;
+
 /** Operations on their way into one commit, packed as the engine logs them. Reusable after `clear`. */
 export interface Slab {
   /** `deadlineMs`: Unix milliseconds. A batch over the limit throws `COPPICE_TOO_LARGE` here. */
@@ -156,11 +159,14 @@ export interface Engine {
   /** By which deadlines pass, in Unix milliseconds: the clock's time, but never earlier than at any commit. */
   readonly nowMs: number;
 
+  /** Reads the disk on the calling thread where it has to. */
   get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;
   get(key: Bytes, decode: 'buffer', snapshot?: number): Buffer | undefined;
   get(key: Bytes, decode: Decode, snapshot?: number): string | Buffer | undefined;
-  entry(key: Bytes, decode: Decode, snapshot?: number): FoundEntry<string | Buffer> | undefined;
-  has(key: Bytes, snapshot?: number): boolean;
+  /** As `get`, without waiting for the disk on this thread. It sees what was there when it was called. */
+  read(key: Bytes, decode: Decode, snapshot?: number): Later<string | Buffer | undefined>;
+  entry(key: Bytes, decode: Decode, snapshot?: number): Later<FoundEntry<string | Buffer> | undefined>;
+  has(key: Bytes, snapshot?: number): Later<boolean>;
   rows(options: RowsOptions): Rows;
 
   /** Applies one put on the calling thread; answers its revision or `STALLED`. It is visible at once. */

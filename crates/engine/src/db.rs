@@ -13,6 +13,7 @@ use crate::recovery;
 use crate::snapshot::View;
 use crate::state::State;
 use crate::stats::Stats;
+use crate::table::Wait;
 use crate::verify::{Progress, VerifyReport};
 use crate::write::{Guard, Written};
 use parking_lot::Mutex;
@@ -95,7 +96,18 @@ impl Db {
     /// Calls `read` with the live entry of a key, if there is one.
     #[inline]
     pub fn get<R>(&self, key: &[u8], view: View, read: impl FnOnce(&Entry<'_>) -> R) -> Result<Option<R>> {
-        self.0.state.get(key, view, read)
+        self.0.state.get(key, view, Wait::ForDisk, read)
+    }
+
+    /// As `get`, but fails with `WouldBlock` where it would have to wait for the disk.
+    #[inline]
+    pub fn get_now<R>(
+        &self,
+        key: &[u8],
+        view: View,
+        read: impl FnOnce(&Entry<'_>) -> R,
+    ) -> Result<Option<R>> {
+        self.0.state.get(key, view, Wait::Never, read)
     }
 
     /// The rows of a range, as they are at `view`.

@@ -43,6 +43,8 @@ pub enum Code {
     FutureRevision,
     /// Known to us, but not on this system or in this database.
     Unsupported,
+    /// Only of reads that were told not to wait.
+    WouldBlock,
 }
 
 impl Code {
@@ -65,6 +67,7 @@ impl Code {
             Code::Compacted => "COMPACTED",
             Code::FutureRevision => "FUTURE_REVISION",
             Code::Unsupported => "UNSUPPORTED",
+            Code::WouldBlock => "WOULD_BLOCK",
         }
     }
 }

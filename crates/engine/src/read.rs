@@ -1,7 +1,8 @@
 //! The read path, top to bottom: memtables, then level 0, then one table a level, and the first version met at or below
 //! the reader's revision is the answer.
 //!
-//! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache.
+//! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache, unless it is
+//! told not to wait for it.
 
 use crate::cursor::{LevelCursor, MergeCursor, Source, VisibleCursor, Window};
 use crate::entry::Entry;
@@ -10,7 +11,7 @@ use crate::filter;
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::snapshot::View;
 use crate::state::{Readable, State};
-use crate::table::Table;
+use crate::table::{Table, Wait};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,14 +27,21 @@ pub struct Range {
 impl State {
     /// Calls `read` with the live value of a user key, if there is one.
     #[inline]
-    pub fn get<R>(&self, key: &[u8], view: View, read: impl FnOnce(&Entry<'_>) -> R) -> Result<Option<R>> {
+    pub fn get<R>(
+        &self,
+        key: &[u8],
+        view: View,
+        wait: Wait,
+        read: impl FnOnce(&Entry<'_>) -> R,
+    ) -> Result<Option<R>> {
         self.check_open()?;
         // In this order: what a later revision hides may be dropped from newer tables, never from these.
         let readable = self.readable.load();
         let at = view.revision.min(self.visible.load(Ordering::Acquire));
         let key = StoredKey::new(key);
-        let found = self
-            .get_in(&readable, key.bytes(), at, |entry| self.is_live(&entry, view).then(|| read(&entry)))?;
+        let found = self.get_in(&readable, key.bytes(), at, wait, |entry| {
+            self.is_live(&entry, view).then(|| read(&entry))
+        })?;
         Ok(found.flatten())
     }
 
@@ -53,6 +61,7 @@ impl State {
         readable: &Readable,
         key: &[u8],
         at: Revision,
+        wait: Wait,
         read: impl FnOnce(Entry<'_>) -> R,
     ) -> Result<Option<R>> {
         // The closure can be called once; whichever place answers takes it.
@@ -64,12 +73,12 @@ impl State {
         let version = &readable.version;
         let hash = filter::hash(key, self.creation.filter_seed);
         for table in version.level0_holding(key) {
-            if let Some(found) = table.get(key, hash, at, &mut answer)? {
+            if let Some(found) = table.get(key, hash, at, wait, &mut answer)? {
                 return Ok(Some(found));
             }
         }
         for table in version.deeper_holding(key) {
-            if let Some(found) = table.get(key, hash, at, &mut answer)? {
+            if let Some(found) = table.get(key, hash, at, wait, &mut answer)? {
                 return Ok(Some(found));
             }
         }
@@ -187,6 +196,14 @@ impl Snapshot {
 
     pub fn view(&self) -> View {
         View { revision: self.at.0, now_ms: Some(self.at.1) }
+    }
+}
+
+/// Sees the same, and for as long as it lives itself.
+impl Clone for Snapshot {
+    fn clone(&self) -> Self {
+        let at = self.state.snapshots.register(|| self.at);
+        Snapshot { state: self.state.clone(), at }
     }
 }
 

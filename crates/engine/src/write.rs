@@ -12,6 +12,7 @@ use crate::memtable::Memtable;
 use crate::options::MEMTABLES_MAX;
 use crate::read::StoredKey;
 use crate::state::{Commit, Readable, State};
+use crate::table::Wait;
 use crate::wal::Watermark;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -161,7 +162,7 @@ impl State {
     fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Found>>> {
         let newest = |guard: &Guard<'_>| {
             let key = StoredKey::new(guard.key);
-            Ok(self.get_in(readable, key.bytes(), Revision::MAX, Found::of)?.flatten())
+            Ok(self.get_in(readable, key.bytes(), Revision::MAX, Wait::ForDisk, Found::of)?.flatten())
         };
         guards.iter().map(newest).collect()
     }

@@ -18,6 +18,7 @@ mod lifecycle;
 mod mailbox;
 mod maintenance;
 mod message;
+mod pool;
 mod raw;
 mod registry;
 mod shared;

@@ -4,6 +4,7 @@
 
 use crate::context::Context;
 use crate::engine::{CheckpointInfo, Event, Progress, VerifyReport, WorkKind};
+use crate::raw::Owned;
 use crate::registry::Handle;
 use coppice_engine::error::{Code, Error, Result};
 use napi::bindgen_prelude::ToNapiValue;
@@ -27,6 +28,18 @@ pub enum Outcome {
     Opened(Handle),
     Verified(VerifyReport),
     Checkpoint(CheckpointInfo),
+    /// `undefined` if there is no such entry.
+    Read(Option<Found>),
+}
+
+/// An entry that was read on another thread.
+#[napi(object, object_from_js = false)]
+pub struct Found {
+    /// None if nobody wants it.
+    pub value: Option<Owned>,
+    pub revision: f64,
+    /// Unix milliseconds, or 0.
+    pub deadline: f64,
 }
 
 /// An error as data; thrown in one place in TypeScript.
@@ -118,6 +131,7 @@ impl Outcome {
             Outcome::Opened(handle) => number(env, Context::adopt(&Env::from_raw(env), handle)?),
             Outcome::Verified(report) => value(env, Verified::from(report)),
             Outcome::Checkpoint(info) => value(env, Checkpoint::from(info)),
+            Outcome::Read(found) => value(env, found),
         };
         made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))
     }

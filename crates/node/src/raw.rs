@@ -307,34 +307,18 @@ impl Call {
         let mut made = ptr::null_mut();
         // SAFETY: `env` is the environment of this call.
         let status = unsafe { sys::napi_create_double(self.env, value, &mut made) };
-        made_or_refused(status, made)
+        made_or_refused(status, made).map(Value)
     }
 
     /// A string from UTF-8; what is no UTF-8 is replaced as `Buffer#toString` does.
     #[inline]
     pub fn text(&self, bytes: &[u8]) -> Result<Value> {
-        let mut made = ptr::null_mut();
-        // SAFETY: V8 copies the bytes before the call returns.
-        let status = unsafe {
-            sys::napi_create_string_utf8(self.env, bytes.as_ptr().cast(), bytes.len() as isize, &mut made)
-        };
-        made_or_refused(status, made)
+        text(self.env, bytes).map(Value)
     }
 
     /// A `Buffer` that JavaScript owns. Far dearer than the shared buffer for small values.
     pub fn buffer(&self, bytes: &[u8]) -> Result<Value> {
-        let mut made = ptr::null_mut();
-        // SAFETY: Node allocates the buffer and copies the bytes before the call returns.
-        let status = unsafe {
-            sys::napi_create_buffer_copy(
-                self.env,
-                bytes.len(),
-                bytes.as_ptr().cast(),
-                ptr::null_mut(),
-                &mut made,
-            )
-        };
-        made_or_refused(status, made)
+        buffer(self.env, bytes).map(Value)
     }
 
     /// A value that napi-rs knows how to make.
@@ -350,9 +334,42 @@ impl Call {
     }
 }
 
-fn made_or_refused(status: sys::napi_status, made: sys::napi_value) -> Result<Value> {
+#[inline]
+fn text(env: sys::napi_env, bytes: &[u8]) -> Result<sys::napi_value> {
+    let mut made = ptr::null_mut();
+    // SAFETY: `env` is the environment whose callback runs on this thread; V8 copies the bytes before the call returns.
+    let status =
+        unsafe { sys::napi_create_string_utf8(env, bytes.as_ptr().cast(), bytes.len() as isize, &mut made) };
+    made_or_refused(status, made)
+}
+
+fn buffer(env: sys::napi_env, bytes: &[u8]) -> Result<sys::napi_value> {
+    let (mut made, unused) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: as above; Node allocates the buffer and copies the bytes before the call returns.
+    let status =
+        unsafe { sys::napi_create_buffer_copy(env, bytes.len(), bytes.as_ptr().cast(), unused, &mut made) };
+    made_or_refused(status, made)
+}
+
+/// Bytes read on another thread, copied into JavaScript's memory when the message that holds them is taken.
+pub enum Owned {
+    Text(Vec<u8>),
+    Bytes(Vec<u8>),
+}
+
+impl ToNapiValue for Owned {
+    unsafe fn to_napi_value(env: sys::napi_env, owned: Owned) -> napi::Result<sys::napi_value> {
+        let made = match owned {
+            Owned::Text(bytes) => text(env, &bytes),
+            Owned::Bytes(bytes) => buffer(env, &bytes),
+        };
+        made.map_err(|error| napi::Error::from_reason(error.message().to_owned()))
+    }
+}
+
+fn made_or_refused(status: sys::napi_status, made: sys::napi_value) -> Result<sys::napi_value> {
     if status == sys::Status::napi_ok {
-        return Ok(Value(made));
+        return Ok(made);
     }
     Err(Error::new(
         Code::TooLarge,

@@ -1,8 +1,10 @@
 //! Rare calls that block run on a thread of their own, never on libuv's few: a long compaction must hold up neither the
-//! program's file reads nor its exit. JavaScript gets a number at once and the outcome later, through the mailbox.
+//! program's file reads nor its exit. Point reads that have to wait for the disk share the read pool instead. JavaScript
+//! gets a number at once and the outcome later, through the mailbox.
 
 use crate::mailbox::Mailbox;
 use crate::message::{Message, Outcome};
+use crate::pool;
 use crate::raw::panicked;
 use coppice_engine::error::{Code, Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,6 +45,23 @@ impl Drop for Running {
     }
 }
 
+/// Starts a read that waits for the disk, on a thread of the pool; answers as `start` does.
+pub fn read(
+    mailbox: &Arc<Mailbox>,
+    work: impl FnOnce(&Report) -> Result<Outcome> + Send + 'static,
+) -> Result<f64> {
+    let task = NEXT.fetch_add(1, Ordering::Relaxed);
+    let report = Report { task, mailbox: mailbox.clone() };
+    pool::run(move || perform(&report, work))?;
+    Ok(task as f64)
+}
+
+fn perform(report: &Report, work: impl FnOnce(&Report) -> Result<Outcome>) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(report)));
+    let outcome = outcome.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+    report.mailbox.post(Message::Done { task: report.task, outcome });
+}
+
 /// How many tasks this process runs now.
 pub fn running() -> usize {
     RUNNING.load(Ordering::Relaxed)
@@ -59,9 +78,7 @@ pub fn start(
     let report = Report { task, mailbox: mailbox.clone() };
     let run = move || {
         let _running = running;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&report)));
-        let outcome = outcome.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        report.mailbox.post(Message::Done { task, outcome });
+        perform(&report, work);
     };
     std::thread::Builder::new()
         .name(format!("coppice-{name}"))

@@ -76,6 +76,9 @@ pub trait Disk: Send + Sync + 'static {
 pub trait File: Send + Sync {
     /// Fills `buffer` from `offset`; `Corrupt` with file and offset if the file ends before that.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()>;
+    /// Fills `buffer` from `offset` if that needs no wait for the device; else, or where nobody can tell, answers false
+    /// and leaves anything in it. A failure too is left to `read_at` to find.
+    fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> bool;
     /// Writes all of `bytes`; the file grows as needed. A short write is an error.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
     /// Cuts the file, or grows it with zeros.

@@ -13,6 +13,18 @@ use crate::filter::{Candidates, PageFilter};
 use crate::key::Revision;
 use std::path::Path;
 
+/// Whether a read may wait for the disk; else it fails with `WouldBlock` where it would have to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    ForDisk,
+    Never,
+}
+
+#[cold]
+pub(super) fn would_block() -> Error {
+    Error::new(Code::WouldBlock, "the disk would have to be read")
+}
+
 pub(super) struct Contents {
     pub file: Box<dyn File>,
     pub footer: Footer,
@@ -79,10 +91,14 @@ impl Contents {
     }
 
     /// Reads one page from the disk.
-    pub fn read_page(&self, page: u32) -> Result<Page> {
+    pub fn read_page(&self, page: u32, wait: Wait) -> Result<Page> {
         let handle = self.index.page(page);
         let mut stored = vec![0; handle.bytes as usize];
-        self.file.read_at(handle.offset, &mut stored)?;
+        match wait {
+            Wait::ForDisk => self.file.read_at(handle.offset, &mut stored)?,
+            Wait::Never if self.file.try_read_at(handle.offset, &mut stored) => {}
+            Wait::Never => return Err(would_block()),
+        }
         self.unpack(page, &stored)
     }
 

@@ -1,7 +1,7 @@
 //! Walks one table in both directions. It holds the page that it stands on, so its entry stays readable whatever the
 //! cache does; it belongs to one thread at a time.
 
-use super::contents::Contents;
+use super::contents::{Contents, Wait};
 use super::page::{Item, Page, malformed};
 use super::reader::Table;
 use crate::cursor::Cursor;
@@ -105,7 +105,7 @@ impl TableCursor {
         if ahead && self.read_ahead(contents, number)? {
             return self.read(contents, number);
         }
-        contents.read_page(number)
+        contents.read_page(number, Wait::ForDisk)
     }
 
     /// Reads as many whole pages from `number` on as fit; false if that is none.

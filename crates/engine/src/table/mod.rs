@@ -20,7 +20,7 @@ mod verify;
 
 pub use builder::{TableBuilder, TableOptions};
 pub use cache::PageCache;
-pub use contents::newest_revision;
+pub use contents::{Wait, newest_revision};
 pub use cursor::TableCursor;
 pub use reader::Table;
 pub use summary::{TableMeta, TableSummary};

@@ -1,7 +1,7 @@
 //! A table as readers see it. Shared by any number of threads; opening it costs nothing until it is first used.
 
 use super::cache::PageCache;
-use super::contents::Contents;
+use super::contents::{Contents, Wait, would_block};
 use super::cursor::TableCursor;
 use super::page::Page;
 use super::summary::TableSummary;
@@ -65,19 +65,25 @@ impl Table {
     }
 
     /// Calls `read` with the newest version of `key` at or below `at`, a delete included. `hash` is `filter::hash` of
-    /// the key with the database's seed. Allocates nothing if the page is in the cache.
+    /// the key with the database's seed. Allocates nothing if the page is in the cache. With `Wait::Never` it fails with
+    /// `WouldBlock` where it would have to wait for the disk.
     pub fn get<R>(
         &self,
         key: &[u8],
         hash: u64,
         at: Revision,
+        wait: Wait,
         read: impl FnOnce(Entry<'_>) -> R,
     ) -> Result<Option<R>> {
-        let contents = self.contents()?;
+        let contents = match (self.contents.get(), wait) {
+            (Some(contents), _) => contents,
+            (None, Wait::ForDisk) => self.open()?,
+            (None, Wait::Never) => return Err(would_block()),
+        };
         let Some(number) = contents.locate(key, hash, at) else {
             return Ok(None);
         };
-        let page = self.page(contents, number)?;
+        let page = self.page(contents, number, wait)?;
         let found = page.find(key, at).map_err(|error| self.place(error, contents, number))?;
         self.filter_passes.fetch_add(1, Ordering::Relaxed);
         if found.is_none() {
@@ -157,11 +163,11 @@ impl Table {
 
     /// A page from the cache, or from the disk into the cache.
     #[inline]
-    fn page(&self, contents: &Contents, number: u32) -> Result<Arc<Page>> {
+    fn page(&self, contents: &Contents, number: u32, wait: Wait) -> Result<Arc<Page>> {
         if let Some(page) = self.cached_page(number) {
             return Ok(page);
         }
-        let page = contents.read_page(number).map_err(|error| error.in_file(&self.path))?;
+        let page = contents.read_page(number, wait).map_err(|error| error.in_file(&self.path))?;
         let page = Arc::new(page);
         self.cache_page(number, &page);
         Ok(page)

@@ -5,7 +5,7 @@ mod golden;
 mod model;
 mod tables;
 
-use super::{PageCache, Table, TableBuilder, TableOptions, TableSummary};
+use super::{PageCache, Table, TableBuilder, TableOptions, TableSummary, Wait};
 use crate::cursor::Cursor;
 use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, SyncPoint};
@@ -119,7 +119,7 @@ impl Folder {
 }
 
 fn get(table: &Table, key: &[u8], at: Revision) -> Result<Option<Row>> {
-    table.get(key, filter::hash(key, SEED), at, |entry| Row::of(key, entry))
+    table.get(key, filter::hash(key, SEED), at, Wait::ForDisk, |entry| Row::of(key, entry))
 }
 
 /// The entry that a cursor stands on.

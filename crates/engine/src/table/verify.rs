@@ -1,7 +1,7 @@
 //! Reads a whole table and checks all that can be checked: that every byte is what was written, and that what was
 //! written is a table. Meant to find damage before a reader does, so nothing is taken from memory or from the cache.
 
-use super::contents::Contents;
+use super::contents::{Contents, Wait};
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::reader::Table;
@@ -82,7 +82,10 @@ impl<'a> Walk<'a> {
     fn run(mut self, note: &mut dyn FnMut(Error) -> Result<()>) -> Result<()> {
         let mut whole = true;
         for number in 0..self.contents.index.len() {
-            let checked = self.contents.read_page(number).and_then(|page| self.check_page(number, &page));
+            let checked = self
+                .contents
+                .read_page(number, Wait::ForDisk)
+                .and_then(|page| self.check_page(number, &page));
             if let Err(error) = checked {
                 note(error.at_offset(self.contents.index.page(number).offset))?;
                 whole = false;

@@ -1,22 +1,28 @@
 //! Point reads. A key comes in as a string or bytes; a value goes out as a string, or as bytes in the shared buffer.
+//!
+//! A read that may not wait (`wait` is 0) answers at once where nothing has to come from the disk. Else it goes on in the
+//! read pool, and the answer is its task, as a negative number.
 
 use super::snapshot::view;
 use crate::context::Context;
 use crate::engine::{Db, View};
-use crate::raw::{Call, Value};
+use crate::message::{Found, Outcome};
+use crate::raw::{Call, Owned, Value};
 use crate::shared::Shared;
+use crate::task;
 use coppice_engine::entry::{Entry, NO_DEADLINE};
-use coppice_engine::error::Result;
+use coppice_engine::error::{Code, Result};
 use coppice_engine::limits::KEY_BYTES_MAX;
 
 /// Up to this many bytes two copies, here and in JavaScript, cost less than having Node make a buffer.
 const SHARED_BYTES_MAX: usize = 4096;
 
-/// What every point read is told: `(handle, key, snapshot)`.
+/// What every point read is told: `(handle, key, snapshot, wait: 0 | 1)`.
 struct Question<'a> {
     db: &'a Db,
     key: &'a [u8],
     view: View,
+    wait: bool,
     shared: &'a mut Shared,
 }
 
@@ -28,41 +34,89 @@ impl<'a> Question<'a> {
         key.clear();
         call.append_bytes(1, KEY_BYTES_MAX, "key", key)?;
         let view = view(snapshots, call, 2)?;
-        Ok(Question { db, key, view, shared: Shared::of(shared)? })
+        let wait = call.integer(3)? != 0;
+        Ok(Question { db, key, view, wait, shared: Shared::of(shared)? })
+    }
+
+    #[inline]
+    fn ask<R>(self, read: impl FnOnce(&Entry<'_>, &mut Shared) -> R) -> Result<Option<R>> {
+        let Question { db, key, view, wait, shared } = self;
+        let read = |entry: &Entry<'_>| read(entry, shared);
+        if wait { db.get(key, view, read) } else { db.get_now(key, view, read) }
     }
 }
 
-/// `getText(handle, key, snapshot): string | undefined`
+/// The answer to a question, in the pool if it has to wait for the disk.
+#[inline]
+fn answer(
+    context: &mut Context,
+    call: &Call,
+    owned: fn(&[u8]) -> Option<Owned>,
+    read: impl FnOnce(&Entry<'_>, &mut Shared) -> Result<Value>,
+    nothing: impl FnOnce() -> Result<Value>,
+) -> Result<Value> {
+    match Question::new(context, call)?.ask(read) {
+        Ok(found) => found.unwrap_or_else(nothing),
+        Err(error) if error.code() == Code::WouldBlock => read_in_pool(context, call, owned),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is read is what stood there when it was asked for, whatever is written and merged meanwhile.
+#[cold]
+fn read_in_pool(context: &Context, call: &Call, owned: fn(&[u8]) -> Option<Owned>) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db().clone();
+    let snapshot = match call.integer(2)? {
+        0 => db.snapshot()?,
+        number => context.snapshots.get(number)?.snapshot.clone(),
+    };
+    let key = context.key.clone();
+    let task = task::read(context.mailbox()?, move |_| {
+        let found = db.get(&key, snapshot.view(), |entry| Found {
+            value: owned(entry.value),
+            revision: entry.revision as f64,
+            deadline: deadline(entry),
+        })?;
+        Ok(Outcome::Read(found))
+    })?;
+    call.value(-task)
+}
+
+fn owned_text(value: &[u8]) -> Option<Owned> {
+    Some(Owned::Text(value.to_vec()))
+}
+
+fn owned_bytes(value: &[u8]) -> Option<Owned> {
+    Some(Owned::Bytes(value.to_vec()))
+}
+
+/// `getText(handle, key, snapshot, wait): string | undefined | number`
 pub fn get_text(context: &mut Context, call: &Call) -> Result<Value> {
-    let Question { db, key, view, .. } = Question::new(context, call)?;
-    let found = db.get(key, view, |entry| call.text(entry.value))?;
-    found.unwrap_or_else(|| Ok(call.undefined()))
+    answer(context, call, owned_text, |entry, _| call.text(entry.value), || Ok(call.undefined()))
 }
 
-/// `getBytes(handle, key, snapshot): number | Buffer | undefined`; a number counts bytes in the shared buffer.
+/// `getBytes(handle, key, snapshot, wait): number | Buffer | undefined`; a number from 0 on counts bytes in the shared
+/// buffer.
 pub fn get_bytes(context: &mut Context, call: &Call) -> Result<Value> {
-    let Question { db, key, view, shared } = Question::new(context, call)?;
-    let found = db.get(key, view, |entry| bytes(call, shared, entry.value))?;
-    found.unwrap_or_else(|| Ok(call.undefined()))
+    let read = |entry: &Entry<'_>, shared: &mut Shared| bytes(call, shared, entry.value);
+    answer(context, call, owned_bytes, read, || Ok(call.undefined()))
 }
 
-/// `getEntry(handle, key, snapshot, text: 0 | 1): string | number | Buffer | undefined`, as the two above; header:
+/// `getEntry(handle, key, snapshot, wait, text: 0 | 1): string | number | Buffer | undefined`, as the two above; header:
 /// [revision, deadline in unix milliseconds or 0].
 pub fn get_entry(context: &mut Context, call: &Call) -> Result<Value> {
-    let Question { db, key, view, shared } = Question::new(context, call)?;
-    let as_text = call.integer(3)? != 0;
-    let found = db.get(key, view, |entry| {
+    let as_text = call.integer(4)? != 0;
+    let owned = if as_text { owned_text } else { owned_bytes };
+    let read = |entry: &Entry<'_>, shared: &mut Shared| {
         shared.set_header(&[entry.revision as f64, deadline(entry)]);
         if as_text { call.text(entry.value) } else { bytes(call, shared, entry.value) }
-    })?;
-    found.unwrap_or_else(|| Ok(call.undefined()))
+    };
+    answer(context, call, owned, read, || Ok(call.undefined()))
 }
 
-/// `has(handle, key, snapshot): 0 | 1`
+/// `has(handle, key, snapshot, wait): 0 | 1 | number`
 pub fn has(context: &mut Context, call: &Call) -> Result<Value> {
-    let Question { db, key, view, .. } = Question::new(context, call)?;
-    let found = db.get(key, view, |_| ())?;
-    call.value(found.map_or(0.0, |()| 1.0))
+    answer(context, call, |_| None, |_, _| call.value(1.0), || call.value(0.0))
 }
 
 #[inline]

@@ -8,7 +8,7 @@ use coppice_engine::error::Result;
 
 pub struct Pinned {
     pub handle: u64,
-    snapshot: Snapshot,
+    pub snapshot: Snapshot,
 }
 
 /// `snapshot(handle): number`

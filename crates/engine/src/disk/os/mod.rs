@@ -109,6 +109,10 @@ impl File for OsFile {
         .map_err(|error| error.in_file(&self.path).at_offset(offset))
     }
 
+    fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        system::try_read_exact_at(&self.file, buffer, offset)
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         system::write_all_at(&self.file, bytes, offset)
             .map_err(|error| Error::io("write the file", &self.path, &error).at_offset(offset))

@@ -10,6 +10,22 @@ pub fn read_exact_at(file: &fs::File, buffer: &mut [u8], offset: u64) -> Result<
     file.read_exact_at(buffer, offset)
 }
 
+/// Only Linux tells what its page cache holds, and not for every file system.
+pub fn try_read_exact_at(file: &fs::File, buffer: &mut [u8], offset: u64) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        let wanted = buffer.len();
+        let read = preadv2(file, &mut [std::io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT);
+        read == Ok(wanted)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, buffer, offset);
+        false
+    }
+}
+
 pub fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> Result<()> {
     file.write_all_at(bytes, offset)
 }

@@ -26,6 +26,11 @@ pub fn read_exact_at(file: &fs::File, mut buffer: &mut [u8], mut offset: u64) ->
     Ok(())
 }
 
+/// Windows does not tell what is in memory.
+pub fn try_read_exact_at(_file: &fs::File, _buffer: &mut [u8], _offset: u64) -> bool {
+    false
+}
+
 pub fn write_all_at(file: &fs::File, mut bytes: &[u8], mut offset: u64) -> Result<()> {
     while !bytes.is_empty() {
         match file.seek_write(bytes, offset) {

@@ -42,6 +42,7 @@ struct State {
     fault: Option<Fault>,
     skipped: Option<SyncPoint>,
     capacity_bytes: Option<u64>,
+    cold: bool,
     syncs: HashMap<SyncPoint, u64>,
     locks: BTreeMap<PathBuf, String>,
     /// Handles of each file.
@@ -72,6 +73,7 @@ impl SimulatedDisk {
             fault: None,
             skipped: None,
             capacity_bytes: None,
+            cold: false,
             syncs: HashMap::new(),
             locks: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -112,6 +114,11 @@ impl SimulatedDisk {
         let mut state = self.0.lock();
         assert!(state.open.is_empty() && state.locks.is_empty(), "a machine that restarts has nothing open");
         state.image = state.image.after_crash(loss);
+    }
+
+    /// Whether every read waits for the device from now on: none of the bytes are in memory. At first all of them are.
+    pub fn set_cold(&self, cold: bool) {
+        self.0.lock().cold = cold;
     }
 
     /// Replaces the fault set before. A failing write still leaves the first half of its bytes, a failing sync gives
@@ -347,6 +354,11 @@ impl File for SimulatedFile {
         let found = found.ok_or_else(|| ends_early(buffer.len()).in_file(&self.path).at_offset(offset))?;
         buffer.copy_from_slice(found);
         Ok(())
+    }
+
+    fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let cold = self.disk.0.lock().cold;
+        !cold && self.read_at(offset, buffer).is_ok()
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
