@@ -131,7 +131,8 @@ impl Outcome {
             Outcome::Opened(handle) => number(env, Context::adopt(&Env::from_raw(env), handle)?),
             Outcome::Verified(report) => value(env, Verified::from(report)),
             Outcome::Checkpoint(info) => value(env, Checkpoint::from(info)),
-            Outcome::Read(found) => value(env, found),
+            Outcome::Read(Some(found)) => value(env, found),
+            Outcome::Read(None) => value(env, ()),
         };
         made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))
     }
