@@ -128,7 +128,7 @@ test('a bad operation is refused with its index, and nothing of its batch is wri
     [{ type: 'put', key: 1, value: 'x' }, /operation 1: key must be a string/],
     [{ type: 'put', key: 'x' }, /operation 1: value must be a string, not undefined/],
     [{ type: 'del' }, /operation 1: key must be a string, not undefined/],
-    [{ type: 'clear', key: 'x' }, /operation 1: type must be 'put' or 'del'/],
+    [{ type: 'clear', key: 'x' }, /operation 1: type must be 'put', 'del' or 'delRange'/],
     [{ type: 'put', key: 'x', value: 'x', tlt: 1 }, /operation 1: unknown option "tlt"/],
     [{ type: 'put', key: 'x', value: 'x', ttl: -1 }, /operation 1: ttl must be/],
     [{ type: 'put', key: 'x', value: 'x', sublevel: {} }, /operation 1: sublevel must be a sublevel of this database/],
@@ -164,4 +164,96 @@ test('a write that is given up after it was logged has an unknown outcome, which
   t.is(error.details?.revision, 2);
   await db.waitFor(2, 'disk');
   t.is(await db.get('a'), '1');
+});
+
+/** Keys `a0` to `a9` and `b0` to `b9`. */
+async function lettered(db: { batch(ops: Op<string, string>[]): Promise<unknown> }) {
+  const keys = ['a', 'b'].flatMap((letter) => Array.from({ length: 10 }, (_, i) => `${letter}${i}`));
+  await db.batch(keys.map((key) => ({ type: 'put', key, value: key })));
+}
+
+test('delRange removes exactly the keys that a range with the same bounds gives', async (t) => {
+  for (const range of [
+    { prefix: 'a' },
+    { gt: 'a3', lte: 'b2' },
+    { gte: 'a3', lt: 'b2' },
+    { gte: 'a5', prefix: 'a' },
+    { lt: 'a' },
+    { gt: 'a5', lt: 'a5' },
+    { gte: 'b', lt: 'a' },
+    { lte: '' },
+    {},
+  ]) {
+    const db = await temporaryDatabase(t);
+    await lettered(db);
+    await db.put('', 'the empty key');
+    const gone = await db.keys(range).toArray();
+    const kept = (await db.keys().toArray()).filter((key) => !gone.includes(key));
+    const { deleted, revision } = await db.delRange(range, { count: true });
+    t.deepEqual(await db.keys().toArray(), kept, JSON.stringify(range));
+    t.is(deleted, gone.length);
+    t.is(revision, db.revision);
+  }
+});
+
+test('a delRange whose bounds cross writes nothing', async (t) => {
+  const db = await temporaryDatabase(t);
+  await db.put('a', '1');
+  t.deepEqual(await db.delRange({ gte: 'b', lt: 'a' }), { ok: true, revision: 2 });
+  t.is((await db.delRange({ gte: 'x', lt: 'y' })).revision, 3, 'one without keys is a commit like any other');
+});
+
+test('in a batch a delRange acts in order', async (t) => {
+  const db = await temporaryDatabase(t);
+  await lettered(db);
+  await db.batch([
+    { type: 'put', key: 'a1', value: 'hidden' },
+    { type: 'delRange', prefix: 'a' },
+    { type: 'put', key: 'a2', value: 'again' },
+  ]);
+  t.deepEqual(await db.entries({ prefix: 'a' }).toArray(), [['a2', 'again']]);
+  const refused = await db.batch().check({ key: 'b1', revision: 1 }).delRange({}).write();
+  t.false(refused.ok);
+  const batch = db.batch().put('b1', 'hidden').delRange({ gte: 'b' }).put('b2', 'again');
+  t.is(batch.length, 3);
+  t.true((await batch.write()).ok);
+  t.deepEqual(await db.keys().toArray(), ['a2', 'b2']);
+  t.is(await db.get('b3'), undefined);
+  t.is(await db.getEntry('b1'), undefined);
+});
+
+test('a delRange of a sublevel stays inside it', async (t) => {
+  const db = await temporaryDatabase(t);
+  const [inner, other] = [db.sublevel('inner'), db.sublevel('other')];
+  await lettered(db);
+  await lettered(inner);
+  await lettered(other);
+  await inner.delRange({ gt: 'b4' });
+  t.is(await inner.count(), 15);
+  t.is((await inner.delRange({}, { count: true })).deleted, 15);
+  await db.batch([{ type: 'delRange', sublevel: other, prefix: 'a' }]);
+  t.deepEqual([await inner.count(), await other.count(), await db.count()], [0, 10, 30]);
+});
+
+test('the longest key can be a bound of a delRange', async (t) => {
+  const db = await temporaryDatabase(t, { keyEncoding: 'buffer' });
+  const longest = (byte: number) => Buffer.alloc(65_535, byte);
+  for (const byte of [1, 2, 255]) await db.put(longest(byte), 'long');
+  const left = async () => (await db.keys().toArray()).map((key) => key[0]);
+  await db.delRange({ gt: longest(255) });
+  await db.delRange({ gt: longest(1), lt: longest(2) });
+  t.deepEqual(await left(), [1, 2, 255]);
+  await db.delRange({ gt: longest(1), lte: longest(2) });
+  t.deepEqual(await left(), [1, 255]);
+  await db.delRange({ lte: longest(255) });
+  t.deepEqual(await left(), []);
+});
+
+test('bounds of a delRange that say nothing or contradict each other are refused', async (t) => {
+  const db = await temporaryDatabase(t);
+  await refuses(t, 'COPPICE_INVALID', () => db.delRange(undefined as never), /delRange/);
+  await refuses(t, 'COPPICE_INVALID', () => db.delRange({ gt: 'a', gte: 'a' }), /gt or gte/);
+  await refuses(t, 'COPPICE_INVALID', () => db.delRange({ limit: 5 } as never), /limit/);
+  await refuses(t, 'COPPICE_INVALID', () => db.delRange({}, { count: 1 as never }), /count/);
+  await refuses(t, 'COPPICE_INVALID', () => db.batch([{ type: 'delRange', key: 'a' } as never]), /operation 0/);
 });

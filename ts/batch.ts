@@ -10,6 +10,7 @@ import type { Keyspace } from './keyspace.js';
 import type { Slab } from './native/types.js';
 import { checkNames, names, revision } from './options/check.js';
 import { deadlineMs } from './options/duration.js';
+import { KEY_RANGE, type KeyRange, keyRange, spanOf } from './options/range.js';
 import { checkWrite, durability, type Expiry, type WriteOptions } from './options/write.js';
 import type { Commit } from './write-queue.js';
 
@@ -30,6 +31,7 @@ export interface Conflict<K> {
 
 const EXPIRY = names('put', ['ttl', 'expiresAt'], ['lease']);
 const CHECK = names('a check', ['key', 'revision']);
+const DEL_RANGE = names('delRange', KEY_RANGE);
 
 /**
  * Operations that become one commit, written or discarded as a whole. Each call encodes straight into the record that
@@ -84,6 +86,14 @@ export class Batch<K, V> implements Disposable {
   /** Adds a delete. */
   del(key: K): this {
     this.#open().del(this.#space.encodeKey(key));
+    return this;
+  }
+
+  /** Adds a delete of all keys of a range. It removes what the batch put before it too, and nothing put after it. */
+  delRange(range: KeyRange<K>): this {
+    const slab = this.#open();
+    const span = spanOf(keyRange(range, DEL_RANGE, this.#space));
+    if (span !== undefined) slab.delRange(span.lower, span.upper);
     return this;
   }
 

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** A stored key, in bytes, with the prefix of its sublevel. */
+export const KEY_BYTES_MAX = 65_535;
+
 /** Batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */
 export const QUEUED_BATCHES_MAX = 4_096;
 /** Bytes of batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */

@@ -13,7 +13,7 @@ import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import { type Entry, type Keyspace, type MakeRow, makeEntry } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
-import type { Engine, Later, RowsOptions } from './native/types.js';
+import type { Engine, Later, Rows, RowsOptions } from './native/types.js';
 import { checkNames, names } from './options/check.js';
 import { RANGE_SHAPE, type RangeShape, shapeOf } from './options/range.js';
 import { type Pin, pinned, pinOf, type ReadOptions } from './pin.js';
@@ -158,19 +158,7 @@ export class Reader<K, V> {
     const pin = pinned(options, this.pin);
     const { bounds, reverse, limit } = shapeOf(options, this.space);
     const rows = this.handle.live().rows({ ...bounds, reverse, snapshot: pin.number() });
-    let counted = 0;
-    try {
-      while (counted < limit) {
-        const found = rows.next(Math.min(ROWS_PER_TURN, limit - counted));
-        counted += found;
-        if (found === 0 || rows.done) break;
-        await new Promise((resolve) => setImmediate(resolve));
-        throwIfAborted(options.signal, 'count');
-      }
-    } finally {
-      rows.close();
-    }
-    return counted;
+    return countRows(rows, limit, options.signal);
   }
 
   #range<T>(options: RangeOptions<K> = NO_OPTIONS, make: MakeRow<T>, values: boolean, details: boolean): Range<T> {
@@ -183,4 +171,21 @@ export class Reader<K, V> {
     const chunks = new Chunks(pin, rows, limit, batchSize, options.signal);
     return new Range(chunks, make, space as Keyspace<unknown, unknown>, reverse, options.cursor);
   }
+}
+
+/** How many rows there are, at most `limit`. Lets the event loop run now and then, and closes the rows. */
+export async function countRows(rows: Rows, limit: number, signal: AbortSignal | undefined): Promise<number> {
+  let counted = 0;
+  try {
+    while (counted < limit) {
+      const found = rows.next(Math.min(ROWS_PER_TURN, limit - counted));
+      counted += found;
+      if (found === 0 || rows.done) break;
+      await new Promise((resolve) => setImmediate(resolve));
+      throwIfAborted(signal, 'count');
+    }
+  } finally {
+    rows.close();
+  }
+  return counted;
 }

@@ -12,7 +12,10 @@ import type { Pressure } from './write-queue.js';
  * what is there now.
  */
 export interface Stats {
-  /** Keys, estimated without reading: keys that were overwritten or deleted but not yet compacted away count too. */
+  /**
+   * Keys, estimated without reading: keys that were overwritten or deleted, one by one or as a range, but not yet
+   * compacted away count too.
+   */
   keysEstimate: number;
   /** Bytes of tables and log. */
   diskBytes: number;
@@ -23,7 +26,7 @@ export interface Stats {
   cacheBytes: number;
   residentBytes: number;
   /** Tables, by level; level 0 holds the newest. */
-  levels: { files: number; bytes: number; entries: number; deletes: number }[];
+  levels: { files: number; bytes: number; entries: number; deletes: number; rangeDeletes: number }[];
   /** Snapshots that are open. */
   snapshots: number;
   /** Pages found in memory, of all asked for: 0 to 1. 0 if none was. */

@@ -10,11 +10,12 @@
 import { Batch } from './batch.js';
 import { CoppiceError, invalid } from './errors.js';
 import type { Keyspace } from './keyspace.js';
-import type { Slab } from './native/types.js';
-import { checkNames, names } from './options/check.js';
+import type { Bounds, Slab } from './native/types.js';
+import { boolean, checkNames, names, signal } from './options/check.js';
 import { deadlineMs } from './options/duration.js';
+import { KEY_RANGE, type KeyRange, keyRange, spanOf } from './options/range.js';
 import { checkPut, checkWrite, durability, type Expiry, type PutOptions, type WriteOptions } from './options/write.js';
-import { Reader } from './reader.js';
+import { countRows, Reader } from './reader.js';
 import type { Commit } from './write-queue.js';
 
 /** Where an operation of a batch goes: a sublevel of the same database. */
@@ -28,10 +29,26 @@ export type Op<K, V> =
   | ({ type: 'put'; key: K; value: V; sublevel?: undefined } & Expiry)
   | ({ type: 'put'; key: unknown; value: unknown; sublevel: AnySublevel } & Expiry)
   | { type: 'del'; key: K; sublevel?: undefined }
-  | { type: 'del'; key: unknown; sublevel: AnySublevel };
+  | { type: 'del'; key: unknown; sublevel: AnySublevel }
+  | ({ type: 'delRange'; sublevel?: undefined } & KeyRange<K>)
+  | ({ type: 'delRange'; sublevel: AnySublevel } & KeyRange<unknown>);
+
+export interface DelRangeOptions extends WriteOptions {
+  /** Whether to say how many keys had a value, for which all of them are read. Default false. */
+  count?: boolean;
+}
+
+/** A range of keys that was removed. */
+export interface RangeCommit extends Commit {
+  /** With `count`: how many keys of the range had a value when the call was made. */
+  deleted?: number;
+}
 
 const OP_PUT = names('a put of a batch', ['type', 'key', 'value', 'sublevel', 'ttl', 'expiresAt'], ['lease']);
 const OP_DEL = names('a del of a batch', ['type', 'key', 'sublevel']);
+const OP_DEL_RANGE = names('a delRange of a batch', ['type', 'sublevel', ...KEY_RANGE]);
+const DEL_RANGE = names('delRange', KEY_RANGE);
+const DEL_RANGE_OPTIONS = names('a delRange', ['durability', 'signal', 'count']);
 
 export class Writer<K, V> extends Reader<K, V> {
   /**
@@ -74,6 +91,47 @@ export class Writer<K, V> extends Reader<K, V> {
   }
 
   /**
+   * Removes all keys of a range as one commit, however many they are: what is logged and kept is the range, so that it
+   * costs as much as one `del`. Tables that lie inside it are dropped whole; the rest of their space comes back as
+   * compaction gets to it. `{}` is every key, of a sublevel every key of that sublevel. A range without keys is no error:
+   * where its bounds cross nothing is written and no revision taken.
+   *
+   * Writes that come later, or later in the same batch, are not touched.
+   *
+   * @throws `COPPICE_INVALID` for bounds that contradict each other or no range at all.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.delRange({ gte: 'log/2023', lt: 'log/2024' });
+   * const { deleted } = await db.delRange({ prefix: 'session/' }, { count: true });
+   * console.log(`${deleted} sessions`);
+   * await db.sublevel('cache').delRange({});
+   * await db.close();
+   * ```
+   */
+  delRange(range: KeyRange<K>, options: DelRangeOptions = {}): Promise<RangeCommit> {
+    try {
+      const { handle, space } = this;
+      const engine = handle.live();
+      checkNames(options, DEL_RANGE_OPTIONS);
+      if (options.signal !== undefined) signal(options.signal);
+      const level = durability(options.durability, handle.durability);
+      const counting = boolean(options.count, 'count', false);
+      const bounds = keyRange(range, DEL_RANGE, space);
+      const span = spanOf(bounds);
+      const slab = handle.writes.takeSlab();
+      if (span !== undefined) slab.delRange(span.lower, span.upper);
+      const before = counting ? engine.snapshot() : 0;
+      const commit = handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
+      return counting ? this.#counted(commit, bounds, before) : commit;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
    * Writes several operations as one commit: all of them or none, with one revision. They act in order, so the last on a
    * key wins. A batch without operations takes no revision.
    *
@@ -89,6 +147,7 @@ export class Writer<K, V> extends Reader<K, V> {
    * await db.batch([
    *   { type: 'put', key: 'a', value: '1' },
    *   { type: 'del', key: 'b' },
+   *   { type: 'delRange', prefix: 'c/' },
    * ]);
    * const seen = await db.getEntry('a');
    * const answer = await db.batch().check({ key: 'a', revision: seen?.revision ?? null }).put('a', '2').write();
@@ -131,6 +190,19 @@ export class Writer<K, V> extends Reader<K, V> {
     return handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
   }
 
+  /** The commit, once the keys that it removed are counted in the snapshot from before it. */
+  async #counted(commit: Promise<Commit>, bounds: Bounds, snapshot: number): Promise<RangeCommit> {
+    const { engine } = this.handle;
+    // A commit that fails meanwhile is told of when it is awaited.
+    commit.catch(() => {});
+    try {
+      const deleted = await countRows(engine.rows({ ...bounds, snapshot }), Number.POSITIVE_INFINITY, undefined);
+      return { ...(await commit), deleted };
+    } finally {
+      if (this.handle.status === 'open') engine.releaseSnapshot(snapshot);
+    }
+  }
+
   #batch(ops: unknown, options: WriteOptions = {}): Promise<Commit> {
     const { writes, durability: otherwise } = this.handle;
     this.handle.live();
@@ -149,7 +221,8 @@ export class Writer<K, V> extends Reader<K, V> {
   }
 
   #pack(slab: Slab, op: Op<K, V>): void {
-    if (typeof op !== 'object' || op === null) throw invalid('an operation', "{ type: 'put' | 'del', key, ... }", op);
+    if (typeof op !== 'object' || op === null)
+      throw invalid('an operation', "{ type: 'put' | 'del' | 'delRange', ... }", op);
     const space = op.sublevel === undefined ? this.space : (this.#spaceOf(op.sublevel) as Keyspace<K, V>);
     if (op.type === 'put') {
       checkNames(op, OP_PUT);
@@ -158,8 +231,11 @@ export class Writer<K, V> extends Reader<K, V> {
     } else if (op.type === 'del') {
       checkNames(op, OP_DEL);
       slab.del(space.encodeKey(op.key as K));
+    } else if (op.type === 'delRange') {
+      const span = spanOf(keyRange(op as KeyRange<K>, OP_DEL_RANGE, space));
+      if (span !== undefined) slab.delRange(span.lower, span.upper);
     } else {
-      throw invalid('type', "'put' or 'del'", (op as { type: unknown }).type);
+      throw invalid('type', "'put', 'del' or 'delRange'", (op as { type: unknown }).type);
     }
   }
 

@@ -74,6 +74,17 @@ test('del removes keys in one commit', async (t) => {
   t.is((await coppice(['scan', path, '--keys'])).out, 'c\n');
 });
 
+test('del removes a range of keys, alone or with others, and asks for one or the other', async (t) => {
+  const path = await letters(t);
+  t.deepEqual(JSON.parse((await coppice(['del', path, 'a', '--gte', 'c', '--json'])).out), { revision: 3 });
+  t.is((await coppice(['scan', path, '--keys'])).out, 'b\n');
+  const { code, err } = await coppice(['del', path]);
+  t.is(code, 2);
+  t.regex(err, /del needs KEY, or a range/);
+  t.is((await coppice(['del', path, '--prefix', ''])).code, 0);
+  t.is((await coppice(['count', path])).out, '0\n');
+});
+
 test('scan prints a range in order', async (t) => {
   const path = await letters(t);
   t.is((await coppice(['scan', path])).out, 'a\tA\nb\tB\nc\tC\n');
@@ -190,7 +201,7 @@ const WRONG: [string[], RegExp][] = [
   [['scan', 'x', '--limit', '-1'], /option '--limit' argument is ambiguous: coppice scan --help/],
   [['scan', 'x', '--limit=-1'], /--limit must be a whole number/],
   [['help', 'gett'], /there is no command "gett"/],
-  [['del', 'x'], /del needs KEY/],
+  [['del'], /del needs PATH/],
 ];
 
 for (const [args, message] of WRONG) {

@@ -155,7 +155,7 @@ function checkPositionals(command: Command, given: readonly string[]): void {
   const required = command.positionals.filter((name) => !name.startsWith('['));
   const missing = required[given.length];
   if (missing !== undefined) throw usage(`${command.name} needs ${missing.replace('...', '')}`);
-  const repeats = command.positionals.some((name) => name.endsWith('...'));
+  const repeats = command.positionals.some((name) => /\.\.\.\]?$/.test(name));
   const extra = given[command.positionals.length];
   if (extra !== undefined && !repeats) throw usage(`${command.name} does not take "${extra}"`);
 }

@@ -5,6 +5,7 @@
  */
 
 import { CoppiceError } from '../errors.js';
+import { KEY_BYTES_MAX } from '../limits.js';
 import type { Bytes, Slab } from './types.js';
 
 /** Left for the engine to fill in. */
@@ -14,9 +15,9 @@ const OP_BYTES = 12;
 const DEADLINE_BYTES = 8;
 const KIND_PUT = 1;
 const KIND_DELETE = 2;
+const KIND_RANGE_DELETE = 3;
 const FLAG_DEADLINE = 1;
 
-const KEY_BYTES_MAX = 65_535;
 const RECORD_BYTES_MAX = 32 * 1024 * 1024;
 const FIRST_BYTES = 4096;
 /** A UTF-16 unit takes at most so many bytes of UTF-8. */
@@ -70,6 +71,14 @@ export class NativeSlab implements Slab {
     const at = this.end + OP_BYTES;
     const keyEnd = write(this.body, key, at);
     this.#finish(KIND_DELETE, 0, keyEnd - at, 0, keyEnd);
+  }
+
+  delRange(lower: Bytes, upper: Bytes): void {
+    this.#reserve(OP_BYTES + bytesMax(lower) + bytesMax(upper));
+    const at = this.end + OP_BYTES;
+    const lowerEnd = write(this.body, lower, at);
+    const upperEnd = write(this.body, upper, lowerEnd);
+    this.#finish(KIND_RANGE_DELETE, 0, lowerEnd - at, upperEnd - lowerEnd, upperEnd);
   }
 
   check(key: Bytes, revision: number | null): void {

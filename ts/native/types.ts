@@ -116,6 +116,8 @@ export interface Slab {
   /** `deadlineMs`: Unix milliseconds. A batch over the limit throws `COPPICE_TOO_LARGE` here. */
   put(key: Bytes, value: Bytes, deadlineMs?: number): void;
   del(key: Bytes): void;
+  /** Deletes from `lower` on up to, without, `upper`, which is greater or of no bytes: then to the end. */
+  delRange(lower: Bytes, upper: Bytes): void;
   /** The commit happens only if `key` was last changed by `revision`; `null`: only if it does not exist. */
   check(key: Bytes, revision: number | null): void;
   clear(): void;
@@ -132,6 +134,7 @@ export interface LevelStats {
   bytes: number;
   entries: number;
   deletes: number;
+  rangeDeletes: number;
 }
 
 export interface VerifyProblem {

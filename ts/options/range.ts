@@ -8,7 +8,7 @@
 
 import { bytesOf, type Encoded } from '../encoding/index.js';
 import { CoppiceError, invalid } from '../errors.js';
-import { BATCH_SIZE_MAX } from '../limits.js';
+import { BATCH_SIZE_MAX, KEY_BYTES_MAX } from '../limits.js';
 import type { Bounds } from '../native/types.js';
 import { boolean, checkNames, integer, type Names } from './check.js';
 
@@ -74,6 +74,30 @@ export function shapeOf<K>(options: RangeShape<K>, encoder: Encoder<K>): Shape {
 export function keyRange<K>(options: KeyRange<K>, group: Names, encoder: Encoder<K>): Bounds {
   checkNames(options, group);
   return boundsOf(options, encoder);
+}
+
+/** Where a range delete begins and ends: from `lower` on up to, without, `upper`; an empty `upper`: to the end. */
+export interface Span {
+  readonly lower: Encoded;
+  readonly upper: Encoded;
+}
+
+/** The span of bounds; `undefined` if no key lies in it. */
+export function spanOf({ lower = '', lowerInclusive, upper, upperInclusive }: Bounds): Span | undefined {
+  const from = lowerInclusive === false ? after(lower) : lower;
+  const until = upper !== undefined && upperInclusive === true ? behind(upper) : upper;
+  if (from === undefined || (until !== undefined && compare(from, until) >= 0)) return undefined;
+  return { lower: from, upper: until ?? '' };
+}
+
+/** The first key after a key; `undefined` if there is none. */
+function after(key: Encoded): Encoded | undefined {
+  return bytesOf(key).length < KEY_BYTES_MAX ? behind(key) : startingWith(key).upper;
+}
+
+/** The first bytes after a key, even if they are one too many for a key. */
+function behind(key: Encoded): Encoded {
+  return Buffer.concat([bytesOf(key), Buffer.alloc(1)]);
 }
 
 function boundsOf<K>(options: KeyRange<K>, encoder: Encoder<K>): Bounds {

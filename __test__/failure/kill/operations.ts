@@ -6,21 +6,29 @@
  * @module
  */
 
-import type { Op } from '../../../ts/index.js';
 import { type Random, splitMix32 } from '../../support/random.js';
 
-export type Operation = Extract<Op<string, string>, { sublevel?: undefined }>[];
+export type Operation = (
+  | { type: 'put'; key: string; value: string }
+  | { type: 'del'; key: string }
+  | { type: 'delRange'; gte: string; lt: string }
+)[];
 
 const KEYS = 20_000;
 const VALUE_CHARACTERS_MAX = 240;
 const BATCH_OPERATIONS_MAX = 8;
+/** Keys that one range delete removes. */
+const RANGE_KEYS_MAX = 60;
 
-/** One put or del, or several as a batch. */
+/** One put, del or delRange, or several as a batch. */
 export function operation(seed: number, i: number): Operation {
   const random = randomOf(seed, i);
   const one = (at: number): Operation[number] => {
-    const key = `k${String(random(KEYS)).padStart(5, '0')}`;
-    if (random(10) === 0) return { type: 'del', key };
+    const number = random(KEYS);
+    const key = nameOf(number);
+    const fate = random(40);
+    if (fate === 0) return { type: 'delRange', gte: key, lt: nameOf(number + 1 + random(RANGE_KEYS_MAX)) };
+    if (fate < 5) return { type: 'del', key };
     return { type: 'put', key, value: `${i}.${at} `.padEnd(random(VALUE_CHARACTERS_MAX), 'abcdefgh') };
   };
   const length = random(10) === 0 ? 2 + random(BATCH_OPERATIONS_MAX - 1) : 1;
@@ -31,8 +39,17 @@ export function operation(seed: number, i: number): Operation {
 export function apply(model: Map<string, string>, ops: Operation): void {
   for (const op of ops) {
     if (op.type === 'put') model.set(op.key, op.value);
-    else model.delete(op.key);
+    else if (op.type === 'del') model.delete(op.key);
+    else for (let at = numberOf(op.gte); at < numberOf(op.lt); at++) model.delete(nameOf(at));
   }
+}
+
+function nameOf(number: number): string {
+  return `k${String(number).padStart(5, '0')}`;
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(1));
 }
 
 /** A generator that any operation can be begun with, unlike one that goes through all of them. */

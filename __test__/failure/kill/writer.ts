@@ -34,6 +34,7 @@ function write(i: number): Promise<unknown> {
   const ops = operation(Number(seed), i);
   const [op] = ops;
   if (ops.length > 1 || op === undefined) return db.batch(ops);
+  if (op.type === 'delRange') return db.delRange({ gte: op.gte, lt: op.lt });
   return op.type === 'put' ? db.put(op.key, op.value) : db.del(op.key);
 }
 

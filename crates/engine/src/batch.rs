@@ -13,15 +13,13 @@ use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::{Code, Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::limits;
+use crate::range_delete::{RangeDelete, RangeDeletes};
 
 /// Bytes before the first operation.
 pub const HEADER_BYTES: usize = 32;
 /// Bytes of an operation before its optional fields, key and value.
 pub const OP_BYTES: usize = 12;
 
-const OP_PUT: u8 = Kind::Put as u8;
-const OP_DELETE: u8 = Kind::Delete as u8;
-const OP_RANGE_DELETE: u8 = 3;
 const OP_SYSTEM: u8 = 4;
 
 const HAS_DEADLINE: u8 = 1;
@@ -50,6 +48,16 @@ pub struct Header {
     pub revision: Revision,
     /// The engine's time of the commit, unix milliseconds.
     pub time_ms: i64,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OpKind {
+    Put = 1,
+    Delete = 2,
+    /// Of all keys from `key` on and below `value`; no value: to the end of the keyspace.
+    RangeDelete = 3,
 }
 
 /// Why an operation was made.
@@ -83,12 +91,20 @@ pub struct Summary {
     pub changes_user_keys: bool,
     /// Operations that store something.
     pub puts: usize,
+    pub range_deletes: usize,
+}
+
+impl Summary {
+    /// What the operations bring to a memtable beside the records that it makes of entries.
+    pub fn memtable_bytes(&self) -> usize {
+        self.key_and_value_bytes + RangeDeletes::bytes_of(0) * self.range_deletes
+    }
 }
 
 /// One checked operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Op<'a> {
-    pub kind: Kind,
+    pub kind: OpKind,
     pub reason: Reason,
     pub keyspace: u8,
     /// Unix milliseconds, or `NO_DEADLINE`.
@@ -105,11 +121,12 @@ pub struct Op<'a> {
 }
 
 impl<'a> Op<'a> {
-    /// The version of the key that this operation makes at `revision`.
+    /// The version of the key that this operation makes at `revision`. Not for a range delete.
     #[inline]
     pub fn entry(&self, revision: Revision) -> Entry<'a> {
+        debug_assert!(self.kind != OpKind::RangeDelete, "a range delete makes no version of a key");
         Entry {
-            kind: self.kind,
+            kind: if self.kind == OpKind::Put { Kind::Put } else { Kind::Delete },
             revision,
             deadline_ms: self.deadline_ms,
             lease: self.lease,
@@ -118,6 +135,19 @@ impl<'a> Op<'a> {
             value: self.value,
         }
     }
+
+    /// What this operation, a range delete, hides at `revision`.
+    pub fn range_delete(&self, revision: Revision) -> RangeDelete {
+        let upper = match self.value {
+            [] => vec![self.keyspace + 1],
+            upper => stored(self.keyspace, upper),
+        };
+        RangeDelete { lower: stored(self.keyspace, self.key).into(), upper: upper.into(), revision }
+    }
+}
+
+fn stored(keyspace: u8, key: &[u8]) -> Vec<u8> {
+    [&[keyspace], key].concat()
 }
 
 /// Writes the header over the first bytes of `body`. Panics if there is no room for one.
@@ -176,7 +206,8 @@ pub fn validate(body: &[u8], origin: Origin) -> Result<Summary> {
         let (op, after) = split_checked(rest, origin)?;
         summary.entries += 1;
         summary.key_and_value_bytes += 1 + op.key.len() + op.value.len();
-        summary.puts += usize::from(op.kind == Kind::Put);
+        summary.puts += usize::from(op.kind == OpKind::Put);
+        summary.range_deletes += usize::from(op.kind == OpKind::RangeDelete);
         summary.changes_user_keys |= op.keyspace == crate::key::KEYSPACE_USER;
         rest = after;
     }
@@ -233,17 +264,19 @@ impl<'a> Iterator for Ops<'a> {
 }
 
 fn split_checked(bytes: &[u8], origin: Origin) -> Result<(Op<'_>, &[u8])> {
-    if let Some(&kind @ (OP_RANGE_DELETE | OP_SYSTEM)) = bytes.first() {
-        let name = if kind == OP_SYSTEM { "system operations" } else { "range deletes" };
-        return Err(Error::new(Code::Unsupported, format!("{name} are not supported by this version")));
+    if bytes.first() == Some(&OP_SYSTEM) {
+        return Err(Error::new(Code::Unsupported, "system operations are not supported by this version"));
     }
     let (op, rest) = split(bytes).ok_or_else(|| Error::invalid("an operation of a batch is malformed"))?;
     let flags = bytes[3];
-    if op.kind == Kind::Delete && (flags & !HAS_HISTORY != 0 || !op.value.is_empty()) {
+    if op.kind == OpKind::Delete && (flags & !HAS_HISTORY != 0 || !op.value.is_empty()) {
         return Err(Error::invalid("a delete has no value, deadline or lease"));
     }
-    if op.kind == Kind::Put && op.reason != Reason::User {
+    if op.kind != OpKind::Delete && op.reason != Reason::User {
         return Err(Error::invalid("only a delete can be made by a deadline or a lease"));
+    }
+    if op.kind == OpKind::RangeDelete {
+        check_range_delete(&op, flags)?;
     }
     if flags & HAS_DEADLINE != 0 && (op.deadline_ms <= 0 || op.deadline_ms == NO_DEADLINE) {
         return Err(Error::invalid(format!("the deadline {} is out of range", op.deadline_ms)));
@@ -265,14 +298,30 @@ fn split_checked(bytes: &[u8], origin: Origin) -> Result<(Op<'_>, &[u8])> {
     Ok((op, rest))
 }
 
+fn check_range_delete(op: &Op<'_>, flags: u8) -> Result<()> {
+    if flags != 0 || op.keyspace == u8::MAX {
+        return Err(Error::invalid("a range delete has no flags, and none reaches the last keyspace"));
+    }
+    // One byte more than a key: the bound that lies just behind the longest one.
+    if op.value.len() > limits::KEY_BYTES_MAX + 1 {
+        let message = format!("the upper bound of a range delete has {} bytes: too many", op.value.len());
+        return Err(Error::new(Code::TooLarge, message));
+    }
+    if !op.value.is_empty() && op.key >= op.value {
+        return Err(Error::invalid("a range delete ends before it begins"));
+    }
+    Ok(())
+}
+
 /// The first operation and what follows it; `None` if it is malformed in itself.
 #[inline]
 fn split(bytes: &[u8]) -> Option<(Op<'_>, &[u8])> {
     let (fixed, mut rest) = bytes.split_first_chunk::<OP_BYTES>()?;
     let [kind, reason, keyspace, flags, key_low, key_high, 0, 0, ..] = *fixed else { return None };
     let kind = match kind {
-        OP_PUT => Kind::Put,
-        OP_DELETE => Kind::Delete,
+        1 => OpKind::Put,
+        2 => OpKind::Delete,
+        3 => OpKind::RangeDelete,
         _ => return None,
     };
     let reason = match reason {

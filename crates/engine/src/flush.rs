@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::manifest::Edit;
 use crate::options::{Event, WorkKind};
 use crate::state::{Readable, Sealed, State};
+use crate::version::Version;
 use crate::wal::{LogFloor, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,8 +21,12 @@ impl State {
         // Everything in a table is durable in the log first: what recovery finds is then always a prefix.
         self.sync_log()?;
 
-        let mut output = Output::new(self, 0);
-        self.write_entries(&sealed, &mut output).inspect_err(|_| output.discard())?;
+        let version = self.readable.load().version.clone();
+        let ranges = sealed.memtable.range_deletes().map_or_else(Vec::new, |ranges| ranges.all());
+        let retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()), ranges);
+        let kept = retention.ranges(|range| !version.may_hold_any(range, 0));
+        let mut output = Output::new(self, 0, kept);
+        write_entries(&sealed, retention, &version, &mut output).inspect_err(|_| output.discard())?;
         let tables = output.finish()?;
         let bytes = tables.iter().map(|table| table.summary.bytes).sum();
         let floor = LogFloor { segment: sealed.floor_segment, flushed_sequence: sealed.last.sequence };
@@ -42,20 +47,6 @@ impl State {
         self.work.request_compaction();
         self.announce_room();
         Ok(true)
-    }
-
-    fn write_entries(&self, sealed: &Sealed, output: &mut Output<'_>) -> Result<()> {
-        let mut retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()));
-        let version = self.readable.load().version.clone();
-        let mut cursor = sealed.memtable.cursor();
-        cursor.seek_to_first()?;
-        while cursor.valid() {
-            let (key, entry) = (cursor.key(), cursor.entry());
-            let fate = retention.judge(key, &entry, || !version.may_hold(key, 0));
-            output.add(key, &entry, fate)?;
-            cursor.next()?;
-        }
-        Ok(())
     }
 
     /// What every edit says: where the counters stand, so that none of them ever goes back.
@@ -140,4 +131,21 @@ impl State {
         let flushed = self.readable.load().flushed;
         self.install(Edit { clean_close: true, ..self.new_edit(flushed) }, None)
     }
+}
+
+fn write_entries(
+    sealed: &Sealed,
+    mut retention: Retention,
+    version: &Version,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let mut cursor = sealed.memtable.cursor();
+    cursor.seek_to_first()?;
+    while cursor.valid() {
+        let (key, entry) = (cursor.key(), cursor.entry());
+        let fate = retention.judge(key, &entry, || !version.may_hold(key, 0));
+        output.add(key, &entry, fate)?;
+        cursor.next()?;
+    }
+    Ok(())
 }

@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod memtable;
 mod names;
 mod options;
+mod range_delete;
 mod read;
 mod recovery;
 #[cfg(any(test, feature = "simulation"))]

@@ -4,7 +4,7 @@
 //! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache, unless it is
 //! told not to wait for it.
 
-use crate::cursor::{LevelCursor, MergeCursor, Source, VisibleCursor, Window};
+use crate::cursor::{Hidden, LevelCursor, MergeCursor, Source, VisibleCursor, Window};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::filter;
@@ -93,7 +93,8 @@ impl State {
         let now_ms = view.now_ms.unwrap_or_else(|| self.time.now_ms());
         let (lower, upper) = stored_bounds(range.lower, range.upper);
         let window = Window { lower, upper, reverse: range.reverse, revision, now_ms };
-        Ok(VisibleCursor::new(MergeCursor::new(readable.sources(&window)), window))
+        let (sources, hidden) = readable.sources(&window)?;
+        Ok(VisibleCursor::new(MergeCursor::new(sources), hidden, window))
     }
 }
 
@@ -111,23 +112,31 @@ impl Readable {
         self.sealed.iter().find_map(|sealed| sealed.memtable.get(key, at, &mut read))
     }
 
-    /// Everything that can hold a row of the window, newest first.
-    fn sources(&self, window: &Window) -> Vec<Source> {
+    /// Everything that can hold a row of the window, newest first, and what range deletes hide of it.
+    fn sources(&self, window: &Window) -> Result<(Vec<Source>, Hidden)> {
         let mut sources = Vec::new();
+        let mut hidden = Hidden::default();
         for memtable in std::iter::once(&self.active).chain(self.sealed.iter().map(|sealed| &sealed.memtable))
         {
             if memtable.entries() > 0 {
                 sources.push(Source::Memtable(memtable.cursor()));
             }
+            if let Some(ranges) = memtable.range_deletes() {
+                hidden.add(&ranges, window.revision, sources.len());
+            }
         }
         let bounds = (window.lower.as_ref().map(Vec::as_slice), window.upper.as_ref().map(Vec::as_slice));
         for table in self.version.level0_overlapping(bounds) {
             sources.push(Source::Table(table.cursor()));
+            hidden.add(&table.range_deletes()?, window.revision, sources.len());
         }
         for tables in self.version.deeper_overlapping(bounds) {
+            for table in tables.iter().filter(|table| table.summary().range_deletes > 0) {
+                hidden.add(&table.range_deletes()?, window.revision, sources.len() + 1);
+            }
             sources.push(Source::Level(LevelCursor::new(tables, Table::cursor)));
         }
-        sources
+        Ok((sources, hidden))
     }
 }
 

@@ -240,17 +240,17 @@ impl<'a> Replay<'a> {
 
     fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
         let (_, summary) = batch::validate_logged(body)?;
-        let (entries, bytes) = (summary.entries, summary.key_and_value_bytes);
+        let (entries, bytes) = (summary.entries, summary.memtable_bytes());
         if !self.active.has_room(entries, bytes) {
             let room = Memtable::bytes_needed(entries, bytes);
             let full =
                 std::mem::replace(&mut self.active, new_memtable(self.environment, self.options, room));
-            if full.entries() > 0 {
+            if !full.is_empty() {
                 let (last, floor_segment) = (self.last, self.floor_segment);
                 self.sealed.insert(0, Arc::new(Sealed { memtable: full, last, floor_segment }));
             }
         }
-        insert_all(&self.active, body, header.revision);
+        insert_all(&self.active, body, header.revision, &summary);
         self.last = Watermark { sequence: header.sequence, revision: header.revision };
         self.time_ms = self.time_ms.max(header.time_ms);
         self.records += 1;

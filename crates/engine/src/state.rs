@@ -226,7 +226,7 @@ impl State {
         let floor_segment = self.log.active_segment();
         self.readable.rcu(|readable| {
             let mut sealed = readable.sealed.clone();
-            if readable.active.entries() > 0 {
+            if !readable.active.is_empty() {
                 let memtable = readable.active.clone();
                 sealed.insert(0, Arc::new(Sealed { memtable, last: commit.last, floor_segment }));
             }

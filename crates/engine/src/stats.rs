@@ -20,7 +20,7 @@ pub struct Counters {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
-    /// Entries in tables and memtables less two a delete: exact where no key was written twice.
+    /// Entries in tables and memtables less two a delete: exact where no key was written twice and no range deleted.
     pub keys_estimate: u64,
     /// Tables and log.
     pub disk_bytes: u64,
@@ -53,6 +53,7 @@ pub struct LevelStats {
     pub bytes: u64,
     pub entries: u64,
     pub deletes: u64,
+    pub range_deletes: u64,
 }
 
 impl State {
@@ -100,5 +101,6 @@ fn level_stats(tables: &[std::sync::Arc<crate::table::Table>]) -> LevelStats {
         bytes: sum.bytes + table.summary().bytes,
         entries: sum.entries + table.summary().entries,
         deletes: sum.deletes + table.summary().deletes,
+        range_deletes: sum.range_deletes + table.summary().range_deletes,
     })
 }

@@ -6,6 +6,7 @@ use crate::disk::Disk;
 use crate::limits::LEVELS;
 use crate::manifest::Edit;
 use crate::names::FileName;
+use crate::range_delete::RangeDelete;
 use crate::table::{PageCache, Table, TableMeta};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -102,6 +103,12 @@ impl Version {
     pub fn may_hold(&self, key: &[u8], level: usize) -> bool {
         let from_above = level == 0 && self.level0_holding(key).next().is_some();
         from_above || self.levels[level.max(1)..].iter().any(|tables| find(tables, key).is_some())
+    }
+
+    /// Whether any table from `level` on down may hold a key that a range delete holds.
+    pub fn may_hold_any(&self, range: &RangeDelete, level: usize) -> bool {
+        let bounds = (Bound::Included(&range.lower[..]), Bound::Excluded(&range.upper[..]));
+        self.levels[level.min(LEVELS)..].iter().flatten().any(|table| overlaps(table, bounds))
     }
 
     pub fn level0_overlapping(&self, bounds: KeyBounds<'_>) -> impl Iterator<Item = &Arc<Table>> {

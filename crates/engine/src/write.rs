@@ -3,13 +3,14 @@
 //! Runs on the caller's thread and never waits for the disk; what a caller wants to wait for, it asks of the watermarks
 //! afterwards. Writers are serialised by the commit lock, readers are not held up by it.
 
-use crate::batch::{self, Header, Origin, RecordKind, Summary};
+use crate::batch::{self, Header, Op, OpKind, Origin, RecordKind, Summary};
 use crate::entry::{Entry, Kind};
 use crate::error::{Code, Error, Result};
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::limits;
 use crate::memtable::Memtable;
 use crate::options::MEMTABLES_MAX;
+use crate::range_delete::RangeDeletes;
 use crate::read::StoredKey;
 use crate::state::{Commit, Readable, State};
 use crate::table::Wait;
@@ -105,7 +106,7 @@ impl State {
         })?;
 
         // Logged: from here on nothing may fail.
-        insert_all(&self.readable.load().active, body, revision);
+        insert_all(&self.readable.load().active, body, revision, summary);
         commit.last = Watermark { sequence, revision };
         self.visible.store(revision, Ordering::Release);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +124,7 @@ impl State {
     /// Finds room in the active memtable, or seals it and begins another. Some: why there is none now.
     fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<&'static str>> {
         let readable = self.readable.load();
-        if readable.active.has_room(summary.entries, summary.key_and_value_bytes) {
+        if readable.active.has_room(summary.entries, summary.memtable_bytes()) {
             return Ok(None);
         }
         // Deletes are how a database that has reached its limit gets below it.
@@ -140,7 +141,7 @@ impl State {
             self.compaction_pause().map_or(Ok(()), Err)?;
             return Ok(Some("level 0 waits to be compacted"));
         }
-        self.rotate(commit, Memtable::bytes_needed(summary.entries, summary.key_and_value_bytes));
+        self.rotate(commit, Memtable::bytes_needed(summary.entries, summary.memtable_bytes()));
         self.work.request_flush();
         Ok(None)
     }
@@ -198,9 +199,31 @@ impl State {
 }
 
 /// Puts a record's operations into a memtable, in their order: the last one on a key wins.
-pub fn insert_all(memtable: &Memtable, body: &[u8], revision: Revision) {
+pub fn insert_all(memtable: &Memtable, body: &[u8], revision: Revision, summary: &Summary) {
+    if summary.range_deletes > 0 {
+        return insert_beside_ranges(memtable, body, revision);
+    }
     for op in batch::ops(body) {
         debug_assert!(op.keyspace == KEYSPACE_USER);
         memtable.insert(op.keyspace, op.key, &op.entry(revision));
     }
+}
+
+/// An operation on a key that a later range delete of the same record holds is entered as a delete: at one revision a
+/// range delete hides nothing, so what is put at it can only have come later.
+fn insert_beside_ranges(memtable: &Memtable, body: &[u8], revision: Revision) {
+    let ops: Vec<Op<'_>> = batch::ops(body).collect();
+    let mut later = RangeDeletes::default();
+    let mut deleted = vec![false; ops.len()];
+    for (op, deleted) in ops.iter().zip(&mut deleted).rev() {
+        match op.kind {
+            OpKind::RangeDelete => later.add(op.range_delete(revision)),
+            _ => *deleted = later.newest(StoredKey::new(op.key).bytes(), revision) > 0,
+        }
+    }
+    for (op, deleted) in ops.iter().zip(deleted).filter(|(op, _)| op.kind != OpKind::RangeDelete) {
+        let entry = if deleted { Entry::delete(revision) } else { op.entry(revision) };
+        memtable.insert(op.keyspace, op.key, &entry);
+    }
+    memtable.delete_ranges(later.all());
 }

@@ -44,6 +44,7 @@ pub struct LevelData {
     pub bytes: f64,
     pub entries: f64,
     pub deletes: f64,
+    pub range_deletes: f64,
 }
 
 #[napi]
@@ -96,6 +97,7 @@ pub fn stats(env: Env, handle: f64) -> Option<StatsData> {
         bytes: level.bytes as f64,
         entries: level.entries as f64,
         deletes: level.deletes as f64,
+        range_deletes: level.range_deletes as f64,
     };
     Some(StatsData {
         keys_estimate: stats.keys_estimate as f64,

@@ -1,25 +1,39 @@
 /**
- * The flags that `scan` and `count` share: which keys.
+ * The flags that `scan`, `count` and `del` share: which keys.
  *
  * @module
  */
 
+import type { KeyRange } from '../../options/range.js';
 import type { RangeOptions } from '../../reader.js';
 import { type Call, type Flag, SUBLEVEL_FLAG, usage } from '../command.js';
 
-export const RANGE_FLAGS: Readonly<Record<string, Flag>> = {
+export const KEY_RANGE_FLAGS: Readonly<Record<string, Flag>> = {
   ...SUBLEVEL_FLAG,
   prefix: { type: 'string', value: 'KEY', help: 'only keys that start with this' },
   gt: { type: 'string', value: 'KEY', help: 'only keys after this one' },
   gte: { type: 'string', value: 'KEY', help: 'only this key and those after it' },
   lt: { type: 'string', value: 'KEY', help: 'only keys before this one' },
   lte: { type: 'string', value: 'KEY', help: 'only this key and those before it' },
+};
+
+export const RANGE_FLAGS: Readonly<Record<string, Flag>> = {
+  ...KEY_RANGE_FLAGS,
   limit: { type: 'string', value: 'N', help: 'at most so many' },
 };
 
+/** The bounds that were given. */
+export function keyRangeOf(call: Call): KeyRange<Buffer> {
+  const range: KeyRange<Buffer> = {};
+  for (const bound of ['prefix', 'gt', 'gte', 'lt', 'lte'] as const) {
+    const key = call.bytes(bound);
+    if (key !== undefined) range[bound] = key;
+  }
+  return range;
+}
+
 export function rangeOf(call: Call): RangeOptions<Buffer> {
-  const options: RangeOptions<Buffer> = { reverse: call.has('reverse') };
-  for (const bound of ['prefix', 'gt', 'gte', 'lt', 'lte'] as const) options[bound] = call.bytes(bound);
+  const options: RangeOptions<Buffer> = { ...keyRangeOf(call), reverse: call.has('reverse') };
   const limit = call.text('limit');
   if (limit === undefined) return options;
   if (!/^\d{1,15}$/.test(limit)) throw usage(`--limit must be a whole number, not "${limit}"`);

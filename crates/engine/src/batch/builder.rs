@@ -1,6 +1,6 @@
 //! Packs a body in Rust, for tests, tools and the engine's own writes; JavaScript packs its own. One thread at a time.
 
-use super::{HAS_DEADLINE, HEADER_BYTES, OP_DELETE, OP_PUT, Reason};
+use super::{HAS_DEADLINE, HEADER_BYTES, OpKind, Reason};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
@@ -31,7 +31,7 @@ impl Batch {
         deadline_ms: Option<i64>,
     ) -> Result<&mut Self> {
         let flags = if deadline_ms.is_some() { HAS_DEADLINE } else { 0 };
-        self.start(OP_PUT, Reason::User, keyspace, flags, key, value)?;
+        self.start(OpKind::Put, Reason::User, keyspace, flags, key, value)?;
         if let Some(deadline_ms) = deadline_ms {
             self.body.extend_from_slice(&deadline_ms.to_le_bytes());
         }
@@ -41,14 +41,23 @@ impl Batch {
     }
 
     pub fn delete(&mut self, keyspace: u8, key: &[u8], reason: Reason) -> Result<&mut Self> {
-        self.start(OP_DELETE, reason, keyspace, 0, key, &[])?;
+        self.start(OpKind::Delete, reason, keyspace, 0, key, &[])?;
         self.body.extend_from_slice(key);
+        Ok(self)
+    }
+
+    /// Deletes the keys from `lower` on and below `upper`; no upper bound: to the end of the keyspace.
+    pub fn delete_range(&mut self, keyspace: u8, lower: &[u8], upper: Option<&[u8]>) -> Result<&mut Self> {
+        let upper = upper.unwrap_or_default();
+        self.start(OpKind::RangeDelete, Reason::User, keyspace, 0, lower, upper)?;
+        self.body.extend_from_slice(lower);
+        self.body.extend_from_slice(upper);
         Ok(self)
     }
 
     fn start(
         &mut self,
-        kind: u8,
+        kind: OpKind,
         reason: Reason,
         keyspace: u8,
         flags: u8,
@@ -67,7 +76,7 @@ impl Batch {
                 format!("a value of {} bytes is over the limit", value.len()),
             ));
         }
-        self.body.extend_from_slice(&[kind, reason as u8, keyspace, flags]);
+        self.body.extend_from_slice(&[kind as u8, reason as u8, keyspace, flags]);
         self.body.extend_from_slice(&key_bytes.to_le_bytes());
         self.body.extend_from_slice(&[0; 2]);
         self.body.extend_from_slice(&(value.len() as u32).to_le_bytes());

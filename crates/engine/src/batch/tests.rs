@@ -24,13 +24,38 @@ fn what_is_packed_is_read_back_in_order() {
 
     let (header, summary) = validate_logged(body).unwrap();
     assert_eq!(header, data_header(3));
-    let expected =
-        Summary { entries: 3, key_and_value_bytes: 3 + 1 + 3 + 4, changes_user_keys: true, puts: 2 };
+    let expected = Summary {
+        entries: 3,
+        key_and_value_bytes: 3 + 1 + 3 + 4,
+        changes_user_keys: true,
+        puts: 2,
+        range_deletes: 0,
+    };
     assert_eq!(summary, expected);
     let read: Vec<Op> = ops(body).collect();
     assert_eq!(read[0].entry(9), Entry::put(9, b"one"));
     assert_eq!((read[1].deadline_ms, read[1].key, read[1].value), (1_000, &b""[..], &b""[..]));
-    assert_eq!((read[2].kind, read[2].reason, read[2].keyspace), (Kind::Delete, Reason::Ttl, 3));
+    assert_eq!((read[2].kind, read[2].reason, read[2].keyspace), (OpKind::Delete, Reason::Ttl, 3));
+}
+
+#[test]
+fn a_range_delete_ends_below_its_upper_bound_or_with_its_keyspace() {
+    let mut batch = Batch::new();
+    batch.delete_range(0, b"a", Some(b"b")).unwrap();
+    batch.delete_range(0, b"", None).unwrap();
+    let body = batch.body();
+    let summary = validate(body, Origin::User).unwrap();
+    assert_eq!((summary.entries, summary.range_deletes, summary.puts), (2, 2, 0));
+    let read: Vec<RangeDelete> = ops(body).map(|op| op.range_delete(5)).collect();
+    assert_eq!((&read[0].lower[..], &read[0].upper[..], read[0].revision), (&b"\0a"[..], &b"\0b"[..], 5));
+    assert_eq!((&read[1].lower[..], &read[1].upper[..]), (&b"\0"[..], &b"\x01"[..]));
+
+    let longest = vec![0xff; limits::KEY_BYTES_MAX];
+    batch.clear();
+    batch.delete_range(0, &longest, Some(&[&longest[..], &[0]].concat())).unwrap();
+    validate(batch.body(), Origin::User).unwrap();
+    batch.delete_range(0, &longest, Some(&[&longest[..], &[0, 0]].concat())).unwrap();
+    assert_eq!(validate(batch.body(), Origin::User).unwrap_err().code(), Code::TooLarge);
 }
 
 #[test]
@@ -72,9 +97,12 @@ fn a_user_cannot_reach_the_keyspaces_of_the_system() {
 
 #[test]
 fn what_makes_no_sense_is_invalid_and_what_is_to_come_is_unsupported() {
-    let cases: [([u8; 12], &[u8], Code); 12] = [
+    let cases: [([u8; 12], &[u8], Code); 15] = [
         ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], b"", Code::Invalid), // no such kind
-        ([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], b"", Code::Unsupported), // range delete
+        ([3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], b"aa", Code::Invalid), // a range of no keys
+        ([3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], b"ba", Code::Invalid), // a range that ends before it begins
+        ([3, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0], &[1; 10], Code::Invalid), // a range delete with a deadline
+        ([3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], b"", Code::Invalid), // a range delete by a deadline
         ([4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], b"", Code::Unsupported), // system
         ([1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], b"", Code::Invalid), // no such reason
         ([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], b"", Code::Invalid), // a put by a deadline

@@ -1,6 +1,7 @@
 //! Merging tables downwards: what to merge and when (`policy`, pure), which versions survive (`retention`, pure), and
 //! doing it (`run`).
 
+mod hidden;
 mod output;
 mod policy;
 mod retention;

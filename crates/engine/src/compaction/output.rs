@@ -3,8 +3,10 @@
 use super::Fate;
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::Result;
+use crate::range_delete::RangeDelete;
 use crate::state::State;
 use crate::table::{TableBuilder, TableMeta};
+use std::sync::Arc;
 
 pub struct Output<'a> {
     state: &'a State,
@@ -14,13 +16,16 @@ pub struct Output<'a> {
     finished: Vec<TableMeta>,
     /// The last key added: versions of one key are never spread over tables of a level.
     key: Vec<u8>,
+    /// By lower bound: the range deletes that no finished table holds yet.
+    ranges: Vec<RangeDelete>,
 }
 
 impl<'a> Output<'a> {
     /// A flush writes one table whatever its size (`level` 0), so that level 0 has one table a memtable.
-    pub fn new(state: &'a State, level: u8) -> Self {
+    /// `ranges` are the range deletes to write, by lower bound.
+    pub fn new(state: &'a State, level: u8, ranges: Vec<RangeDelete>) -> Self {
         let bytes_max = if level == 0 { u64::MAX } else { state.options.tuning.table_bytes };
-        Output { state, bytes_max, builder: None, finished: Vec::new(), key: Vec::new() }
+        Output { state, bytes_max, builder: None, finished: Vec::new(), key: Vec::new(), ranges }
     }
 
     pub fn add(&mut self, key: &[u8], entry: &Entry<'_>, fate: Fate) -> Result<()> {
@@ -34,8 +39,20 @@ impl<'a> Output<'a> {
         let full =
             self.builder.as_ref().is_some_and(|(_, builder)| builder.bytes_written() >= self.bytes_max);
         if full && self.key != key {
-            self.finish_table()?;
+            // Between the last key and any other: so each table ends with a key, and the next begins after it.
+            let cut: Arc<[u8]> = [&self.key[..], &[0]].concat().into();
+            let ranges = self.ranges_below(&cut);
+            self.finish_table(ranges)?;
         }
+        self.builder()?.add(key, &entry)?;
+        if self.bytes_max != u64::MAX {
+            self.key.clear();
+            self.key.extend_from_slice(key);
+        }
+        Ok(())
+    }
+
+    fn builder(&mut self) -> Result<&mut TableBuilder> {
         if self.builder.is_none() {
             let number = self.state.numbers.take();
             let disk = &self.state.environment.disk;
@@ -45,15 +62,27 @@ impl<'a> Output<'a> {
             self.builder = Some((number, builder));
         }
         let (_, builder) = self.builder.as_mut().expect("made above");
-        builder.add(key, &entry)?;
-        if self.bytes_max != u64::MAX {
-            self.key.clear();
-            self.key.extend_from_slice(key);
-        }
-        Ok(())
+        Ok(builder)
     }
 
-    fn finish_table(&mut self) -> Result<()> {
+    /// Takes what range deletes hold below `cut`, and leaves the rest of them.
+    fn ranges_below(&mut self, cut: &Arc<[u8]>) -> Vec<RangeDelete> {
+        let end = self.ranges.partition_point(|range| range.lower < *cut);
+        let mut below: Vec<RangeDelete> = self.ranges.drain(..end).collect();
+        let mut rest = Vec::new();
+        for range in below.iter_mut().filter(|range| range.upper > *cut) {
+            rest.push(RangeDelete { lower: cut.clone(), ..range.clone() });
+            range.upper = cut.clone();
+        }
+        self.ranges.splice(..0, rest);
+        below
+    }
+
+    fn finish_table(&mut self, ranges: Vec<RangeDelete>) -> Result<()> {
+        if !ranges.is_empty() {
+            let builder = self.builder()?;
+            ranges.into_iter().for_each(|range| builder.add_range_delete(range));
+        }
         let Some((number, builder)) = self.builder.take() else { return Ok(()) };
         match builder.finish() {
             Ok(summary) => self.finished.push(TableMeta { number, summary }),
@@ -67,7 +96,8 @@ impl<'a> Output<'a> {
 
     /// All tables, synced; their names are not yet.
     pub fn finish(mut self) -> Result<Vec<TableMeta>> {
-        self.finish_table().inspect_err(|_| self.discard())?;
+        let ranges = std::mem::take(&mut self.ranges);
+        self.finish_table(ranges).inspect_err(|_| self.discard())?;
         Ok(std::mem::take(&mut self.finished))
     }
 

@@ -19,6 +19,8 @@ use std::fmt;
 const BOTTOM: usize = LEVELS - 1;
 /// Deletes that make a table worth a compaction of its own, if they are also a good part of its entries.
 const GARBAGE_DELETES_MIN: u64 = 1000;
+/// A range delete counts as so many deletes: fewer keys would hardly be deleted as a range.
+const RANGE_DELETE_DELETES: u64 = 1000;
 
 #[derive(Clone, Copy, Debug)]
 pub struct TableView<'a> {
@@ -298,7 +300,9 @@ fn pick_level(
 /// The table with the most deletes that a compaction of its own would get rid of.
 fn pick_garbage(levels: &Levels<'_>, running: &[Plan], options: &PolicyOptions, base: usize) -> Option<Plan> {
     let is_garbage = |table: &TableView<'_>| {
-        let TableSummary { deletes, entries, .. } = *table.summary;
+        let TableSummary { deletes, entries, range_deletes, .. } = *table.summary;
+        let ranges = range_deletes.saturating_mul(RANGE_DELETE_DELETES);
+        let (deletes, entries) = (deletes.saturating_add(ranges), entries.saturating_add(ranges));
         deletes >= GARBAGE_DELETES_MIN
             && deletes.saturating_mul(100) >= entries.saturating_mul(options.garbage_percent)
     };
@@ -325,7 +329,8 @@ fn pick_garbage(levels: &Levels<'_>, running: &[Plan], options: &PolicyOptions, 
 
 /// Whether rewriting a table that overlaps nothing below leaves none of its deletes.
 fn is_droppable(table: &TableView<'_>, options: &PolicyOptions) -> bool {
-    table.summary.deletes > 0 && table.summary.max_revision <= options.droppable_revision
+    table.summary.deletes + table.summary.range_deletes > 0
+        && table.summary.max_revision <= options.droppable_revision
 }
 
 /// `tables` of `level` with all that they span at `output`; a move if that is nothing and they are disjoint.

@@ -3,9 +3,13 @@
 //! The live snapshots cut the revisions into stripes; of each key the newest version in each stripe is kept, the rest
 //! is hidden from everyone. A delete, or an entry whose deadline has passed for everyone, goes too once nothing older
 //! of its key can be left anywhere below.
+//!
+//! A range delete takes with it what it hides of its own stripe, and of several in one stripe each key needs the newest
+//! alone. It goes too where no snapshot is below it and nothing older can be left of any key that it holds.
 
 use crate::entry::{Entry, Kind};
 use crate::key::Revision;
+use crate::range_delete::{Flat, RangeDelete};
 use crate::snapshot::Pinned;
 
 pub struct Retention {
@@ -15,6 +19,8 @@ pub struct Retention {
     key: Vec<u8>,
     /// The stripe of the last version seen of `key`; none before the first.
     stripe: Option<usize>,
+    /// The range deletes of each stripe, from the oldest stripe; of none at all if there are none.
+    ranges: Vec<Flat>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -26,9 +32,27 @@ pub enum Fate {
 }
 
 impl Retention {
-    pub fn new(pinned: Pinned) -> Self {
-        let Pinned { revisions, now_ms } = pinned;
-        Retention { snapshots: revisions, expired_before_ms: now_ms, key: Vec::new(), stripe: None }
+    /// `ranges` are all range deletes of what is merged, in any order.
+    pub fn new(pinned: Pinned, ranges: Vec<RangeDelete>) -> Self {
+        let Pinned { revisions: snapshots, now_ms } = pinned;
+        let mut striped = vec![Vec::new(); if ranges.is_empty() { 0 } else { snapshots.len() + 1 }];
+        for range in ranges {
+            striped[stripe_of(&snapshots, range.revision)].push(range);
+        }
+        let ranges = striped.into_iter().map(Flat::of).collect();
+        Retention { snapshots, expired_before_ms: now_ms, key: Vec::new(), stripe: None, ranges }
+    }
+
+    /// The range deletes that stay, by lower bound. `is_bottom` says whether no table below the output can hold an older
+    /// version of a key in the range.
+    pub fn ranges(&self, is_bottom: impl Fn(&RangeDelete) -> bool) -> Vec<RangeDelete> {
+        let striped = self.ranges.iter().map(Flat::ranges).enumerate();
+        let all = striped.flat_map(|(stripe, ranges)| ranges.iter().map(move |range| (stripe, range)));
+        // With no snapshot below it, what it hides in this merge goes with it.
+        let kept = all.filter(|(stripe, range)| *stripe > 0 || !is_bottom(range));
+        let mut kept: Vec<RangeDelete> = kept.map(|(_, range)| range.clone()).collect();
+        kept.sort_by(|a, b| a.lower.cmp(&b.lower));
+        kept
     }
 
     /// Entries come in order. `is_bottom` says whether no table below the output can hold an older version of the key.
@@ -38,9 +62,12 @@ impl Retention {
             self.key.extend_from_slice(key);
             self.stripe = None;
         }
-        // How many snapshots are too old to see this version.
-        let stripe = self.snapshots.partition_point(|&snapshot| snapshot < entry.revision);
+        let stripe = stripe_of(&self.snapshots, entry.revision);
         if self.stripe.replace(stripe) == Some(stripe) {
+            return Fate::Drop;
+        }
+        let range = self.ranges.get(stripe).and_then(|ranges| ranges.find(key));
+        if range.is_some_and(|range| range.revision > entry.revision) {
             return Fate::Drop;
         }
         if entry.is_live(self.expired_before_ms) {
@@ -54,13 +81,18 @@ impl Retention {
     }
 }
 
+/// How many snapshots are too old to see what was written at a revision.
+fn stripe_of(snapshots: &[Revision], revision: Revision) -> usize {
+    snapshots.partition_point(|&snapshot| snapshot < revision)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn judge(snapshots: &[Revision], now_ms: i64, bottom: bool, versions: &[(&str, Entry<'_>)]) -> Vec<Fate> {
         let pinned = Pinned { revisions: snapshots.to_vec(), now_ms };
-        let mut retention = Retention::new(pinned);
+        let mut retention = Retention::new(pinned, Vec::new());
         versions.iter().map(|(key, entry)| retention.judge(key.as_bytes(), entry, || bottom)).collect()
     }
 
@@ -103,5 +135,39 @@ mod tests {
     fn the_empty_key_is_a_key_like_any_other() {
         let versions = [("", Entry::put(9, b"x")), ("", Entry::put(5, b"y"))];
         assert_eq!(judge(&[], 0, true, &versions), [Fate::Keep, Fate::Drop]);
+    }
+
+    fn range(lower: &str, upper: &str, revision: Revision) -> RangeDelete {
+        RangeDelete { lower: lower.as_bytes().into(), upper: upper.as_bytes().into(), revision }
+    }
+
+    #[test]
+    fn a_range_delete_takes_what_is_older_unless_a_snapshot_sees_it() {
+        let versions = [9, 7, 6, 5, 3].map(|revision| ("b", Entry::put(revision, b"")));
+        let fates = |snapshots: &[Revision]| {
+            let pinned = Pinned { revisions: snapshots.to_vec(), now_ms: 0 };
+            let mut retention = Retention::new(pinned, vec![range("a", "c", 7)]);
+            versions.map(|(key, entry)| retention.judge(key.as_bytes(), &entry, || true) == Fate::Keep)
+        };
+        assert_eq!(fates(&[]), [true, false, false, false, false]);
+        assert_eq!(fates(&[7]), [true, true, false, false, false], "of its own revision it hides nothing");
+        assert_eq!(fates(&[8]), [true, true, false, false, false]);
+        assert_eq!(fates(&[5]), [true, false, false, true, false]);
+        assert_eq!(fates(&[4, 6]), [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn a_range_delete_stays_while_something_older_may_be_left_below_or_for_a_snapshot() {
+        let ranges = || vec![range("a", "d", 7), range("b", "c", 9), range("x", "y", 3)];
+        let kept = |snapshots: &[Revision], bottom: bool| {
+            let pinned = Pinned { revisions: snapshots.to_vec(), now_ms: 0 };
+            Retention::new(pinned, ranges()).ranges(|_| bottom)
+        };
+        assert_eq!(kept(&[], true), []);
+        let newest_of_each_key =
+            [range("a", "b", 7), range("b", "c", 9), range("c", "d", 7), range("x", "y", 3)];
+        assert_eq!(kept(&[], false), newest_of_each_key);
+        assert_eq!(kept(&[8], true), [range("b", "c", 9)]);
+        assert_eq!(kept(&[8], false), [range("a", "d", 7), range("b", "c", 9), range("x", "y", 3)]);
     }
 }

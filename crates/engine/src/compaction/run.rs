@@ -1,6 +1,7 @@
 //! Carrying out a plan: merge the inputs, write the outputs, install the edit. On the compaction thread, or on the
 //! caller's for `Db::compact`; one at a time.
 
+use super::hidden::hidden_tables;
 use super::{Output, Plan, PolicyOptions, Retention, RoundRobin, Step, pick, pick_in_range};
 use crate::cursor::{Cursor, LevelCursor, MergeCursor, Source};
 use crate::error::{Code, Error, Result};
@@ -20,9 +21,12 @@ impl State {
     /// Does the most urgent compaction; false if none is due. The caller holds `compacting`.
     pub fn compact_once(&self, turns: &mut RoundRobin) -> Result<bool> {
         let version = self.readable.load().version.clone();
+        if self.drop_hidden_tables(&version)? {
+            return Ok(true);
+        }
         let options = self.policy_options();
         let Some(plan) = pick(&version.summary(), &[], &options, turns) else {
-            return Ok(self.note_held(&version, options, turns));
+            return self.note_held(&version, options, turns);
         };
         turns.advance(&plan);
         self.run_plan(&version, &plan)?;
@@ -30,15 +34,16 @@ impl State {
     }
 
     /// Whether only a snapshot holds up a compaction is noted for its end; true if it has ended meanwhile.
-    fn note_held(&self, version: &Version, options: PolicyOptions, turns: &RoundRobin) -> bool {
+    fn note_held(&self, version: &Version, options: PolicyOptions, turns: &RoundRobin) -> Result<bool> {
         let unheld = PolicyOptions { droppable_revision: Revision::MAX, ..options };
         if unheld.droppable_revision == options.droppable_revision
-            || pick(&version.summary(), &[], &unheld, turns).is_none()
+            || (pick(&version.summary(), &[], &unheld, turns).is_none()
+                && hidden_tables(version, &[])?.is_empty())
         {
-            return false;
+            return Ok(false);
         }
         self.compaction_held.store(true, Ordering::SeqCst);
-        self.policy_options().droppable_revision != options.droppable_revision
+        Ok(self.policy_options().droppable_revision != options.droppable_revision)
     }
 
     /// Merges everything in a range of stored keys, written before the call, down to the bottom.
@@ -48,6 +53,9 @@ impl State {
             let _turn = self.compacting.lock();
             self.check_writable()?;
             let version = self.readable.load().version.clone();
+            if self.drop_hidden_tables(&version)? {
+                continue;
+            }
             match pick_in_range(&version.summary(), &[], &self.policy_options(), (lower, upper), since) {
                 Step::Compact(plan) => self.run_plan(&version, &plan)?,
                 Step::Wait => unreachable!("nothing else runs while the turn is held"),
@@ -110,16 +118,21 @@ impl State {
         inputs: &[(u8, Arc<Table>)],
         output_level: u8,
     ) -> Result<Vec<TableMeta>> {
-        let mut retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()));
-        let mut output = Output::new(self, output_level);
+        let below = usize::from(output_level) + 1;
+        let mut ranges = Vec::new();
+        for (_, table) in inputs {
+            ranges.extend(table.range_deletes()?.all());
+        }
+        let mut retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()), ranges);
+        let kept = retention.ranges(|range| !version.may_hold_any(range, below));
+        let mut output = Output::new(self, output_level, kept);
         let mut cursor = MergeCursor::new(sources(inputs));
         let mut merge_all = || {
             cursor.seek_to_first()?;
             let mut until_look = ENTRIES_BETWEEN_LOOKS;
             while cursor.valid() {
                 let (key, entry) = (cursor.key(), cursor.entry());
-                let fate =
-                    retention.judge(key, &entry, || !version.may_hold(key, usize::from(output_level) + 1));
+                let fate = retention.judge(key, &entry, || !version.may_hold(key, below));
                 output.add(key, &entry, fate)?;
                 cursor.next()?;
                 until_look -= 1;

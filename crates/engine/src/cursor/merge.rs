@@ -50,6 +50,30 @@ impl MergeCursor {
         self.order.insert(at, moved);
     }
 
+    /// Moves the sources from `first` on that stand before `key` forward to it. The walk goes forward.
+    pub fn skip_to(&mut self, first: usize, key: &[u8]) -> Result<()> {
+        debug_assert!(self.direction == Direction::Forward);
+        for source in self.sources[first..].iter_mut().filter(|source| source.valid()) {
+            if source.key() < key {
+                source.seek(key, Revision::MAX)?;
+            }
+        }
+        self.rebuild(Direction::Forward);
+        Ok(())
+    }
+
+    /// Moves the sources from `first` on that stand at or after `key` back to before it. The walk goes backward.
+    pub fn skip_before(&mut self, first: usize, key: &[u8]) -> Result<()> {
+        debug_assert!(self.direction == Direction::Backward);
+        for source in self.sources[first..].iter_mut().filter(|source| source.valid()) {
+            if source.key() >= key {
+                source.seek_before(key, Revision::MAX)?;
+            }
+        }
+        self.rebuild(Direction::Backward);
+        Ok(())
+    }
+
     fn top(&self) -> &Source {
         &self.sources[*self.order.last().expect("the cursor is valid")]
     }

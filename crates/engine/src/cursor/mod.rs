@@ -5,11 +5,13 @@
 
 mod level;
 mod merge;
+mod ranges;
 mod source;
 mod visible;
 
 pub use level::LevelCursor;
 pub use merge::MergeCursor;
+pub use ranges::Hidden;
 pub use source::Source;
 pub use visible::{VisibleCursor, Window};
 

@@ -1,7 +1,7 @@
 //! What a reader sees of a range: of every key the newest version at its revision, if that version is alive, between
 //! two bounds, in one direction.
 
-use super::{Cursor, MergeCursor};
+use super::{Cursor, Hidden, MergeCursor};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
@@ -9,6 +9,8 @@ use std::ops::Bound;
 
 /// After this many dead versions of one key in a row, seeking past the key is cheaper than walking.
 const VERSIONS_WALKED_MAX: usize = 8;
+/// After this many keys in a row that a range delete hides, seeking to where it ends is cheaper than walking.
+const HIDDEN_WALKED_MAX: usize = 8;
 
 /// Bounds of stored keys, the direction, and the moment that the reader stands at.
 #[derive(Clone, Debug)]
@@ -30,6 +32,9 @@ enum State {
 /// Owned by one thread at a time; pins what its merge reads.
 pub struct VisibleCursor {
     merge: MergeCursor,
+    hidden: Hidden,
+    /// Keys in a row that range deletes hid.
+    hidden_run: usize,
     window: Window,
     state: State,
     /// The row's key. Forwards the merge stands on its entry; backwards the merge has passed it and `row` holds it.
@@ -53,8 +58,16 @@ impl Row {
 }
 
 impl VisibleCursor {
-    pub fn new(merge: MergeCursor, window: Window) -> Self {
-        VisibleCursor { merge, window, state: State::Before(None), key: Vec::new(), row: Row::default() }
+    pub fn new(merge: MergeCursor, hidden: Hidden, window: Window) -> Self {
+        VisibleCursor {
+            merge,
+            hidden,
+            hidden_run: 0,
+            window,
+            state: State::Before(None),
+            key: Vec::new(),
+            row: Row::default(),
+        }
     }
 
     /// The next call of `advance` gives the first row at or past `key`, in the range's direction.
@@ -130,15 +143,46 @@ impl VisibleCursor {
                 self.merge.next()?;
                 continue;
             }
-            let live = entry.is_live(self.window.now_ms);
+            let (live, revision) = (entry.is_live(self.window.now_ms), entry.revision);
             self.key.clear();
             self.key.extend_from_slice(self.merge.key());
+            if self.hidden.hides(&self.key, revision) {
+                self.leave_hidden_forward()?;
+                continue;
+            }
+            self.hidden_run = 0;
             if live {
                 return Ok(true);
             }
             self.skip_versions()?;
         }
         Ok(false)
+    }
+
+    /// Leaves a key that a range delete hides; with it, after some such keys, all that the range delete hides in older
+    /// sources, which there hold nothing else. A newer source may hold a later put.
+    fn leave_hidden_forward(&mut self) -> Result<()> {
+        self.hidden_run += 1;
+        if self.hidden_run > HIDDEN_WALKED_MAX {
+            self.hidden_run = 0;
+            let stretch = self.hidden.at(&self.key);
+            if let Some(until) = &stretch.until {
+                self.merge.skip_to(stretch.older_from, until)?;
+            }
+        }
+        if self.merge.valid() && self.merge.key() == self.key { self.skip_versions() } else { Ok(()) }
+    }
+
+    fn leave_hidden_backward(&mut self) -> Result<()> {
+        self.hidden_run += 1;
+        if self.hidden_run > HIDDEN_WALKED_MAX {
+            self.hidden_run = 0;
+            let stretch = self.hidden.at(&self.key);
+            if let Some(from) = &stretch.from {
+                self.merge.skip_before(stretch.older_from, from)?;
+            }
+        }
+        Ok(())
     }
 
     /// Leaves the current key: its older versions are hidden by the one that was looked at.
@@ -166,7 +210,13 @@ impl VisibleCursor {
                 }
                 self.merge.prev()?;
             }
-            if self.row.fields.is_some_and(|entry| entry.is_live(self.window.now_ms)) {
+            let Some(fields) = self.row.fields else { continue };
+            if self.hidden.hides(&self.key, fields.revision) {
+                self.leave_hidden_backward()?;
+                continue;
+            }
+            self.hidden_run = 0;
+            if fields.is_live(self.window.now_ms) {
                 return Ok(true);
             }
         }

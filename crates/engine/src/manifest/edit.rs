@@ -183,6 +183,7 @@ fn put_table(out: &mut Vec<u8>, level: u8, table: &TableMeta) {
     out.extend_from_slice(&summary.min_deadline_ms.to_le_bytes());
     out.extend_from_slice(&summary.max_deadline_ms.to_le_bytes());
     put_varint(out, summary.raw_bytes);
+    put_varint(out, summary.range_deletes);
 }
 
 fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
@@ -202,6 +203,7 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         min_deadline_ms: field.i64()?,
         max_deadline_ms: field.i64()?,
         raw_bytes: field.varint()?,
+        range_deletes: field.varint()?,
     };
     // What is left are fields of a later version, tagged as those of the edit are.
     let rest = field.take(field.remaining())?;
@@ -244,7 +246,8 @@ fn flaw(level: u8, table: &TableMeta) -> Option<&'static str> {
         Some("has no number")
     } else if summary.smallest > summary.largest {
         Some("ends before it begins")
-    } else if summary.entries == 0 || summary.deletes > summary.entries {
+    } else if summary.entries.saturating_add(summary.range_deletes) == 0 || summary.deletes > summary.entries
+    {
         Some("counts its entries wrongly")
     } else if summary.min_revision > summary.max_revision {
         Some("has its revisions the wrong way round")

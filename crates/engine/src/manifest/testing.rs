@@ -20,6 +20,7 @@ pub fn table(number: u64, smallest: &str, largest: &str) -> TableMeta {
         min_deadline_ms: 1_000_000,
         max_deadline_ms: NO_DEADLINE,
         raw_bytes: number * 3000,
+        range_deletes: number % 3,
     };
     TableMeta { number, summary }
 }

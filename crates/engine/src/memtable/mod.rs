@@ -20,13 +20,15 @@ mod tests;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 pub use cursor::MemtableCursor;
 use list::List;
 
 use crate::entry::{Entry, NO_DEADLINE};
 use crate::key::Revision;
+use crate::range_delete::{RangeDelete, RangeDeletes};
+use arc_swap::ArcSwap;
 
 #[derive(Clone, Debug)]
 pub struct MemtableOptions {
@@ -50,11 +52,23 @@ impl Default for MemtableOptions {
 pub struct Memtable {
     list: List,
     deadline_ms_min: AtomicI64,
+    /// Whether there are range deletes: a read of a memtable without any looks no further.
+    has_range_deletes: AtomicBool,
+    /// Replaced whole at each commit that has some; readers share what they find.
+    range_deletes: ArcSwap<RangeDeletes>,
+    /// What they take; beside the arena, counted as if in it.
+    range_delete_bytes: AtomicUsize,
 }
 
 impl Memtable {
     pub fn new(options: MemtableOptions) -> Arc<Memtable> {
-        Arc::new(Memtable { list: List::new(&options), deadline_ms_min: AtomicI64::new(NO_DEADLINE) })
+        Arc::new(Memtable {
+            list: List::new(&options),
+            deadline_ms_min: AtomicI64::new(NO_DEADLINE),
+            has_range_deletes: AtomicBool::new(false),
+            range_deletes: ArcSwap::from_pointee(RangeDeletes::default()),
+            range_delete_bytes: AtomicUsize::new(0),
+        })
     }
 
     /// The arena that holds so many entries for sure, whose user keys and values have `key_and_value_bytes` together.
@@ -64,7 +78,8 @@ impl Memtable {
 
     /// Whether so many more entries fit for sure. For the writer: another's insert would use the room up.
     pub fn has_room(&self, entries: usize, key_and_value_bytes: usize) -> bool {
-        self.list.fill().has_room(entries, key_and_value_bytes)
+        let beside = self.range_delete_bytes.load(Ordering::Relaxed);
+        self.list.fill().has_room(entries, key_and_value_bytes.saturating_add(beside))
     }
 
     /// Adds a version of a key; the same key and revision again replaces it. Readers that look later see it; what makes
@@ -76,20 +91,56 @@ impl Memtable {
         self.list.insert(keyspace, user_key, entry);
     }
 
-    /// Reads the newest version of a stored key at or below `at`: a delete is a version too.
+    /// Adds the range deletes of one commit, no older than any before. As with `insert`, a reader's revision makes them
+    /// visible.
+    pub fn delete_ranges(&self, ranges: impl IntoIterator<Item = RangeDelete>) {
+        let mut all = RangeDeletes::clone(&self.range_deletes.load());
+        ranges.into_iter().for_each(|range| all.add(range));
+        self.range_delete_bytes.store(all.bytes(), Ordering::Relaxed);
+        self.range_deletes.store(Arc::new(all));
+        self.has_range_deletes.store(true, Ordering::Release);
+    }
+
+    /// None if there are none.
+    #[inline]
+    pub fn range_deletes(&self) -> Option<Arc<RangeDeletes>> {
+        self.has_range_deletes.load(Ordering::Acquire).then(|| self.range_deletes.load_full())
+    }
+
+    /// Reads the newest version of a stored key at or below `at`: a delete is a version too, also that of a range.
+    #[inline]
     pub fn get<R>(&self, key: &[u8], at: Revision, read: impl FnOnce(Entry<'_>) -> R) -> Option<R> {
         let record = self.list.get(key, at);
+        if self.has_range_deletes.load(Ordering::Acquire) {
+            return self.get_beside_ranges(key, at, record, read);
+        }
         record.map(|record| read(self.list.entry(record)))
+    }
+
+    #[cold]
+    fn get_beside_ranges<R>(
+        &self,
+        key: &[u8],
+        at: Revision,
+        record: Option<u32>,
+        read: impl FnOnce(Entry<'_>) -> R,
+    ) -> Option<R> {
+        let entry = record.map(|record| self.list.entry(record));
+        let deleted = self.range_deletes.load().newest(key, at);
+        match entry {
+            Some(entry) if entry.revision >= deleted => Some(read(entry)),
+            _ => (deleted > 0).then(|| read(Entry::delete(deleted))),
+        }
     }
 
     pub fn cursor(self: &Arc<Self>) -> MemtableCursor {
         MemtableCursor::new(Arc::clone(self))
     }
 
-    /// Bytes of the arena in use, exactly.
+    /// Bytes of the arena in use, exactly, and those that range deletes take beside it, about.
     pub fn bytes(&self) -> usize {
         let fill = self.list.fill();
-        fill.record_bytes + fill.node_bytes
+        fill.record_bytes + fill.node_bytes + self.range_delete_bytes.load(Ordering::Relaxed)
     }
 
     /// Versions held. A replaced one does not count.
@@ -98,7 +149,7 @@ impl Memtable {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries() == 0
+        self.entries() == 0 && !self.has_range_deletes.load(Ordering::Acquire)
     }
 
     /// No entry has an earlier deadline. (A replaced one may have had it.)

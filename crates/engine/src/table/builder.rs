@@ -3,13 +3,14 @@
 //! A builder that is dropped unfinished takes its file away again, so that a flush or compaction that failed for want of
 //! room gives that room back.
 
-use super::checksum::{PAGES_MAX, PART_FILTER, PART_INDEX, PART_PROPERTIES, Seed};
+use super::checksum::{PAGES_MAX, PART_FILTER, PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
 use super::footer::{Block, Footer};
 use super::head::common_prefix;
 use super::index::{put_page, shortest_separator};
 use super::page::{CODEC_LZ4, CODEC_RAW, PAYLOAD_BYTES_MAX};
 use super::page_writer::PageWriter;
 use super::properties::Properties;
+use super::ranges;
 use super::summary::TableSummary;
 use crate::codec::Compressor;
 use crate::disk::{Disk, File, SyncPoint};
@@ -18,6 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::filter::{self, CuckooBuilder};
 use crate::key::Revision;
 use crate::limits::{STORED_KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::range_delete::RangeDelete;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,6 +60,7 @@ pub struct TableBuilder {
     pages: u32,
     index: Vec<u8>,
     filter: Option<CuckooBuilder>,
+    ranges: Vec<RangeDelete>,
     properties: Properties,
 
     compressor: Compressor,
@@ -101,6 +104,7 @@ impl TableBuilder {
             pages: 0,
             index: Vec::new(),
             filter: options.filter.then(|| CuckooBuilder::new(options.filter_seed)),
+            ranges: Vec::new(),
             properties: Properties::new(),
             compressor: Compressor::new(),
             separator: Vec::new(),
@@ -152,6 +156,12 @@ impl TableBuilder {
         Ok(())
     }
 
+    /// At any time before `finish`, in any order; no two with the same lower bound and revision.
+    pub fn add_range_delete(&mut self, range: RangeDelete) {
+        assert!(range.lower < range.upper, "a range delete holds a key");
+        self.ranges.push(range);
+    }
+
     /// Size of the file so far, without the page being filled and without index and filter.
     pub fn bytes_written(&self) -> u64 {
         self.written + self.pending.len() as u64
@@ -165,14 +175,20 @@ impl TableBuilder {
     /// Writes what is left and syncs the file; the caller syncs the folder before it lets anything refer to the table.
     /// Panics if nothing was added.
     pub fn finish(mut self) -> Result<TableSummary> {
-        assert!(self.properties.entries > 0, "a table holds at least one entry");
-        self.finish_page()?;
-        self.separator.clone_from(&self.last_key);
-        self.index_page(None);
-        self.properties.largest.clone_from(&self.last_key);
+        let has_pages = self.properties.entries > 0;
+        assert!(has_pages || !self.ranges.is_empty(), "a table holds something");
+        if has_pages {
+            self.finish_page()?;
+            self.separator.clone_from(&self.last_key);
+            self.index_page(None);
+            self.properties.largest.clone_from(&self.last_key);
+        }
+        self.properties.count_ranges(&self.ranges);
 
         let index = std::mem::take(&mut self.index);
-        let filter = self.filter.take().map_or_else(Vec::new, |filter| filter.finish(self.pages));
+        let filter = self.filter.take().filter(|_| has_pages);
+        let filter = filter.map_or_else(Vec::new, |filter| filter.finish(self.pages));
+        let ranges = ranges::encode(&mut self.ranges);
         let properties = self.properties.encode();
         let mut footer = Footer {
             page_bytes: self.options.page_bytes as u32,
@@ -180,6 +196,7 @@ impl TableBuilder {
             filter_seed: self.options.filter_seed,
             index: self.put_block(PART_INDEX, &index)?,
             filter: self.put_block(PART_FILTER, &filter)?,
+            ranges: self.put_block(PART_RANGES, &ranges)?,
             properties: self.put_block(PART_PROPERTIES, &properties)?,
             crc: 0,
         };
@@ -196,6 +213,7 @@ impl TableBuilder {
             footer_crc: footer.crc,
             entries: properties.entries,
             deletes: properties.deletes,
+            range_deletes: properties.range_deletes,
             smallest: properties.smallest,
             largest: properties.largest,
             min_revision: properties.min_revision,

@@ -5,6 +5,7 @@
 pub(super) const PART_INDEX: u32 = u32::MAX;
 pub(super) const PART_FILTER: u32 = u32::MAX - 1;
 pub(super) const PART_PROPERTIES: u32 = u32::MAX - 2;
+pub(super) const PART_RANGES: u32 = u32::MAX - 3;
 /// Exclusive bound of page numbers.
 pub(super) const PAGES_MAX: u32 = u32::MAX - 16;
 

@@ -1,16 +1,18 @@
-//! What of a table becomes resident at its first use: the open file, the index and the filter. Immutable, read by any
+//! What of a table becomes resident at its first use: the open file, the index, the filter and the range deletes. Immutable, read by any
 //! thread.
 
-use super::checksum::{PART_FILTER, PART_INDEX, PART_PROPERTIES, Seed};
+use super::checksum::{PART_FILTER, PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
 use super::footer::{Block, Footer};
 use super::index::Index;
 use super::page::Page;
 use super::properties::Properties;
+use super::ranges;
 use super::summary::TableSummary;
 use crate::disk::{Access, Disk, File};
 use crate::error::{Code, Error, Result};
 use crate::filter::{Candidates, PageFilter};
 use crate::key::Revision;
+use crate::range_delete::RangeDeletes;
 use std::path::Path;
 
 /// Whether a read may wait for the disk; else it fails with `WouldBlock` where it would have to.
@@ -30,11 +32,12 @@ pub(super) struct Contents {
     pub footer: Footer,
     pub index: Index,
     pub filter: Option<PageFilter>,
+    pub ranges: RangeDeletes,
     seed: Seed,
 }
 
 impl Contents {
-    /// Four reads: the footer and the blocks that it names, the filter's being kept as it is read. All of it is checked,
+    /// Five reads: the footer and the blocks that it names, the filter's being kept as it is read. All of it is checked,
     /// against itself and against what the manifest says of the table.
     pub fn read(disk: &dyn Disk, path: &Path, summary: &TableSummary) -> Result<Contents> {
         let contents = || {
@@ -75,13 +78,20 @@ impl Contents {
             .map_err(|error| error.at_offset(pages_end))?;
         let filter = parse_filter(part(PART_FILTER, footer.filter, "filter")?, index.len())
             .map_err(|error| error.at_offset(footer.filter.offset))?;
+        let ranges = ranges::decode(&part(PART_RANGES, footer.ranges, "range deletes")?)
+            .map_err(|error| error.at_offset(footer.ranges.offset))?;
         let properties = Properties::decode(&part(PART_PROPERTIES, footer.properties, "properties")?)
             .map_err(|error| error.at_offset(footer.properties.offset))?;
         if properties != Properties::of(summary) {
             let message = "the properties of the table are not those in the manifest";
             return Err(Error::corrupt(message).at_offset(footer.properties.offset));
         }
-        Ok(Contents { file, footer, index, filter, seed })
+        if properties.range_deletes != ranges.len() as u64 || (properties.entries == 0) != (index.len() == 0)
+        {
+            let message = "the table has more or fewer range deletes or pages than its properties say";
+            return Err(Error::corrupt(message).at_offset(footer.properties.offset));
+        }
+        Ok(Contents { file, footer, index, filter, ranges: RangeDeletes::of(ranges), seed })
     }
 
     /// Unpacks a page from its stored bytes; a failure names the page's offset.
@@ -131,7 +141,8 @@ impl Contents {
     }
 
     pub fn resident_bytes(&self) -> usize {
-        self.index.resident_bytes() + self.filter.as_ref().map_or(0, PageFilter::resident_bytes)
+        let filter = self.filter.as_ref().map_or(0, PageFilter::resident_bytes);
+        self.index.resident_bytes() + filter + self.ranges.bytes()
     }
 }
 

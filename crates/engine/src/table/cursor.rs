@@ -234,7 +234,7 @@ impl Cursor for TableCursor {
 
     fn seek_to_last(&mut self) -> Result<()> {
         self.start();
-        let last = self.table.contents()?.index.len() - 1;
+        let Some(last) = self.table.contents()?.index.len().checked_sub(1) else { return Ok(()) };
         self.load(last)?;
         self.stand_before(self.page().entries_end())
     }

@@ -7,7 +7,7 @@ use crate::coding::Reader;
 use crate::disk::File;
 use crate::error::{Code, Error, Result};
 
-pub(super) const FOOTER_BYTES: usize = 192;
+pub(super) const FOOTER_BYTES: usize = 208;
 const TAIL_BYTES: usize = 16;
 /// Footers of later formats may be longer, up to this.
 const FOOTER_BYTES_MAX: usize = 4096;
@@ -41,6 +41,8 @@ pub(super) struct Footer {
     pub index: Block,
     /// Of no bytes if the table has no filter.
     pub filter: Block,
+    /// Of no bytes if the table has no range deletes.
+    pub ranges: Block,
     pub properties: Block,
     /// Set by `encode`; the manifest repeats it.
     pub crc: u32,
@@ -55,7 +57,7 @@ impl Footer {
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.id);
         out.extend_from_slice(&self.filter_seed.to_le_bytes());
-        for block in [self.index, self.filter, self.properties] {
+        for block in [self.index, self.filter, self.ranges, self.properties] {
             out.extend_from_slice(&block.offset.to_le_bytes());
             out.extend_from_slice(&block.bytes.to_le_bytes());
             out.extend_from_slice(&block.crc.to_le_bytes());
@@ -121,14 +123,15 @@ impl Footer {
         let mut block = || -> Result<Block> {
             Ok(Block { offset: fields.u64()?, bytes: fields.u32()?, crc: fields.u32()? })
         };
-        let (index, filter, properties) = (block()?, block()?, block()?);
+        let (index, filter, ranges, properties) = (block()?, block()?, block()?, block()?);
         let adjoin = index.end() == filter.offset
-            && filter.end() == properties.offset
+            && filter.end() == ranges.offset
+            && ranges.end() == properties.offset
             && properties.end() == size - FOOTER_BYTES as u64;
         if !adjoin {
             return Err(Error::corrupt("the blocks that the footer names leave a gap or overlap"));
         }
-        Ok(Footer { page_bytes, id, filter_seed, index, filter, properties, crc })
+        Ok(Footer { page_bytes, id, filter_seed, index, filter, ranges, properties, crc })
     }
 }
 

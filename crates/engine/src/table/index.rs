@@ -91,7 +91,7 @@ impl Index {
             pages.push(PageHandle { offset, bytes, crc, revision, min_deadline_ms, separator_end });
             offset += u64::from(bytes);
         }
-        if pages.is_empty() || offset != pages_end {
+        if offset != pages_end {
             return Err(Error::corrupt(format!(
                 "the index holds {} pages of {offset} bytes where the file has {pages_end}",
                 pages.len()
@@ -99,12 +99,14 @@ impl Index {
         }
         let mut index =
             Index { separators: separators.into(), pages: pages.into(), common: 0, heads: Box::default() };
-        index.common = common_prefix(index.separator(0), index.separator(index.len() - 1));
+        if index.len() > 0 {
+            index.common = common_prefix(index.separator(0), index.separator(index.len() - 1));
+        }
         index.heads = (0..index.len()).map(|page| head(&index.separator(page)[index.common..])).collect();
         Ok(index)
     }
 
-    /// Pages; at least 1.
+    /// Pages; none if the table holds range deletes alone.
     pub fn len(&self) -> u32 {
         self.pages.len() as u32
     }

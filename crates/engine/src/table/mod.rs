@@ -14,6 +14,7 @@ mod index;
 mod page;
 mod page_writer;
 mod properties;
+mod ranges;
 mod reader;
 mod summary;
 mod verify;

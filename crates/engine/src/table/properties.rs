@@ -5,6 +5,7 @@ use crate::coding::{Reader, put_bytes, put_varint};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::{Error, Result};
 use crate::key::Revision;
+use crate::range_delete::RangeDelete;
 
 const ENTRIES: u64 = 1;
 const DELETES: u64 = 2;
@@ -15,12 +16,14 @@ const MAX_DEADLINE: u64 = 6;
 const RAW_BYTES: u64 = 7;
 const SMALLEST: u64 = 8;
 const LARGEST: u64 = 9;
+const RANGE_DELETES: u64 = 10;
 
-/// The part of a `TableSummary` that follows from the entries alone.
+/// The part of a `TableSummary` that follows from the entries and range deletes alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Properties {
     pub entries: u64,
     pub deletes: u64,
+    pub range_deletes: u64,
     pub min_revision: Revision,
     pub max_revision: Revision,
     pub min_deadline_ms: i64,
@@ -36,6 +39,7 @@ impl Properties {
         Properties {
             entries: 0,
             deletes: 0,
+            range_deletes: 0,
             min_revision: Revision::MAX,
             max_revision: 0,
             min_deadline_ms: NO_DEADLINE,
@@ -57,10 +61,29 @@ impl Properties {
         self.raw_bytes += (key.len() + entry.value.len()) as u64;
     }
 
+    /// Once all entries are counted and the two keys are theirs.
+    pub fn count_ranges(&mut self, ranges: &[RangeDelete]) {
+        if self.entries == 0 {
+            self.max_deadline_ms = NO_DEADLINE;
+        }
+        for range in ranges {
+            if self.entries + self.range_deletes == 0 || range.lower[..] < self.smallest[..] {
+                self.smallest = range.lower.to_vec();
+            }
+            if self.entries + self.range_deletes == 0 || range.largest() > &self.largest[..] {
+                self.largest = range.largest().to_vec();
+            }
+            self.range_deletes += 1;
+            self.min_revision = self.min_revision.min(range.revision);
+            self.max_revision = self.max_revision.max(range.revision);
+        }
+    }
+
     pub fn of(summary: &TableSummary) -> Properties {
         Properties {
             entries: summary.entries,
             deletes: summary.deletes,
+            range_deletes: summary.range_deletes,
             min_revision: summary.min_revision,
             max_revision: summary.max_revision,
             min_deadline_ms: summary.min_deadline_ms,
@@ -82,6 +105,7 @@ impl Properties {
             (MIN_DEADLINE, self.min_deadline_ms as u64),
             (MAX_DEADLINE, self.max_deadline_ms as u64),
             (RAW_BYTES, self.raw_bytes),
+            (RANGE_DELETES, self.range_deletes),
         ];
         for (tag, number) in numbers {
             put_varint(&mut out, tag);
@@ -110,13 +134,14 @@ impl Properties {
                 MIN_DEADLINE => properties.min_deadline_ms = number()? as i64,
                 MAX_DEADLINE => properties.max_deadline_ms = number()? as i64,
                 RAW_BYTES => properties.raw_bytes = number()?,
+                RANGE_DELETES => properties.range_deletes = number()?,
                 SMALLEST => properties.smallest = bytes.to_vec(),
                 LARGEST => properties.largest = bytes.to_vec(),
                 _ => continue,
             }
             seen |= 1 << tag;
         }
-        if seen != (1 << (LARGEST + 1)) - (1 << ENTRIES) {
+        if seen != (1 << (RANGE_DELETES + 1)) - (1 << ENTRIES) {
             return Err(Error::corrupt("a property of the table is missing"));
         }
         Ok(properties)

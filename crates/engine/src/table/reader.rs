@@ -9,6 +9,7 @@ use crate::disk::Disk;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::Revision;
+use crate::range_delete::RangeDeletes;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -80,6 +81,44 @@ impl Table {
             (None, Wait::ForDisk) => self.open()?,
             (None, Wait::Never) => return Err(would_block()),
         };
+        if self.summary.range_deletes > 0 {
+            return self.get_beside_ranges(contents, (key, hash), at, wait, read);
+        }
+        self.get_entry(contents, (key, hash), at, wait, read)
+    }
+
+    /// What a range delete hides reads as a delete.
+    #[cold]
+    fn get_beside_ranges<R>(
+        &self,
+        contents: &Contents,
+        key: (&[u8], u64),
+        at: Revision,
+        wait: Wait,
+        read: impl FnOnce(Entry<'_>) -> R,
+    ) -> Result<Option<R>> {
+        let deleted = contents.ranges.newest(key.0, at);
+        let mut read = Some(read);
+        let mut answer = |entry: Entry<'_>| (read.take().expect("one place answers"))(entry);
+        let found = self.get_entry(contents, key, at, wait, |entry| match entry {
+            entry if entry.revision >= deleted => answer(entry),
+            _ => answer(Entry::delete(deleted)),
+        })?;
+        Ok(match found {
+            None if deleted > 0 => Some(answer(Entry::delete(deleted))),
+            found => found,
+        })
+    }
+
+    #[inline]
+    fn get_entry<R>(
+        &self,
+        contents: &Contents,
+        (key, hash): (&[u8], u64),
+        at: Revision,
+        wait: Wait,
+        read: impl FnOnce(Entry<'_>) -> R,
+    ) -> Result<Option<R>> {
         let Some(number) = contents.locate(key, hash, at) else {
             return Ok(None);
         };
@@ -90,6 +129,14 @@ impl Table {
             self.filter_false_passes.fetch_add(1, Ordering::Relaxed);
         }
         Ok(found.map(read))
+    }
+
+    /// Every range delete of the table, whatever its revision.
+    pub fn range_deletes(&self) -> Result<RangeDeletes> {
+        if self.summary.range_deletes == 0 {
+            return Ok(RangeDeletes::default());
+        }
+        Ok(self.contents()?.ranges.clone())
     }
 
     /// For readers: fills the cache, within bounds that leave the hot pages in it.
@@ -112,7 +159,7 @@ impl Table {
         self.filter_false_passes.load(Ordering::Relaxed)
     }
 
-    /// Memory that the index and the filter take; 0 until the table is first used.
+    /// Memory that index, filter and range deletes take; 0 until the table is first used.
     pub fn resident_bytes(&self) -> usize {
         self.contents.get().map_or(0, Contents::resident_bytes)
     }
@@ -122,7 +169,7 @@ impl Table {
         self.obsolete.store(true, Ordering::Release);
     }
 
-    /// Index and filter, read at the first call. A failure is not kept: the next call tries again.
+    /// Index, filter and range deletes, read at the first call. A failure is not kept: the next call tries again.
     #[inline]
     pub(super) fn contents(&self) -> Result<&Contents> {
         match self.contents.get() {

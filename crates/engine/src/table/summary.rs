@@ -14,10 +14,13 @@ pub struct TableSummary {
     pub sha256: [u8; 32],
     /// Of the footer, so that a footer fetched alone is verified alone.
     pub footer_crc: u32,
-    /// Versions of keys, deletes included; at least 1.
+    /// Versions of keys, deletes included.
     pub entries: u64,
     pub deletes: u64,
-    /// Stored keys, both inclusive.
+    /// Not counted as entries; of the two there is at least 1.
+    pub range_deletes: u64,
+    /// Stored keys, both inclusive: of entries, and of what range deletes hold. The largest may be the upper bound of a
+    /// range delete, which does not itself hold it.
     pub smallest: Vec<u8>,
     pub largest: Vec<u8>,
     pub min_revision: Revision,

@@ -13,6 +13,7 @@ use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::filter;
 use crate::key::Revision;
+use crate::range_delete::RangeDelete;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,7 +101,18 @@ impl Folder {
     }
 
     fn build(&self, number: u64, options: TableOptions, rows: &[Row]) -> TableSummary {
+        self.build_beside(number, options, &[], rows)
+    }
+
+    fn build_beside(
+        &self,
+        number: u64,
+        options: TableOptions,
+        ranges: &[RangeDelete],
+        rows: &[Row],
+    ) -> TableSummary {
         let mut builder = self.builder(number, options);
+        ranges.iter().for_each(|range| builder.add_range_delete(range.clone()));
         for row in rows {
             builder.add(&row.key, &row.entry()).unwrap();
         }
@@ -145,6 +157,10 @@ fn backward(cursor: &mut impl Cursor) -> Result<Vec<Row>> {
         cursor.prev()?;
     }
     Ok(rows)
+}
+
+fn range(lower: &str, upper: &str, revision: Revision) -> RangeDelete {
+    RangeDelete { lower: lower.as_bytes().into(), upper: upper.as_bytes().into(), revision }
 }
 
 /// Rows of every shape: all optional fields, empty keys and values, versions over several pages, a value beyond a page.

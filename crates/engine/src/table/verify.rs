@@ -96,8 +96,12 @@ impl<'a> Walk<'a> {
         if let Some((largest, _)) = self.last.take() {
             self.found.largest = largest;
         }
+        self.found.count_ranges(&self.contents.ranges.all());
         if whole && self.found != Properties::of(self.table.summary()) {
-            note(Error::corrupt("the entries are not those that the properties sum up").at_offset(offset))?;
+            note(
+                Error::corrupt("the entries and range deletes are not those that the properties sum up")
+                    .at_offset(offset),
+            )?;
         }
         Ok(())
     }

@@ -8,9 +8,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub key: Arc<[u8]>,
-    /// None deletes.
-    pub value: Option<Arc<[u8]>>,
-    pub ttl_ms: Option<i64>,
+    pub what: Planned,
+}
+
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// With its lifetime, if it has one.
+    Put(Arc<[u8]>, Option<i64>),
+    Delete,
+    /// Up to, without, this key; none: to the end.
+    DeleteRange(Option<Arc<[u8]>>),
 }
 
 #[derive(Clone, Debug)]
@@ -130,14 +137,23 @@ fn any_step(random: &SeededRandom, keys: &[Arc<[u8]>]) -> Step {
 fn plan(random: &SeededRandom, keys: &[Arc<[u8]>]) -> Plan {
     let key = &keys[random.below(keys.len())];
     match random.below(10) {
-        0..2 => Plan { key: key.clone(), value: None, ttl_ms: None },
+        0 if random.chance(40) => plan_range(random, key, keys),
+        0..2 => Plan { key: key.clone(), what: Planned::Delete },
         2 => plan_put(random, key, Some(1 + random.below(1_500) as i64)),
         _ => plan_put(random, key, None),
     }
 }
 
 fn plan_put(random: &SeededRandom, key: &Arc<[u8]>, ttl_ms: Option<i64>) -> Plan {
-    Plan { key: key.clone(), value: Some(value(random)), ttl_ms }
+    Plan { key: key.clone(), what: Planned::Put(value(random), ttl_ms) }
+}
+
+/// Mostly of a few keys; now and then of all that follow.
+fn plan_range(random: &SeededRandom, key: &Arc<[u8]>, keys: &[Arc<[u8]>]) -> Plan {
+    let mut after: Vec<_> = keys.iter().filter(|other| *other > key).cloned().collect();
+    after.sort();
+    let until = if random.chance(10) { None } else { after.get(random.below(6)).cloned() };
+    Plan { key: key.clone(), what: Planned::DeleteRange(until) }
 }
 
 /// Half of it compressible; now and then empty, or larger than a page.

@@ -2,7 +2,7 @@
 
 use crate::check::{self, Check, Trouble, row, scan};
 use crate::history::value;
-use crate::oracle::{Change, Put, Row, Rows, apply, live, pack};
+use crate::oracle::{Act, Change, Put, Row, Rows, apply, delete_between, live, pack};
 use crate::report::{base_seed, figures, operations, say};
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::entry::NO_DEADLINE;
@@ -84,7 +84,8 @@ impl Model {
 
     fn step(&mut self) -> Check {
         let (kind, done) = match self.random.below(10_000) {
-            0..4_500 => ("writes", self.write(1)),
+            0..4_400 => ("writes", self.write(1)),
+            4_400..4_500 => ("range deletes", self.delete_range()),
             4_500..4_900 => ("batches", self.write(self.random.below(30))),
             4_900..5_300 => ("guarded writes", self.guarded()),
             5_300..8_000 => ("gets", self.get()),
@@ -123,15 +124,31 @@ impl Model {
     fn change(&self) -> Change {
         let key = self.key();
         if self.random.chance(20) {
-            return Change { key, put: None };
+            return Change { key, act: Act::Delete };
         }
         let ttl_ms = self.random.below(20_000) as i64;
         let deadline_ms = if self.random.chance(10) { self.clock.now_ms() + ttl_ms } else { NO_DEADLINE };
-        Change { key, put: Some(Put { value: value(&self.random), deadline_ms }) }
+        Change { key, act: Act::Put(Put { value: value(&self.random), deadline_ms }) }
     }
 
     fn write(&mut self, count: usize) -> Check {
         let changes: Vec<Change> = (0..count).map(|_| self.change()).collect();
+        self.commit(&changes, &[]).map(drop)
+    }
+
+    /// A range delete, mostly of a few keys and seldom of many, alone or among other operations.
+    fn delete_range(&mut self) -> Check {
+        let from = self.key();
+        let mut until = self.key();
+        if self.random.chance(90) {
+            let after = (Bound::Excluded(from.clone()), Bound::Unbounded);
+            until = self.rows.range(after).nth(self.random.below(40)).map_or(until, |row| row.0.clone());
+        }
+        let mut changes = vec![delete_between(from, until)];
+        while self.random.chance(40) {
+            let change = self.change();
+            changes.insert(self.random.below(changes.len() + 1), change);
+        }
         self.commit(&changes, &[]).map(drop)
     }
 

@@ -10,8 +10,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Change {
     pub key: Arc<[u8]>,
-    /// None deletes.
-    pub put: Option<Put>,
+    pub act: Act,
+}
+
+#[derive(Clone, Debug)]
+pub enum Act {
+    Put(Put),
+    Delete,
+    /// Of all keys from the change's on and below this one; none: of all that follow.
+    DeleteRange(Option<Arc<[u8]>>),
 }
 
 #[derive(Clone, Debug)]
@@ -30,14 +37,17 @@ pub struct Row {
 pub type Rows = BTreeMap<Arc<[u8]>, Row>;
 
 pub fn apply(rows: &mut Rows, changes: &[Change], revision: Revision) {
-    for Change { key, put } in changes {
-        match put {
-            None => rows.remove(key),
-            Some(Put { value, deadline_ms }) => {
-                let row = Row { value: value.clone(), revision, deadline_ms: *deadline_ms };
-                rows.insert(key.clone(), row)
+    for Change { key, act } in changes {
+        match act {
+            Act::Delete => drop(rows.remove(key)),
+            Act::DeleteRange(until) => {
+                rows.retain(|row, _| row < key || until.as_ref().is_some_and(|until| row >= until));
             }
-        };
+            Act::Put(Put { value, deadline_ms }) => {
+                let row = Row { value: value.clone(), revision, deadline_ms: *deadline_ms };
+                rows.insert(key.clone(), row);
+            }
+        }
     }
 }
 
@@ -49,10 +59,11 @@ pub fn live(mut rows: Rows, now_ms: i64) -> Rows {
 
 pub fn pack(changes: &[Change]) -> Batch {
     let mut batch = Batch::new();
-    for Change { key, put } in changes {
-        let packed = match put {
-            None => batch.delete(KEYSPACE_USER, key, Reason::User),
-            Some(Put { value, deadline_ms }) => {
+    for Change { key, act } in changes {
+        let packed = match act {
+            Act::Delete => batch.delete(KEYSPACE_USER, key, Reason::User),
+            Act::DeleteRange(until) => batch.delete_range(KEYSPACE_USER, key, until.as_deref()),
+            Act::Put(Put { value, deadline_ms }) => {
                 let deadline_ms = (*deadline_ms != NO_DEADLINE).then_some(*deadline_ms);
                 batch.put(KEYSPACE_USER, key, value, deadline_ms)
             }
@@ -60,6 +71,12 @@ pub fn pack(changes: &[Change]) -> Batch {
         packed.expect("test keys and values are within the limits");
     }
     batch
+}
+
+/// A change that deletes the keys between two, whichever comes first; for equal ones, all from there on.
+pub fn delete_between(a: Arc<[u8]>, b: Arc<[u8]>) -> Change {
+    let until = (a != b).then(|| a.clone().max(b.clone()));
+    Change { key: a.min(b), act: Act::DeleteRange(until) }
 }
 
 struct Commit {

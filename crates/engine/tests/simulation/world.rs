@@ -1,8 +1,8 @@
 //! One database living through a history on a simulated machine, beside the oracle of what it must hold.
 
 use crate::check::{self, Bounds, Check, FOLDER, Trouble};
-use crate::history::{History, Plan, Step, keys};
-use crate::oracle::{Change, Oracle, Put, live, pack};
+use crate::history::{History, Plan, Planned, Step, keys};
+use crate::oracle::{Act, Change, Oracle, Put, live, pack};
 use crate::report::{say, shows_calls};
 use coppice_engine::disk::SyncPoint;
 use coppice_engine::disk::simulated::{Fault, SimulatedDisk};
@@ -48,6 +48,7 @@ impl Claims {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub operations: u64,
+    pub range_deletes: u64,
     pub opens: u64,
     pub flushes: u64,
     pub compactions: u64,
@@ -58,9 +59,10 @@ pub struct Seen {
 }
 
 impl Seen {
-    pub fn named(&self) -> [(&'static str, u64); 8] {
+    pub fn named(&self) -> [(&'static str, u64); 9] {
         [
             ("operations", self.operations),
+            ("range deletes", self.range_deletes),
             ("opens", self.opens),
             ("flushes", self.flushes),
             ("compactions", self.compactions),
@@ -73,6 +75,7 @@ impl Seen {
 
     pub fn add(&mut self, other: Seen) {
         self.operations += other.operations;
+        self.range_deletes += other.range_deletes;
         self.opens += other.opens;
         self.flushes += other.flushes;
         self.compactions += other.compactions;
@@ -84,6 +87,7 @@ impl Seen {
 
     fn is_enough(&self) -> bool {
         self.operations >= 200
+            && self.range_deletes >= 3
             && self.flushes >= 3
             && self.segment_changes >= 2
             && self.manifest_rolls >= 1
@@ -314,12 +318,18 @@ impl World {
     fn write(&mut self, db: &Db, plans: &[Plan]) -> Check {
         self.seen.operations += plans.len() as u64;
         let now_ms = self.clock.now_ms();
+        self.seen.range_deletes +=
+            plans.iter().filter(|plan| matches!(plan.what, Planned::DeleteRange(_))).count() as u64;
         let change = |plan: &Plan| Change {
             key: plan.key.clone(),
-            put: plan.value.clone().map(|value| Put {
-                value,
-                deadline_ms: plan.ttl_ms.map_or(NO_DEADLINE, |ttl_ms| now_ms + ttl_ms),
-            }),
+            act: match &plan.what {
+                Planned::Delete => Act::Delete,
+                Planned::DeleteRange(until) => Act::DeleteRange(until.clone()),
+                Planned::Put(value, ttl_ms) => Act::Put(Put {
+                    value: value.clone(),
+                    deadline_ms: ttl_ms.map_or(NO_DEADLINE, |ttl_ms| now_ms + ttl_ms),
+                }),
+            },
         };
         let changes: Vec<Change> = plans.iter().map(change).collect();
         for _ in 0..3 {

@@ -30,6 +30,7 @@ fn tables(text: &str) -> Tables {
                 min_deadline_ms: i64::MAX,
                 max_deadline_ms: i64::MAX,
                 raw_bytes: 0,
+                range_deletes: 0,
             };
             for part in parts {
                 match part.split_at(1) {

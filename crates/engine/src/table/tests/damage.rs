@@ -14,6 +14,11 @@ fn read_all(table: &Arc<Table>, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
+/// Range deletes that hold no row.
+fn behind() -> [RangeDelete; 2] {
+    [range("zz", "zzz", 60), range("zz", "zzzz", 55)]
+}
+
 fn assert_names_the_place(error: &Error, path: &Path) {
     assert_eq!(error.code(), Code::Corrupt, "{error}");
     assert_eq!(error.file(), Some(path), "{error}");
@@ -25,7 +30,7 @@ fn a_flipped_byte_gives_the_right_data_or_corrupt_and_verify_reports_it() {
     let rows = varied_rows();
     for compression in [true, false] {
         let folder = Folder::new();
-        let summary = folder.build(1, TableOptions { compression, ..options() }, &rows);
+        let summary = folder.build_beside(1, TableOptions { compression, ..options() }, &behind(), &rows);
         let path = folder.path(1);
         let whole = folder.bytes(1);
         for at in 0..whole.len() {
@@ -125,11 +130,11 @@ fn with_footer(change: impl Fn(&mut [u8])) -> Error {
     let folder = Folder::new();
     let mut summary = folder.build(1, options(), &rows);
     let mut bytes = folder.bytes(1);
-    let start = bytes.len() - 192;
+    let start = bytes.len() - 208;
     let footer = &mut bytes[start..];
     change(footer);
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&footer[..176]), &footer[180..]);
-    footer[176..180].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&footer[..192]), &footer[196..]);
+    footer[192..196].copy_from_slice(&crc.to_le_bytes());
     summary.footer_crc = crc;
     folder.replace(1, &bytes);
     get(&folder.open(1, &summary, 0), b"many", 1).unwrap_err()
@@ -137,7 +142,7 @@ fn with_footer(change: impl Fn(&mut [u8])) -> Error {
 
 #[test]
 fn a_newer_table_is_refused_by_name_and_not_called_corrupt() {
-    let format = with_footer(|footer| footer[182] = 2);
+    let format = with_footer(|footer| footer[198] = 2);
     assert_eq!(format.code(), Code::Format);
     assert!(format.message().contains("format 2"), "{format}");
     let feature = with_footer(|footer| footer[0] = 8);

@@ -11,12 +11,17 @@ fn raw_options() -> TableOptions {
     TableOptions { compression: false, ..options() }
 }
 
+/// One that overlaps all, one inside it, one behind every key.
+fn ranges() -> [RangeDelete; 3] {
+    [range("a", "n", 2), range("lease", "lease\0", 39), range("zz", "zzz", 60)]
+}
+
 #[test]
 fn tables_of_format_1_are_still_read() {
     let rows = varied_rows();
     for (number, golden) in [(1, COMPRESSED), (2, RAW)] {
         let folder = Folder::new();
-        let mut summary = folder.build(number, options(), &rows);
+        let mut summary = folder.build_beside(number, options(), &ranges(), &rows);
         folder.replace(number, golden);
         // What the manifest said of the golden file; the rest follows from the rows.
         summary.bytes = golden.len() as u64;
@@ -29,6 +34,8 @@ fn tables_of_format_1_are_still_read() {
         for row in &rows {
             assert_eq!(get(&table, &row.key, row.revision).unwrap().as_ref(), Some(row));
         }
+        let deleted = get(&table, b"zz", 60).unwrap().map(|row| (row.kind, row.revision));
+        assert_eq!(deleted, Some((Kind::Delete, 60)));
     }
 }
 
@@ -36,6 +43,6 @@ fn tables_of_format_1_are_still_read() {
 #[test]
 fn a_raw_table_is_still_written_byte_for_byte() {
     let folder = Folder::new();
-    folder.build(2, raw_options(), &varied_rows());
+    folder.build_beside(2, raw_options(), &ranges(), &varied_rows());
     assert!(folder.bytes(2) == RAW, "a table is written otherwise than before");
 }

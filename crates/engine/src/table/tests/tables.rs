@@ -264,3 +264,43 @@ fn versions_out_of_order_are_a_bug() {
     builder.add(b"a", &Entry::put(2, b"")).unwrap();
     let _ = builder.add(b"a", &Entry::put(2, b""));
 }
+
+#[test]
+fn a_range_delete_reads_as_a_delete_of_every_older_version_in_it() {
+    let folder = Folder::new();
+    let rows =
+        [Row::put("b", 9, "new"), Row::put("b", 4, "old"), Row::put("c", 5, "at it"), Row::put("d", 4, "")];
+    let summary = folder.build_beside(1, options(), &[range("a", "d", 5), range("e", "f", 7)], &rows);
+    let table = folder.open(1, &summary, 0);
+    let at = |key: &str, at| get(&table, key.as_bytes(), at).unwrap().map(|row| (row.kind, row.revision));
+    assert_eq!(
+        [at("b", 9), at("b", 8), at("b", 4)],
+        [Some((Kind::Put, 9)), Some((Kind::Delete, 5)), Some((Kind::Put, 4))]
+    );
+    assert_eq!(
+        [at("c", 5), at("c", 4)],
+        [Some((Kind::Put, 5)), None],
+        "it hides nothing of its own revision"
+    );
+    assert_eq!([at("a", 5), at("a", 4), at("d", 9)], [Some((Kind::Delete, 5)), None, Some((Kind::Put, 4))]);
+    assert_eq!([at("e", 6), at("e", 7), at("f", 7)], [None, Some((Kind::Delete, 7)), None]);
+    assert_eq!((&summary.smallest[..], &summary.largest[..]), (&b"a"[..], &b"f"[..]));
+    assert_eq!((summary.range_deletes, summary.entries, summary.max_revision), (2, 4, 9));
+    assert!(table.verify(&mut |_| ()).unwrap().is_empty());
+}
+
+#[test]
+fn a_table_may_hold_range_deletes_alone() {
+    let folder = Folder::new();
+    let summary = folder.build_beside(1, options(), &[range("a", "b\0", 5)], &[]);
+    assert_eq!((&summary.smallest[..], &summary.largest[..]), (&b"a"[..], &b"b"[..]));
+    let table = folder.open(1, &summary, 0);
+    assert!(table.verify(&mut |_| ()).unwrap().is_empty());
+    assert_eq!(get(&table, b"b", 5).unwrap().map(|row| row.kind), Some(Kind::Delete));
+    let mut cursor = table.cursor();
+    assert_eq!((forward(&mut cursor).unwrap(), backward(&mut cursor).unwrap()), (vec![], vec![]));
+    cursor.seek(b"a", 9).unwrap();
+    assert!(!cursor.valid());
+    cursor.seek_before(b"b", 9).unwrap();
+    assert!(!cursor.valid());
+}

@@ -1,7 +1,7 @@
 //! Small databases to damage, each with everything that it holds.
 
 use crate::check::{self, FOLDER};
-use crate::oracle::{Change, Oracle, Put, Rows, pack};
+use crate::oracle::{Act, Change, Oracle, Put, Rows, pack};
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::entry::NO_DEADLINE;
@@ -61,7 +61,7 @@ impl Sample {
         let key = sample.keys[0].clone();
         sample.commit(
             &db,
-            Change { key, put: Some(Put { value: Arc::from(*b"newest"), deadline_ms: NO_DEADLINE }) },
+            Change { key, act: Act::Put(Put { value: Arc::from(*b"newest"), deadline_ms: NO_DEADLINE }) },
         );
         sync(&db);
         sample.settle(db);
@@ -88,7 +88,11 @@ impl Sample {
                 sample.put_any(&db);
             }
             let key = sample.any_key();
-            sample.commit(&db, Change { key, put: None });
+            sample.commit(&db, Change { key, act: Act::Delete });
+            let (from, until) = (sample.any_key(), Some([&sample.any_key()[..], b"~"].concat().into()));
+            if until.as_ref().is_some_and(|until| from < *until) {
+                sample.commit(&db, Change { key: from, act: Act::DeleteRange(until) });
+            }
             db.flush().expect("a sound disk");
             if round == 1 {
                 db.compact(None, None).expect("a sound disk");
@@ -109,7 +113,7 @@ impl Sample {
         let value = (0..random.below(160)).map(|at| random.next() as u8 >> (at % 2 * 4)).collect();
         // Far in the future: nothing expires here, but the bytes are there.
         let deadline_ms = if random.chance(20) { 1_900_000_000_000 } else { NO_DEADLINE };
-        self.commit(db, Change { key: self.any_key(), put: Some(Put { value, deadline_ms }) });
+        self.commit(db, Change { key: self.any_key(), act: Act::Put(Put { value, deadline_ms }) });
     }
 
     fn commit(&mut self, db: &Db, change: Change) {

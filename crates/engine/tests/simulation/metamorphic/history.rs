@@ -1,8 +1,8 @@
 //! Random operations, each of which makes sense whatever was taken out before it, so that a history can be shrunk.
 
-use crate::oracle::Change;
-use crate::oracle::Put;
+use crate::oracle::{Act, Change, Put, delete_between};
 use coppice_engine::Range;
+use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::key::Revision;
 use coppice_engine::simulation::SeededRandom;
 use std::fmt::{self, Debug, Formatter};
@@ -31,19 +31,32 @@ pub fn show(bytes: &[u8]) -> String {
     }
 }
 
-/// A put that lives so long, or a delete.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub key: Bytes,
-    pub value: Option<Bytes>,
-    pub ttl_ms: Option<i64>,
+    pub what: What,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    /// For so long, if it is to expire.
+    Put(Bytes, Option<i64>),
+    Delete,
+    /// Of what lies between this key and the plan's.
+    DeleteRange(Bytes),
 }
 
 impl Plan {
     pub fn change(&self, now_ms: i64) -> Change {
-        let deadline_ms = self.ttl_ms.map_or(coppice_engine::entry::NO_DEADLINE, |ttl_ms| now_ms + ttl_ms);
-        let put = self.value.as_ref().map(|value| Put { value: value.0.clone(), deadline_ms });
-        Change { key: self.key.0.clone(), put }
+        let key = self.key.0.clone();
+        match &self.what {
+            What::Put(value, ttl_ms) => {
+                let deadline_ms = ttl_ms.map_or(NO_DEADLINE, |ttl_ms| now_ms + ttl_ms);
+                Change { key, act: Act::Put(Put { value: value.0.clone(), deadline_ms }) }
+            }
+            What::Delete => Change { key, act: Act::Delete },
+            What::DeleteRange(other) => delete_between(key, other.0.clone()),
+        }
     }
 }
 
@@ -199,11 +212,17 @@ impl Generator {
 
     fn plan(&self) -> Plan {
         let key = self.key();
+        if self.random.chance(4) {
+            // Mostly of the keys that begin with this one.
+            let behind = Bytes([&key.0[..], &[0xff]].concat().into());
+            let other = if self.random.chance(70) { behind } else { self.key() };
+            return Plan { key, what: What::DeleteRange(other) };
+        }
         if self.random.chance(25) {
-            return Plan { key, value: None, ttl_ms: None };
+            return Plan { key, what: What::Delete };
         }
         let ttl_ms = self.random.chance(15).then(|| 1 + self.random.below(6_000) as i64);
-        Plan { key, value: Some(self.value()), ttl_ms }
+        Plan { key, what: What::Put(self.value(), ttl_ms) }
     }
 
     /// From nothing to more than the largest page.
