@@ -59,6 +59,14 @@ const proofs = {
     program: addon,
     command: (_, seed) => failureProgram('workers/rounds.ts', seed, '200'),
   },
+  dead: {
+    shows:
+      'a queue of 1,000,000 items keeps its pace; a second range over as many dead keys opens under 1% of the pages',
+    takes: '5 minutes',
+    slices: 1,
+    program: addon,
+    command: (_, seed) => failureProgram('dead/rounds.ts', seed, '1000'),
+  },
   kill: {
     shows: '200 kills of a writer, most within a flush, compaction or segment change, lose and tear nothing',
     takes: '10 minutes',

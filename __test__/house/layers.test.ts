@@ -10,7 +10,7 @@ const engine = [
   ['disk', 'environment', 'simulation'],
   ['range_delete', 'batch', 'codec', 'filter'],
   ['wal'],
-  ['memtable', 'table', 'cursor'],
+  ['dead_runs', 'memtable', 'table', 'cursor'],
   ['manifest', 'snapshot', 'options'],
   ['version', 'compaction'],
   ['state', 'work', 'stats', 'announce'],

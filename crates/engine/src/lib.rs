@@ -12,6 +12,7 @@ pub mod coding;
 mod compaction;
 pub mod cursor;
 mod db;
+mod dead_runs;
 pub mod disk;
 pub mod entry;
 pub mod environment;

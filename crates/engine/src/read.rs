@@ -4,7 +4,7 @@
 //! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache, unless it is
 //! told not to wait for it.
 
-use crate::cursor::{Hidden, LevelCursor, MergeCursor, Source, VisibleCursor, Window};
+use crate::cursor::{DeadWalk, Hidden, LevelCursor, MergeCursor, Source, VisibleCursor, Window};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::filter;
@@ -93,8 +93,10 @@ impl State {
         let now_ms = view.now_ms.unwrap_or_else(|| self.time.now_ms());
         let (lower, upper) = stored_bounds(range.lower, range.upper);
         let window = Window { lower, upper, reverse: range.reverse, revision, now_ms };
+        // After the revision is known: see `dead_runs`.
+        let dead = DeadWalk::new(&self.dead_runs, revision, now_ms);
         let (sources, hidden) = readable.sources(&window)?;
-        Ok(VisibleCursor::new(MergeCursor::new(sources), hidden, window))
+        Ok(VisibleCursor::new(MergeCursor::new(sources), hidden, dead, window))
     }
 }
 

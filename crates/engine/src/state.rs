@@ -3,6 +3,7 @@
 
 use crate::announce::SegmentChange;
 use crate::compaction::RoundRobin;
+use crate::dead_runs::DeadRuns;
 use crate::disk::Lock;
 use crate::environment::{Clock, Environment};
 use crate::error::{Code, Error, Result};
@@ -45,6 +46,7 @@ pub struct State {
     /// When a spare segment is tried again for which the disk was too full.
     pub spare_again_ms: AtomicI64,
     pub snapshots: Snapshots,
+    pub dead_runs: Arc<DeadRuns>,
     /// The next file number; no number is used twice, whatever it named.
     pub numbers: Arc<FileNumbers>,
     pub work: Work,
@@ -129,6 +131,7 @@ impl State {
             segment_change: SegmentChange::default(),
             spare_again_ms: AtomicI64::default(),
             snapshots: Snapshots::default(),
+            dead_runs: DeadRuns::new(parts.last.revision),
             numbers: parts.numbers,
             work: Work::default(),
             counters: Counters::default(),

@@ -37,6 +37,9 @@ pub struct Stats {
     pub filter_passes: u64,
     pub filter_false_passes: u64,
     pub snapshots: u64,
+    /// Runs of dead keys that range cursors have noted, and how often they passed one at once.
+    pub runs_noted: u64,
+    pub runs_passed: u64,
     pub commits: u64,
     pub user_bytes: u64,
     pub flushes: u64,
@@ -68,6 +71,7 @@ impl State {
         let entries = entries + levels.iter().map(|level| level.entries).sum::<u64>();
         let deletes = levels.iter().map(|level| level.deletes).sum::<u64>();
         let log_bytes = self.log.bytes_on_disk();
+        let (runs_noted, runs_passed) = self.dead_runs.counts();
         let tables = || readable.version.levels.iter().flatten();
         Stats {
             keys_estimate: entries.saturating_sub(2 * deletes),
@@ -83,6 +87,8 @@ impl State {
             filter_passes: tables().map(|table| table.filter_passes()).sum(),
             filter_false_passes: tables().map(|table| table.filter_false_passes()).sum(),
             snapshots: self.snapshots.len() as u64,
+            runs_noted,
+            runs_passed,
             commits: count(&self.counters.commits),
             user_bytes: count(&self.counters.user_bytes),
             flushes: count(&self.counters.flushes),

@@ -106,6 +106,9 @@ impl State {
         })?;
 
         // Logged: from here on nothing may fail.
+        if summary.puts > 0 {
+            self.dead_runs.note_puts(body, revision);
+        }
         insert_all(&self.readable.load().active, body, revision, summary);
         commit.last = Watermark { sequence, revision };
         self.visible.store(revision, Ordering::Release);

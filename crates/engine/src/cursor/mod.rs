@@ -3,12 +3,14 @@
 //! A cursor belongs to one thread at a time. It may fail at any move, because a move may read the disk; after a failed
 //! move it is not valid until the next seek.
 
+mod dead;
 mod level;
 mod merge;
 mod ranges;
 mod source;
 mod visible;
 
+pub use dead::DeadWalk;
 pub use level::LevelCursor;
 pub use merge::MergeCursor;
 pub use ranges::Hidden;

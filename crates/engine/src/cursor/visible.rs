@@ -1,8 +1,9 @@
 //! What a reader sees of a range: of every key the newest version at its revision, if that version is alive, between
 //! two bounds, in one direction.
 
-use super::{Cursor, Hidden, MergeCursor};
-use crate::entry::Entry;
+use super::{Cursor, DeadWalk, Hidden, MergeCursor};
+use crate::dead_runs::DeadRun;
+use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::key::Revision;
 use std::ops::Bound;
@@ -35,6 +36,7 @@ pub struct VisibleCursor {
     hidden: Hidden,
     /// Keys in a row that range deletes hid.
     hidden_run: usize,
+    dead: DeadWalk,
     window: Window,
     state: State,
     /// The row's key. Forwards the merge stands on its entry; backwards the merge has passed it and `row` holds it.
@@ -58,11 +60,12 @@ impl Row {
 }
 
 impl VisibleCursor {
-    pub fn new(merge: MergeCursor, hidden: Hidden, window: Window) -> Self {
+    pub fn new(merge: MergeCursor, hidden: Hidden, dead: DeadWalk, window: Window) -> Self {
         VisibleCursor {
             merge,
             hidden,
             hidden_run: 0,
+            dead,
             window,
             state: State::Before(None),
             key: Vec::new(),
@@ -109,20 +112,23 @@ impl VisibleCursor {
 
     fn start_forward(&mut self, from: Option<Vec<u8>>) -> Result<bool> {
         let from = from.filter(|key| self.is_inside_lower(key));
-        match (from, &self.window.lower) {
-            (Some(key), _) => self.merge.seek(&key, Revision::MAX)?,
-            (None, Bound::Unbounded) => self.merge.seek_to_first()?,
-            (None, Bound::Included(key)) => self.merge.seek(key, Revision::MAX)?,
-            (None, Bound::Excluded(key)) => {
-                let after = successor(key);
-                self.merge.seek(&after, Revision::MAX)?;
-            }
+        let from = match (from, &self.window.lower) {
+            (Some(key), _) => key,
+            (None, Bound::Unbounded) => Vec::new(),
+            (None, Bound::Included(key)) => key.clone(),
+            (None, Bound::Excluded(key)) => successor(key),
+        };
+        self.dead.leave();
+        match self.dead.known(&from) {
+            Some(run) => self.jump_forward(&run)?,
+            None => self.merge.seek(&from, Revision::MAX)?,
         }
         self.find_forward()
     }
 
     fn start_backward(&mut self, from: Option<Vec<u8>>) -> Result<bool> {
         let from = from.filter(|key| self.is_inside_upper(key));
+        self.dead.leave();
         match (from, &self.window.upper) {
             (Some(key), _) => self.merge.seek_before(&successor(&key), Revision::MAX)?,
             (None, Bound::Unbounded) => self.merge.seek_to_last()?,
@@ -143,20 +149,47 @@ impl VisibleCursor {
                 self.merge.next()?;
                 continue;
             }
-            let (live, revision) = (entry.is_live(self.window.now_ms), entry.revision);
+            let (live, passed, revision) = self.judge(&entry);
             self.key.clear();
             self.key.extend_from_slice(self.merge.key());
             if self.hidden.hides(&self.key, revision) {
+                self.dead.pass(&self.key, passed, false);
                 self.leave_hidden_forward()?;
                 continue;
             }
             self.hidden_run = 0;
             if live {
+                self.dead.end(&self.key, true, false);
                 return Ok(true);
             }
-            self.skip_versions()?;
+            match self.dead.known(&self.key) {
+                Some(run) => self.jump_forward(&run)?,
+                None => {
+                    self.dead.pass(&self.key, passed, false);
+                    self.skip_versions()?;
+                }
+            }
         }
+        self.dead.end(&self.key, false, false);
         Ok(false)
+    }
+
+    /// Whether an entry is live, the deadline that has passed if that is why not, and its revision.
+    #[inline]
+    fn judge(&self, entry: &Entry<'_>) -> (bool, i64, Revision) {
+        let live = entry.is_live(self.window.now_ms);
+        let passed = if live || entry.kind == Kind::Delete { i64::MIN } else { entry.deadline_ms };
+        (live, passed, entry.revision)
+    }
+
+    fn jump_forward(&mut self, run: &DeadRun) -> Result<()> {
+        self.dead.jump(run, false);
+        self.merge.seek(&run.upper, Revision::MAX)
+    }
+
+    fn jump_backward(&mut self, run: &DeadRun) -> Result<()> {
+        self.dead.jump(run, true);
+        self.merge.seek_before(&run.lower, Revision::MAX)
     }
 
     /// Leaves a key that a range delete hides; with it, after some such keys, all that the range delete hides in older
@@ -211,15 +244,23 @@ impl VisibleCursor {
                 self.merge.prev()?;
             }
             let Some(fields) = self.row.fields else { continue };
-            if self.hidden.hides(&self.key, fields.revision) {
+            let (live, passed, revision) = self.judge(&fields);
+            if self.hidden.hides(&self.key, revision) {
+                self.dead.pass(&self.key, passed, true);
                 self.leave_hidden_backward()?;
                 continue;
             }
             self.hidden_run = 0;
-            if fields.is_live(self.window.now_ms) {
+            if live {
+                self.dead.end(&self.key, true, true);
                 return Ok(true);
             }
+            match self.dead.known(&self.key) {
+                Some(run) => self.jump_backward(&run)?,
+                None => self.dead.pass(&self.key, passed, true),
+            }
         }
+        self.dead.end(&self.key, false, true);
         Ok(false)
     }
 
@@ -243,7 +284,7 @@ impl VisibleCursor {
 }
 
 /// The smallest key after `key`.
-fn successor(key: &[u8]) -> Vec<u8> {
+pub(super) fn successor(key: &[u8]) -> Vec<u8> {
     let mut after = Vec::with_capacity(key.len() + 1);
     after.extend_from_slice(key);
     after.push(0);

@@ -85,7 +85,8 @@ impl Model {
     fn step(&mut self) -> Check {
         let (kind, done) = match self.random.below(10_000) {
             0..4_400 => ("writes", self.write(1)),
-            4_400..4_500 => ("range deletes", self.delete_range()),
+            4_400..4_480 => ("range deletes", self.delete_range()),
+            4_480..4_500 => ("deletes of runs", self.delete_run()),
             4_500..4_900 => ("batches", self.write(self.random.below(30))),
             4_900..5_300 => ("guarded writes", self.guarded()),
             5_300..8_000 => ("gets", self.get()),
@@ -150,6 +151,19 @@ impl Model {
             changes.insert(self.random.below(changes.len() + 1), change);
         }
         self.commit(&changes, &[]).map(drop)
+    }
+
+    /// Deletes of many keys in a row, one by one: scans that come by note where they lie.
+    fn delete_run(&mut self) -> Check {
+        let from = (Bound::Included(self.key()), Bound::Unbounded);
+        let keys: Vec<_> = self.rows.range(from).map(|row| row.0.clone()).collect();
+        let count = 40 + self.random.below(160);
+        let run: Vec<Change> =
+            keys.into_iter().take(count).map(|key| Change { key, act: Act::Delete }).collect();
+        for part in run.chunks(50) {
+            self.commit(part, &[])?;
+        }
+        self.range()
     }
 
     /// Commits unless a guard stops it; true if it was committed.
@@ -324,6 +338,8 @@ impl Model {
         let stats = self.db().stats();
         self.count("tables flushed", stats.flushes);
         self.count("merges", stats.compactions);
+        self.count("dead runs noted", stats.runs_noted);
+        self.count("dead runs passed at once", stats.runs_passed);
         // A process that ends without closing loses what it did not write out, so here it does.
         let ended = if self.random.chance(50) { self.db().close() } else { self.db().write_out().map(drop) };
         ended.map_err(|error| Trouble::failed("the end of a process", &error))?;
@@ -365,9 +381,21 @@ fn random_operations_give_the_same_answers_as_an_ordered_map() {
         stepped.unwrap_or_else(|trouble| panic!("COPPICE_SEED={seed}, operation {number}: {trouble}"));
     }
     model.reopen().unwrap_or_else(|trouble| panic!("COPPICE_SEED={seed}, at the end: {trouble}"));
-    for kind in ["snapshots", "clock moves", "flushes", "compactions", "reopens", "tables flushed", "merges"]
-    {
-        assert!(model.counts.contains_key(kind), "the run saw too little: no {kind}");
+    let required = [
+        "snapshots",
+        "clock moves",
+        "flushes",
+        "compactions",
+        "reopens",
+        "tables flushed",
+        "merges",
+        "range deletes",
+        "dead runs noted",
+        "dead runs passed at once",
+    ];
+    for kind in required {
+        let seen = model.counts.get(kind).is_some_and(|count| *count > 0);
+        assert!(seen, "the run saw too little: no {kind}");
     }
     figures([("operations", count), ("revisions", model.revision)].into_iter().chain(model.counts));
 }
