@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import test from 'ava';
 import { open } from '../ts/index.js';
@@ -49,6 +49,20 @@ test('a folder that holds something else is refused, and its files are left alon
   await writeFile(join(path, 'CURRENT'), 'MANIFEST-000001\n');
   await refuses(t, 'COPPICE_FORMAT', () => open(path), /CURRENT/);
   t.is(await readFile(join(path, 'CURRENT'), 'utf8'), 'MANIFEST-000001\n');
+});
+
+test('no database is made among the files of somebody else', async (t) => {
+  const path = join(await temporaryFolder(t), 'other');
+  await mkdir(path);
+  await writeFile(join(path, 'letter.txt'), 'dear');
+  await refuses(t, 'COPPICE_FORMAT', () => open(path), /letter\.txt/);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => open(path, { createIfMissing: false }));
+  t.deepEqual(await readdir(path), ['letter.txt']);
+  // What systems put into folders is nobody's.
+  const mounted = join(await temporaryFolder(t), 'mounted');
+  await mkdir(join(mounted, 'lost+found'), { recursive: true });
+  await writeFile(join(mounted, '.hidden'), '');
+  await (await open(mounted)).close();
 });
 
 test('a read-only database reads and refuses every write', async (t) => {

@@ -134,6 +134,31 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     return upkeep.checkpoint(this.handle, options);
   }
 
+  /**
+   * Brings a backup in another folder up to now, while reads and writes go on. Only tables that the folder does not hold
+   * are copied, each checked against its hash, so every backup after the first is short. It may be on another disk. To
+   * restore, open the folder, or a copy of it.
+   *
+   * A backup that is interrupted, by an error or a power cut, leaves the one before as it was; making it again goes on
+   * where it was. Writes that somebody made to the backup itself are gone with the next one. Of a database opened with
+   * `readOnly` it holds what that sees.
+   *
+   * @throws `COPPICE_EXISTS` if the folder holds something else than backups of this database; `COPPICE_LOCKED` if it is
+   * in use; `COPPICE_CORRUPT`, with file and offset, for damage in what is to be copied; `COPPICE_DISK_FULL`.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const { revision, copiedBytes } = await db.backup({ to: './data-backup' });
+   * console.log(`holds everything up to ${revision}; ${copiedBytes} bytes were new`);
+   * await db.close();
+   * ```
+   */
+  backup(options: upkeep.BackupOptions): Promise<upkeep.BackupInfo> {
+    return upkeep.backup(this.handle, options);
+  }
+
   /** Figures of this moment. */
   stats(): Stats {
     return makeStats(this.handle.live().stats(), this.handle.writes.pressure());

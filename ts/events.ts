@@ -8,6 +8,7 @@
  */
 
 import { type CoppiceError, invalid } from './errors.js';
+import type { LeftOut } from './native/types.js';
 import { fn } from './options/check.js';
 
 /** Events by name, with what their listeners get. */
@@ -25,8 +26,11 @@ export interface Events {
   compaction: { level: number; readBytes: number; wroteBytes: number; ms: number };
   /** A checkpoint was completed. */
   checkpoint: { revision: number; tables: number; bytes: number; at: Date; location: string };
-  /** The log was replayed at open: records found, and bytes of a torn end that were cut. Comes right after `open`. */
-  recovered: { records: number; tornBytes: number };
+  /**
+   * The log was replayed at open: records found, and bytes of a torn end that were cut. Comes right after `open`.
+   * `leftOut`: with `recovery: 'point-in-time'`, what was damaged and is therefore not in the database.
+   */
+  recovered: { records: number; tornBytes: number; leftOut?: LeftOut };
   /** Something failed in the background. Writes that it concerns reject with the same error, by themselves. */
   error: CoppiceError;
 }

@@ -68,6 +68,10 @@ export class Handle {
     }
   }
 
+  #tellRecovered({ records, tornBytes, leftOut }: EngineEvent & { type: 'recovered' }): void {
+    this.events.emit('recovered', leftOut === undefined ? { records, tornBytes } : { records, tornBytes, leftOut });
+  }
+
   #tell(event: EngineEvent): void {
     switch (event.type) {
       case 'room':
@@ -82,7 +86,7 @@ export class Handle {
       case 'stall':
         return this.events.emit('stall', { ms: event.ms, reason: event.reason });
       case 'recovered':
-        return this.events.emit('recovered', { records: event.records, tornBytes: event.tornBytes });
+        return this.#tellRecovered(event);
       case 'compaction': {
         const { level, readBytes, wroteBytes, ms } = event;
         return this.events.emit('compaction', { level, readBytes, wroteBytes, ms });

@@ -23,6 +23,7 @@ export { TupleDouble, TupleFloat, TupleUuid, TupleVersionstamp } from './encodin
 export { CoppiceError, type ErrorCode, type ErrorDetails } from './errors.js';
 export type { Events } from './events.js';
 export type { Entry } from './keyspace.js';
+export type { LeftOut } from './native/types.js';
 export { open } from './open.js';
 export type { Duration } from './options/duration.js';
 export type { OpenOptions } from './options/open.js';
@@ -31,10 +32,13 @@ export type { Durability, Expiry, PutOptions, WriteOptions } from './options/wri
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { RangeOptions } from './reader.js';
+export { type SalvageLoss, type SalvageOptions, type SalvageReport, salvage } from './salvage.js';
 export type { Snapshot } from './snapshot.js';
 export type { Stats } from './stats.js';
 export type { Sublevel, SublevelOptions } from './sublevel.js';
 export type {
+  BackupInfo,
+  BackupOptions,
   CheckpointInfo,
   CheckpointOptions,
   CompactOptions,

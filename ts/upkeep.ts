@@ -1,5 +1,5 @@
 /**
- * The slow calls: flush, compact, verify, checkpoint. They work off the JavaScript thread.
+ * The slow calls: flush, compact, verify, checkpoint, backup. They work off the JavaScript thread.
  *
  * @module
  */
@@ -60,10 +60,25 @@ export interface CheckpointInfo {
   location: string;
 }
 
+export interface BackupOptions {
+  /** A folder that is absent, empty, or holds an earlier backup of this database. On any file system. */
+  to: string;
+  /** Called now and then with the bytes that were copied so far, of those that are to be. */
+  onProgress?: (progress: Progress) => void;
+}
+
+/** What a backup folder holds after a backup. */
+export interface BackupInfo extends CheckpointInfo {
+  /** Tables, and their bytes, that the folder did not hold before. */
+  copiedTables: number;
+  copiedBytes: number;
+}
+
 const COMPACT = names('compact', ['range'], ['history', 'onProgress']);
 const COMPACT_RANGE = names('the range of compact', KEY_RANGE);
 const VERIFY = names('verify', ['onProgress', 'signal']);
 const CHECKPOINT = names('checkpoint', ['to']);
+const BACKUP = names('backup', ['to', 'onProgress']);
 
 export async function compact<K, V>(handle: Handle, space: Keyspace<K, V>, options: CompactOptions<K>): Promise<void> {
   checkNames(options, COMPACT);
@@ -86,12 +101,26 @@ export async function verify(handle: Handle, options: VerifyOptions): Promise<Ve
 
 export async function checkpoint(handle: Handle, options: CheckpointOptions): Promise<CheckpointInfo> {
   checkNames(options, CHECKPOINT);
-  const { to } = options as { to: unknown };
-  if (to === undefined) throw invalid('to', 'the folder to write the checkpoint to', to);
-  if (typeof to === 'object' && to !== null) throw unsupported('to: an object store', 'checkpoint');
-  const location = resolve(checkPath(to, 'to'));
+  const location = folderOf(options, 'checkpoint');
   const { revision, tables, bytes } = await handle.live().checkpoint(location);
   const info = { revision, tables, bytes, at: new Date(), location };
   handle.events.emit('checkpoint', info);
   return info;
+}
+
+export async function backup(handle: Handle, options: BackupOptions): Promise<BackupInfo> {
+  checkNames(options, BACKUP);
+  const location = folderOf(options, 'backup');
+  const onProgress = options.onProgress === undefined ? undefined : fn(options.onProgress, 'onProgress');
+  const progress = (done: number, total: number) => onProgress?.({ phase: 'backup', done, total, unit: 'bytes' });
+  const result = await handle.live().backup(location, onProgress === undefined ? undefined : progress);
+  const { revision, tables, bytes, copiedTables, copiedBytes } = result;
+  return { revision, tables, bytes, copiedTables, copiedBytes, at: new Date(), location };
+}
+
+/** The absolute path of the folder that a copy goes to. */
+function folderOf({ to }: { to: unknown }, call: string): string {
+  if (to === undefined) throw invalid('to', `the folder to write the ${call} to`, to);
+  if (typeof to === 'object' && to !== null) throw unsupported('to: an object store', call);
+  return resolve(checkPath(to, 'to'));
 }

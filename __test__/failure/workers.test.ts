@@ -158,7 +158,6 @@ test.serial('a second open shares the engine if its options agree, else names th
   const options = [
     ['memoryBytes', { memoryBytes: 33 << 20 }],
     ['memoryBytes', {}],
-    ['readOnly', { memoryBytes: 32 << 20, readOnly: true }],
     ['compression', { memoryBytes: 32 << 20, compression: 'none' }],
     ['syncIntervalMs', { memoryBytes: 32 << 20, syncIntervalMs: 5 }],
     ['memtable.maxLevel', { memoryBytes: 32 << 20, memtable: { maxLevel: 3 } }],

@@ -15,7 +15,7 @@ const engine = [
   ['version', 'compaction'],
   ['state', 'work', 'stats', 'announce'],
   ['read', 'write', 'flush', 'compaction/run', 'compaction/hidden', 'compaction/output'],
-  ['recovery', 'checkpoint', 'verify', 'background'],
+  ['recovery', 'checkpoint', 'backup', 'verify', 'background', 'salvage'],
   ['db'],
   ['lib'],
 ];
@@ -24,7 +24,7 @@ const api = [
   ['errors', 'limits'],
   ['native', 'options', 'encoding', 'abort', 'events'],
   ['keyspace', 'write-queue', 'stats'],
-  ['handle', 'pin', 'batch', 'chunks', 'range', 'reader', 'writer', 'snapshot', 'sublevel', 'ttl', 'upkeep'],
+  ['handle', 'pin', 'batch', 'chunks', 'range', 'reader', 'writer', 'snapshot', 'sublevel', 'ttl', 'upkeep', 'salvage'],
   ['database'],
   ['open'],
   ['index'],

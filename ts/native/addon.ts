@@ -52,6 +52,7 @@ export interface AddonOptions {
   createIfMissing: boolean;
   errorIfExists: boolean;
   readOnly: boolean;
+  recovery: string;
   memoryBytes: number;
   memtableBytes?: number | undefined;
   cacheBytes?: number | undefined;
@@ -121,5 +122,7 @@ export interface Addon {
   compact(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
   verify(handle: number): number | null;
   checkpoint(handle: number, folder: string): number | null;
+  backup(handle: number, folder: string): number | null;
+  salvage(from: string, to: string): number | null;
   stats(handle: number): object | null;
 }

@@ -11,6 +11,7 @@ import { NativeRows } from './rows.js';
 import { Settler } from './settle.js';
 import { NativeSlab } from './slab.js';
 import type {
+  BackupResult,
   Bytes,
   CheckpointResult,
   Decode,
@@ -133,6 +134,10 @@ export class NativeEngine implements Engine, Listener {
 
   checkpoint(folder: string): Promise<CheckpointResult> {
     return this.#environment.task(this.#addon.checkpoint(this.#handle, folder));
+  }
+
+  backup(folder: string, onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<BackupResult> {
+    return this.#environment.task(this.#addon.backup(this.#handle, folder), onProgress);
   }
 
   stats(): EngineStats {

@@ -6,7 +6,7 @@
 
 import { NativeEngine } from './engine.js';
 import { environment } from './environment.js';
-import type { Census, Engine, EngineEvent, EngineOptions } from './types.js';
+import type { Census, Engine, EngineEvent, EngineOptions, SalvageResult } from './types.js';
 
 export * from './types.js';
 
@@ -25,6 +25,16 @@ export async function openEngine(
     here.addon.open(path, { ...rest, maxLevel: memtable.maxLevel, probability: memtable.probability }),
   );
   return new NativeEngine(here, handle, on);
+}
+
+/** Makes a database in `to` of what is readable in `from`. */
+export function salvage(
+  from: string,
+  to: string,
+  onProgress?: (doneBytes: number, totalBytes: number) => void,
+): Promise<SalvageResult> {
+  const here = environment();
+  return here.task(here.addon.salvage(from, to), onProgress);
 }
 
 /** Counts what is held, for tests that look for what was not let go of. */

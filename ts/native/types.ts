@@ -21,6 +21,7 @@ export interface EngineOptions {
   createIfMissing: boolean;
   errorIfExists: boolean;
   readOnly: boolean;
+  recovery: 'strict' | 'point-in-time';
   /** One budget for memtables, page cache and filters. */
   memoryBytes: number;
   memtableBytes?: number | undefined;
@@ -33,6 +34,20 @@ export interface EngineOptions {
   syncIntervalMs: number;
 }
 
+/** What an open with `recovery: 'point-in-time'` left out: the log from its first damage on. */
+export interface LeftOut {
+  /** Where the damage begins, and what it is. */
+  file: string;
+  offset: number;
+  what: string;
+  /** Of the log, from the damage on. Unused room at the end of its files counts too. */
+  bytes: number;
+  /** How many of the log's files hold them. */
+  files: number;
+  /** Where these files are kept, whole. Absent if the open was read-only, which leaves them where they are. */
+  folder?: string;
+}
+
 /** What an engine tells without being asked. Delivered on the thread of the handle, never inside a call to it. */
 export type EngineEvent =
   | { type: 'room' }
@@ -40,7 +55,7 @@ export type EngineEvent =
   | { type: 'compaction'; level: number; readBytes: number; wroteBytes: number; ms: number }
   | { type: 'work'; work: 'flush' | 'compaction' | 'segment'; begins: boolean }
   | { type: 'stall'; ms: number; reason: string }
-  | { type: 'recovered'; records: number; tornBytes: number }
+  | { type: 'recovered'; records: number; tornBytes: number; leftOut?: LeftOut }
   | { type: 'failed'; error: CoppiceError };
 
 /** An answer of `put`, `del` and `commit`: nothing was done for want of memory; try again, in order, after `room`. */
@@ -155,6 +170,35 @@ export interface CheckpointResult {
   bytes: number;
 }
 
+export interface BackupResult extends CheckpointResult {
+  copiedTables: number;
+  copiedBytes: number;
+}
+
+export interface SalvageResult {
+  revision: number;
+  keys: number;
+  tablesWritten: number;
+  bytesWritten: number;
+  tablesRead: number;
+  tablesLost: number;
+  pagesRead: number;
+  pagesLost: number;
+  recordsKept: number;
+  lost: SalvageLoss[];
+  notes: string[];
+}
+
+/** A place that could not be read. */
+export interface SalvageLoss {
+  file: string;
+  offset: number;
+  what: string;
+  /** No key that was there is smaller than `from` or larger than `to`. Absent: no bound is known. */
+  from?: Buffer;
+  to?: Buffer;
+}
+
 /** One open handle. After `close` every call throws `COPPICE_CLOSED`. */
 export interface Engine {
   /** The newest revision that reads see. */
@@ -198,6 +242,8 @@ export interface Engine {
   verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult>;
   /** Writes a checkpoint into `folder`, which must not exist or be empty. */
   checkpoint(folder: string): Promise<CheckpointResult>;
+  /** Brings the backup in `folder` up to date. */
+  backup(folder: string, onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<BackupResult>;
   /** Waits for what is being settled, then closes. The engine itself closes with the last handle of the process. */
   close(): Promise<void>;
   stats(): EngineStats;

@@ -27,6 +27,13 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   /** Opens without changing a byte; every write is refused with `COPPICE_READONLY`. Default false. */
   readOnly?: boolean;
   /**
+   * What to do where the log is damaged and not only torn. `strict` refuses with `COPPICE_CORRUPT`, which names file and
+   * offset, and changes nothing. `point-in-time` opens at the last whole commit before the damage; everything behind it
+   * is copied to a folder `left-out-...` inside the database's folder before it is cut off, and the event `recovered`
+   * names that folder, which `salvage` reads. Damage anywhere else is refused in both. Default `strict`.
+   */
+  recovery?: 'strict' | 'point-in-time';
+  /**
    * What a write survives once its promise resolves, unless the write says otherwise. `process`: the end of the process,
    * by crash or kill. `disk`: also the loss of power; writes that wait together share one sync. Default `disk`.
    */
@@ -71,6 +78,7 @@ const OPEN = names(
     'createIfMissing',
     'errorIfExists',
     'readOnly',
+    'recovery',
     'durability',
     'memoryBytes',
     'memtableBytes',
@@ -143,6 +151,7 @@ function engineOptions(options: OpenOptions<KeyEncoding, ValueEncoding>): Engine
     createIfMissing: boolean(options.createIfMissing, 'createIfMissing', true) && !readOnly,
     errorIfExists,
     readOnly,
+    recovery: oneOf(or(options.recovery, 'strict'), 'recovery', ['strict', 'point-in-time']),
     memoryBytes,
     memtableBytes: share(options.memtableBytes, 'memtableBytes', memoryBytes),
     cacheBytes: share(options.cacheBytes, 'cacheBytes', memoryBytes),

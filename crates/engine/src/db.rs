@@ -1,6 +1,7 @@
 //! The database as others see it: one-line forwards to the parts that do the work, and the life of its threads.
 
 use crate::background::Threads;
+use crate::backup::BackupInfo;
 use crate::checkpoint::CheckpointInfo;
 use crate::cursor::VisibleCursor;
 use crate::entry::Entry;
@@ -141,6 +142,12 @@ impl Db {
     /// Makes a copy of the database, as of now, in a new folder: tables are linked, not copied. Blocking.
     pub fn checkpoint(&self, folder: &Path) -> Result<CheckpointInfo> {
         self.0.state.checkpoint(folder)
+    }
+
+    /// Brings a copy of the database in another folder, on any file system, up to now: what the last backup put there
+    /// is not copied again. Blocking.
+    pub fn backup(&self, folder: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<BackupInfo> {
+        self.0.state.backup(folder, on_progress)
     }
 
     pub fn stats(&self) -> Stats {

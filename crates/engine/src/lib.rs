@@ -5,6 +5,7 @@
 
 mod announce;
 mod background;
+mod backup;
 pub mod batch;
 mod checkpoint;
 pub mod codec;
@@ -28,6 +29,7 @@ mod options;
 mod range_delete;
 mod read;
 mod recovery;
+mod salvage;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
 mod snapshot;
@@ -40,10 +42,12 @@ pub mod wal;
 mod work;
 mod write;
 
+pub use backup::BackupInfo;
 pub use checkpoint::CheckpointInfo;
 pub use db::{Db, RangeCursor};
-pub use options::{Event, Filter, Listener, Options, SkipList, Tuning, WorkKind};
+pub use options::{Event, Filter, LeftOut, Listener, Options, Recovery, SkipList, Tuning, WorkKind};
 pub use read::{Range, Snapshot};
+pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;
 pub use stats::{LevelStats, Stats};
 pub use verify::{Problem, Progress, VerifyReport};

@@ -3,14 +3,17 @@
 use crate::error::{Error, Result};
 use crate::key::Revision;
 use crate::limits;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Clone)]
 pub struct Options {
     pub create_if_missing: bool,
     pub error_if_exists: bool,
-    /// Nothing is written: no log, no flush, no compaction, no repair of a torn tail.
+    /// Nothing is written: no log, no flush, no compaction, no repair of a torn tail. No lock is taken either: another
+    /// process may write meanwhile, of which this database sees nothing. It holds one open file for each table.
     pub read_only: bool,
+    pub recovery: Recovery,
     /// One budget for memtables, page cache and filters.
     pub memory_bytes: u64,
     /// Divides the budget, if given: all memtables together.
@@ -28,6 +31,15 @@ pub struct Options {
     /// How the lock file names this process.
     pub holder: String,
     pub listener: Arc<dyn Listener>,
+}
+
+/// What an open does where the log is damaged, not only torn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Fails with `Corrupt` and changes nothing.
+    Strict,
+    /// Opens at the last whole commit before the damage and keeps what lies behind it in a folder of its own.
+    PointInTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +99,7 @@ impl Default for Options {
             create_if_missing: true,
             error_if_exists: false,
             read_only: false,
+            recovery: Recovery::Strict,
             memory_bytes: limits::MEMORY_BYTES_DEFAULT,
             memtable_bytes: None,
             cache_bytes: None,
@@ -187,6 +200,8 @@ pub enum Event {
     Recovered {
         records: u64,
         torn_bytes: u64,
+        /// Only with `Recovery::PointInTime`.
+        left_out: Option<LeftOut>,
     },
     /// The database stopped writing, or compaction stopped.
     Failed(Error),
@@ -198,6 +213,21 @@ pub enum WorkKind {
     Compaction,
     /// The log's next segment is made ready, or taken into use until its first record is synced.
     Segment,
+}
+
+/// What `Recovery::PointInTime` left out: the log from its first damage on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Where the damage begins, and what it is.
+    pub file: PathBuf,
+    pub offset: u64,
+    pub what: String,
+    /// Of the log, from the damage on; unused room at the end of its files counts too.
+    pub bytes: u64,
+    /// How many of the log's files hold them.
+    pub files: u64,
+    /// Where those files are kept, whole; none if the open was read-only, which leaves them where they are.
+    pub folder: Option<PathBuf>,
 }
 
 struct Silent;

@@ -1,18 +1,21 @@
 //! From a folder to a running database: lock, manifest, log. A crash is nothing special: every open does the same.
 
-use crate::batch::{self, Header};
+mod beside;
+mod left_out;
+mod replay;
+
 use crate::disk::{Disk, Lock, SyncPoint};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::manifest::{self, Creation, ManifestLog, ManifestOptions};
-use crate::memtable::Memtable;
 use crate::names::{FileName, FileNumbers};
-use crate::options::{Event, Options};
-use crate::state::{Parts, Readable, Sealed, State, Time, new_memtable};
+use crate::options::{Event, LeftOut, Options, Recovery};
+use crate::state::{Parts, Readable, State, Time};
 use crate::table::{self, PageCache};
 use crate::version::{Tables, Version};
-use crate::wal::{self, Log, LogOptions, Watermark};
-use crate::write::insert_all;
+use crate::wal::{self, Log, LogOptions, Reading, Watermark};
+pub use beside::read_beside;
+use replay::Replay;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,42 +25,71 @@ pub fn open(folder: &Path, options: Options, environment: Environment) -> Result
     let disk = environment.disk.clone();
     if options.create_if_missing && !options.read_only {
         create_folders(disk.as_ref(), folder)?;
+        expect_no_stranger(disk.as_ref(), folder)?;
     } else {
         expect_database(disk.as_ref(), folder)?;
     }
-    let lock = take_lock(&environment, folder, &options)?;
-    let (install, found) = open_manifest(&environment, folder, &options)?;
+    let (lock, (parts, recovered)) = match options.read_only {
+        true => (None, read_beside(&disk, folder, |disk| load(folder, &options, &environment, disk))?),
+        false => {
+            let lock = take_lock(&environment, folder, &options)?;
+            (Some(lock), load(folder, &options, &environment, &disk)?)
+        }
+    };
+    recovered.into_iter().for_each(|event| options.listener.event(event));
+    let state = State::new(Parts { lock, ..parts });
+    if !options.read_only {
+        if !state.readable.load().sealed.is_empty() {
+            state.work.request_flush();
+        }
+        state.work.request_compaction();
+    }
+    Ok(state)
+}
+
+/// Everything but the lock, read through `disk`; and what to tell of the log, if there is anything.
+fn load(
+    folder: &Path,
+    options: &Options,
+    world: &Environment,
+    disk: &Arc<dyn Disk>,
+) -> Result<(Parts, Option<Event>)> {
+    let environment = Environment { disk: disk.clone(), ..world.clone() };
+    let (install, found) = open_manifest(&environment, folder, options)?;
     let manifest = found.state;
     let numbers = match &install {
         Some(install) => install.numbers().clone(),
         None => Arc::new(FileNumbers::starting_at(found.next_number)),
     };
     let cache = Arc::new(PageCache::new(options.page_cache_bytes()));
-    let tables = Tables { disk: &disk, folder, cache: &cache };
+    let tables = Tables { disk, folder, cache: &cache, filter_seed: manifest.creation.filter_seed };
     let version = Version::recover(&manifest.tables, tables);
 
     let flushed = Watermark { sequence: manifest.last_sequence, revision: manifest.last_revision };
-    let mut replay = Replay::new(&environment, &options, manifest.log_floor.segment, flushed);
-    let recovered =
-        wal::recover(disk.as_ref(), folder, manifest.log_floor, options.read_only, &mut |header, body| {
-            replay.apply(header, body)
-        })?;
+    let (replay, recovered, left_out) = read_log(&environment, folder, options, &found.strangers, || {
+        Replay::new(&environment, options, manifest.log_floor, flushed)
+    })?;
+    if !options.read_only {
+        // Outputs and inputs of work that a crash cut short. One that stays is tried again at the next open.
+        for name in found.strangers {
+            let _ = disk.remove(&name.in_folder(folder));
+        }
+    }
     numbers.skip_past(recovered.largest_number);
     let Replay { active, sealed, last, time_ms, records, .. } = replay;
     let torn_bytes = recovered.torn.as_ref().map_or(0, |torn| torn.bytes);
-    if records > 0 || torn_bytes > 0 {
-        options.listener.event(Event::Recovered { records, torn_bytes });
-    }
+    let told = records > 0 || torn_bytes > 0 || left_out.is_some();
+    let event = told.then_some(Event::Recovered { records, torn_bytes, left_out });
     let log_options = LogOptions {
         segment_bytes_min: options.tuning.segment_bytes_min,
         segment_bytes_max: options.tuning.segment_bytes_max,
     };
-    let log = Log::new(environment.clone(), folder, log_options, numbers.clone(), recovered.files, last);
-    let state = State::new(Parts {
+    let log = Log::new(world.clone(), folder, log_options, numbers.clone(), recovered.files, last);
+    let parts = Parts {
         folder: folder.to_owned(),
-        time: Time::new(environment.clock.clone(), time_ms.max(manifest.time_ms)),
-        environment,
-        options,
+        time: Time::new(world.clock.clone(), time_ms.max(manifest.time_ms)),
+        environment: world.clone(),
+        options: options.clone(),
         creation: manifest.creation,
         cache,
         log,
@@ -65,19 +97,50 @@ pub fn open(folder: &Path, options: Options, environment: Environment) -> Result
         readable: Readable { active, sealed, version: Arc::new(version), flushed },
         last,
         numbers,
-        lock,
-    });
-    if !state.readable.load().sealed.is_empty() {
-        state.work.request_flush();
+        lock: None,
+    };
+    Ok((parts, event))
+}
+
+/// Reads the log into a replay. Where it is damaged and the options want what came before, what lies behind is set aside
+/// and the log read again up to there.
+fn read_log<'a>(
+    environment: &Environment,
+    folder: &Path,
+    options: &Options,
+    strangers: &[FileName],
+    begin: impl Fn() -> Replay<'a>,
+) -> Result<(Replay<'a>, wal::Recovered, Option<LeftOut>)> {
+    let disk = environment.disk.as_ref();
+    let mut left_out: Option<LeftOut> = None;
+    let mut end = None;
+    loop {
+        let mut replay = begin();
+        let reading = Reading { floor: replay.floor, read_only: options.read_only, end };
+        let damage = match wal::recover(disk, folder, reading, &mut |header, body| replay.apply(header, body))
+        {
+            Ok(recovered) => return Ok((replay, recovered, left_out)),
+            Err(error) if options.recovery == Recovery::Strict => return Err(error),
+            Err(error) => error,
+        };
+        // Each round ends earlier than the last, so that there is a last one.
+        let Some(found) = left_out::place(&damage).filter(|found| end.is_none_or(|end| *found < end)) else {
+            return Err(damage);
+        };
+        end = Some(found);
+        left_out = Some(match options.read_only {
+            true => LeftOut::measure(disk, folder, found, &damage)?,
+            false => LeftOut::set_aside(disk, folder, found, &damage, strangers)?,
+        });
     }
-    state.work.request_compaction();
-    Ok(state)
 }
 
 /// What the manifest says, of an old database or a new one.
 struct Found {
     state: manifest::State,
     next_number: u64,
+    /// Tables that are none of the database's.
+    strangers: Vec<FileName>,
 }
 
 fn open_manifest(
@@ -90,7 +153,8 @@ fn open_manifest(
         Ok(recovered) => recovered,
         Err(error) if error.code() == Code::NotFound && options.create_if_missing && !options.read_only => {
             let manifest = create(environment, folder, manifest_options)?;
-            let found = Found { state: manifest.state().clone(), next_number: manifest.numbers().next() };
+            let next_number = manifest.numbers().next();
+            let found = Found { state: manifest.state().clone(), next_number, strangers: Vec::new() };
             return Ok((Some(manifest), found));
         }
         Err(error) => return Err(error),
@@ -98,24 +162,29 @@ fn open_manifest(
     if options.error_if_exists {
         return Err(Error::new(Code::Exists, "there is a database in this folder").in_file(folder));
     }
-    check_strangers(environment.disk.as_ref(), folder, &recovered)?;
-    let found = Found { state: recovered.state.clone(), next_number: recovered.next_number };
+    check_strangers(environment.disk.as_ref(), folder, options.recovery, &recovered)?;
+    let found = Found {
+        state: recovered.state.clone(),
+        next_number: recovered.next_number,
+        strangers: recovered.strangers.clone(),
+    };
     if options.read_only {
         return Ok((None, found));
     }
-    let strangers = recovered.strangers.clone();
     let manifest = ManifestLog::open(environment, folder, recovered, manifest_options)?;
-    // Outputs and inputs of work that a crash cut short. One that stays is tried again at the next open.
-    for name in strangers {
-        let _ = environment.disk.remove(&name.in_folder(folder));
-    }
     Ok((Some(manifest), found))
 }
 
 /// A manifest that lost its newest edits to damage looks like one whose last append was cut short by a crash. Then the
 /// tables that those edits added are strangers, about to be removed; but a crash leaves what is in them in the log too,
-/// which was synced before the first of them was written.
-fn check_strangers(disk: &dyn Disk, folder: &Path, found: &manifest::Recovered) -> Result<()> {
+/// which was synced before the first of them was written. Where the log is damaged too nobody can tell; such tables are
+/// then set aside with what is left out of the log.
+fn check_strangers(
+    disk: &dyn Disk,
+    folder: &Path,
+    recovery: Recovery,
+    found: &manifest::Recovered,
+) -> Result<()> {
     if found.tail == manifest::Tail::Marked {
         return Ok(());
     }
@@ -126,8 +195,10 @@ fn check_strangers(disk: &dyn Disk, folder: &Path, found: &manifest::Recovered) 
     }
     let known = found.state.last_revision;
     let Some((newest, name)) = newest.filter(|(newest, _)| *newest > known) else { return Ok(()) };
-    let logged = match wal::recover(disk, folder, found.state.log_floor, true, &mut |_, _| Ok(())) {
+    let reading = Reading { floor: found.state.log_floor, read_only: true, end: None };
+    let logged = match wal::recover(disk, folder, reading, &mut |_, _| Ok(())) {
         Ok(recovered) => recovered.last.map_or(0, |last| last.revision),
+        Err(error) if error.code() == Code::Corrupt && recovery == Recovery::PointInTime => return Ok(()),
         // Segments that the lost edits gave back leave a gap.
         Err(error) if error.code() == Code::Corrupt => 0,
         Err(error) => return Err(error),
@@ -193,67 +264,31 @@ fn expect_database(disk: &dyn Disk, folder: &Path) -> Result<()> {
     }
 }
 
+/// A database is not made among somebody's files: it would remove those that have names like ours. What every system
+/// puts into folders does not count: hidden files, and what a new file system has at its root.
+fn expect_no_stranger(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    let Ok(names) = disk.list(folder) else { return Ok(()) };
+    let is_ours = |name: &String| FileName::parse(name).is_some_and(|name| name != FileName::Lock);
+    let is_stranger =
+        |name: &&String| FileName::parse(name).is_none() && !name.starts_with('.') && *name != "lost+found";
+    match names.iter().find(is_stranger) {
+        Some(name) if !names.iter().any(is_ours) => {
+            let message =
+                format!("there is no database in this folder, but {name}: open a folder of its own");
+            Err(Error::new(Code::Format, message).in_file(folder))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn no_database(folder: &Path) -> Error {
     Error::new(Code::NotFound, "there is no database in this folder").in_file(folder)
 }
 
-/// A read-only database takes the lock too if it can: nobody may change the files under it. Where nothing can be
-/// written nobody else can write either.
-fn take_lock(environment: &Environment, folder: &Path, options: &Options) -> Result<Option<Box<dyn Lock>>> {
+/// A read-only database takes none: it neither keeps a writer out nor is kept out by one.
+fn take_lock(environment: &Environment, folder: &Path, options: &Options) -> Result<Box<dyn Lock>> {
     match environment.disk.lock(&FileName::Lock.in_folder(folder), &options.holder) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) if options.read_only && error.code() == Code::ReadOnly => Ok(None),
         Err(error) if error.code() == Code::NotFound => Err(no_database(folder)),
-        Err(error) => Err(error),
-    }
-}
-
-/// Fills memtables from the log. It seals one when it is full, however many there are already: they are what the last
-/// process held in memory, and are flushed as soon as the database runs.
-struct Replay<'a> {
-    environment: &'a Environment,
-    options: &'a Options,
-    /// Kept for all: the floor moves on at the first flush of what is written from now on.
-    floor_segment: u64,
-    active: Arc<Memtable>,
-    /// Newest first.
-    sealed: Vec<Arc<Sealed>>,
-    last: Watermark,
-    time_ms: i64,
-    records: u64,
-}
-
-impl<'a> Replay<'a> {
-    fn new(environment: &'a Environment, options: &'a Options, floor_segment: u64, last: Watermark) -> Self {
-        let active = new_memtable(environment, options, 0);
-        Replay {
-            environment,
-            options,
-            floor_segment,
-            active,
-            sealed: Vec::new(),
-            last,
-            time_ms: 0,
-            records: 0,
-        }
-    }
-
-    fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
-        let (_, summary) = batch::validate_logged(body)?;
-        let (entries, bytes) = (summary.entries, summary.memtable_bytes());
-        if !self.active.has_room(entries, bytes) {
-            let room = Memtable::bytes_needed(entries, bytes);
-            let full =
-                std::mem::replace(&mut self.active, new_memtable(self.environment, self.options, room));
-            if !full.is_empty() {
-                let (last, floor_segment) = (self.last, self.floor_segment);
-                self.sealed.insert(0, Arc::new(Sealed { memtable: full, last, floor_segment }));
-            }
-        }
-        insert_all(&self.active, body, header.revision, &summary);
-        self.last = Watermark { sequence: header.sequence, revision: header.revision };
-        self.time_ms = self.time_ms.max(header.time_ms);
-        self.records += 1;
-        Ok(())
+        taken => taken,
     }
 }

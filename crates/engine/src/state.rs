@@ -247,7 +247,12 @@ impl State {
     }
 
     pub fn tables(&self) -> Tables<'_> {
-        Tables { disk: &self.environment.disk, folder: &self.folder, cache: &self.cache }
+        Tables {
+            disk: &self.environment.disk,
+            folder: &self.folder,
+            cache: &self.cache,
+            filter_seed: self.creation.filter_seed,
+        }
     }
 
     pub fn table_path(&self, number: u64) -> PathBuf {

@@ -3,8 +3,9 @@
 
 use crate::error::{Error, Result};
 use crate::manifest;
+use crate::recovery::read_beside;
 use crate::state::State;
-use crate::wal::{self, LogFloor};
+use crate::wal::{self, LogFloor, Reading};
 use std::path::{Path, PathBuf};
 
 /// How far a long call has come.
@@ -61,14 +62,14 @@ impl State {
     fn verify_log(&self, report: &mut VerifyReport) {
         // While this is held no edit moves the log's floor, so that no segment above it is taken away.
         let _install = self.install.lock();
+        if self.options.read_only {
+            return self.read_log_beside(report);
+        }
         let disk = self.environment.disk.as_ref();
         let floor = match manifest::recover(disk, &self.folder) {
             Ok(found) => found.state.log_floor,
             Err(error) => return report.problems.push(Problem::new(&error, &self.folder)),
         };
-        if self.options.read_only {
-            return self.read_log(floor, report);
-        }
         if self.sync_log().is_err() {
             return; // Poisoned: what the log holds is looked at by the next open.
         }
@@ -88,10 +89,29 @@ impl State {
         report.problems.extend(moving.problems);
     }
 
+    /// What the log holds now, which may be more than what was there when the database was opened.
+    fn read_log_beside(&self, report: &mut VerifyReport) {
+        let read = read_beside(&self.environment.disk, &self.folder, |disk| {
+            let floor = manifest::recover(disk.as_ref(), &self.folder)?.state.log_floor;
+            let reading = Reading { floor, read_only: true, end: None };
+            let mut checked_bytes = 0;
+            wal::recover(disk.as_ref(), &self.folder, reading, &mut |_, body| {
+                checked_bytes += body.len() as u64;
+                Ok(())
+            })?;
+            Ok(checked_bytes)
+        });
+        match read {
+            Ok(checked_bytes) => report.checked_bytes += checked_bytes,
+            Err(error) => report.problems.push(Problem::new(&error, &self.folder)),
+        }
+    }
+
     fn read_log(&self, floor: LogFloor, report: &mut VerifyReport) {
         let checked_bytes = &mut report.checked_bytes;
+        let reading = Reading { floor, read_only: true, end: None };
         let recovered =
-            wal::recover(self.environment.disk.as_ref(), &self.folder, floor, true, &mut |_, body| {
+            wal::recover(self.environment.disk.as_ref(), &self.folder, reading, &mut |_, body| {
                 *checked_bytes += body.len() as u64;
                 Ok(())
             });

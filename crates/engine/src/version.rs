@@ -28,12 +28,15 @@ pub struct Tables<'a> {
     pub disk: &'a Arc<dyn Disk>,
     pub folder: &'a Path,
     pub cache: &'a Arc<PageCache>,
+    /// The database's.
+    pub filter_seed: u64,
 }
 
 impl Tables<'_> {
     fn open(&self, meta: &TableMeta) -> Arc<Table> {
         let path = FileName::Table(meta.number).in_folder(self.folder);
-        Arc::new(Table::new(self.disk, &path, meta.number, meta.summary.clone(), self.cache))
+        let table = Table::new(self.disk, &path, meta.number, meta.summary.clone(), self.cache);
+        Arc::new(table.with_filter_seed(self.filter_seed))
     }
 }
 

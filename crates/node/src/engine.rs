@@ -2,8 +2,9 @@
 
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
-    CheckpointInfo, Db, Event, Filter, Guard, LevelStats, Listener, Options, Problem, Progress, Range,
-    RangeCursor, SkipList, Snapshot, VerifyReport, View, WorkKind, Written,
+    BackupInfo, CheckpointInfo, Db, Event, Filter, Guard, LeftOut, LevelStats, Listener, Lost, Options,
+    Problem, Progress, Range, RangeCursor, Recovery, SalvageReport, SkipList, Snapshot, VerifyReport, View,
+    WorkKind, Written, salvage,
 };
 
 use coppice_engine::disk::OsDisk;

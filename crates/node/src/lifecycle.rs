@@ -1,7 +1,7 @@
 //! Opening and closing: what an environment attaches with, the options of a database, the life of a handle.
 
 use crate::context::Context;
-use crate::engine::{Filter, Listener, Options, SkipList, environment};
+use crate::engine::{Filter, Listener, Options, Recovery, SkipList, environment};
 use crate::message::Outcome;
 use crate::registry::{self, Inbox};
 use crate::task;
@@ -18,6 +18,7 @@ pub struct OpenOptions {
     pub create_if_missing: bool,
     pub error_if_exists: bool,
     pub read_only: bool,
+    pub recovery: String,
     pub memory_bytes: f64,
     pub memtable_bytes: Option<f64>,
     pub cache_bytes: Option<f64>,
@@ -35,6 +36,15 @@ impl OpenOptions {
             create_if_missing: self.create_if_missing,
             error_if_exists: self.error_if_exists,
             read_only: self.read_only,
+            recovery: match self.recovery.as_str() {
+                "strict" => Recovery::Strict,
+                "point-in-time" => Recovery::PointInTime,
+                other => {
+                    return Err(Error::invalid(format!(
+                        "recovery must be strict or point-in-time, not {other:?}"
+                    )));
+                }
+            },
             memory_bytes: whole("memoryBytes", self.memory_bytes)?,
             memtable_bytes: self.memtable_bytes.map(|bytes| whole("memtableBytes", bytes)).transpose()?,
             cache_bytes: self.cache_bytes.map(|bytes| whole("cacheBytes", bytes)).transpose()?,
@@ -66,7 +76,6 @@ impl OpenOptions {
             return Err(Error::new(Code::Exists, "the database exists, and errorIfExists was given"));
         }
         let differs = [
-            ("readOnly", self.read_only != other.read_only),
             ("memoryBytes", self.memory_bytes != other.memory_bytes),
             ("memtableBytes", self.memtable_bytes != other.memtable_bytes),
             ("cacheBytes", self.cache_bytes != other.cache_bytes),

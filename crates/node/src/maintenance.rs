@@ -1,4 +1,4 @@
-//! Rare calls on an open database: flush, compact, verify, checkpoint, statistics.
+//! Rare calls: flush, compact, verify, checkpoint, backup and statistics of an open database; salvage of one that is not.
 
 use crate::context::Context;
 use crate::engine::Db;
@@ -74,6 +74,28 @@ pub fn verify(env: Env, handle: f64) -> Option<f64> {
 pub fn checkpoint(env: Env, handle: f64, folder: String) -> Option<f64> {
     let folder = PathBuf::from(folder);
     start(&env, handle, "checkpoint", move |db, _| db.checkpoint(&folder).map(Outcome::Checkpoint))
+}
+
+#[napi]
+pub fn backup(env: Env, handle: f64, folder: String) -> Option<f64> {
+    let folder = PathBuf::from(folder);
+    start(&env, handle, "backup", move |db, report| {
+        let mut tell = |progress| report.mailbox.post(Message::Progress { task: report.task, progress });
+        db.backup(&folder, &mut tell).map(Outcome::BackedUp)
+    })
+}
+
+#[napi]
+pub fn salvage(env: Env, from: String, to: String) -> Option<f64> {
+    let (from, to) = (PathBuf::from(from), PathBuf::from(to));
+    Context::answer(&env, |context| {
+        task::start(context.mailbox()?, "salvage", move |report| {
+            let mut tell = |progress| report.mailbox.post(Message::Progress { task: report.task, progress });
+            let options = crate::engine::Options::default();
+            crate::engine::salvage(&from, &to, &options, &crate::engine::environment(), &mut tell)
+                .map(Outcome::Salvaged)
+        })
+    })
 }
 
 fn start(

@@ -3,11 +3,13 @@
 //! Values are made on the environment's own thread, when the message is taken.
 
 use crate::context::Context;
-use crate::engine::{CheckpointInfo, Event, Progress, VerifyReport, WorkKind};
+use crate::engine::{
+    BackupInfo, CheckpointInfo, Event, LeftOut, Progress, SalvageReport, VerifyReport, WorkKind,
+};
 use crate::raw::Owned;
 use crate::registry::Handle;
 use coppice_engine::error::{Code, Error, Result};
-use napi::bindgen_prelude::ToNapiValue;
+use napi::bindgen_prelude::{Buffer, ToNapiValue};
 use napi::{Env, sys};
 use napi_derive::napi;
 
@@ -28,6 +30,8 @@ pub enum Outcome {
     Opened(Handle),
     Verified(VerifyReport),
     Checkpoint(CheckpointInfo),
+    BackedUp(BackupInfo),
+    Salvaged(SalvageReport),
     /// `undefined` if there is no such entry.
     Read(Option<Found>),
 }
@@ -63,9 +67,20 @@ pub struct EventData {
     pub reason: Option<String>,
     pub records: Option<f64>,
     pub torn_bytes: Option<f64>,
+    pub left_out: Option<LeftOutData>,
     pub work: Option<String>,
     pub begins: Option<bool>,
     pub failure: Option<Failure>,
+}
+
+#[napi(object)]
+pub struct LeftOutData {
+    pub file: String,
+    pub offset: f64,
+    pub what: String,
+    pub bytes: f64,
+    pub files: f64,
+    pub folder: Option<String>,
 }
 
 #[napi(object)]
@@ -87,6 +102,40 @@ pub struct Checkpoint {
     pub revision: f64,
     pub tables: f64,
     pub bytes: f64,
+}
+
+#[napi(object)]
+pub struct Backup {
+    pub folder: String,
+    pub revision: f64,
+    pub tables: f64,
+    pub bytes: f64,
+    pub copied_tables: f64,
+    pub copied_bytes: f64,
+}
+
+#[napi(object)]
+pub struct Salvaged {
+    pub revision: f64,
+    pub keys: f64,
+    pub tables_written: f64,
+    pub bytes_written: f64,
+    pub tables_read: f64,
+    pub tables_lost: f64,
+    pub pages_read: f64,
+    pub pages_lost: f64,
+    pub records_kept: f64,
+    pub lost: Vec<LostData>,
+    pub notes: Vec<String>,
+}
+
+#[napi(object)]
+pub struct LostData {
+    pub file: String,
+    pub offset: f64,
+    pub what: String,
+    pub from: Option<Buffer>,
+    pub to: Option<Buffer>,
 }
 
 impl Message {
@@ -131,6 +180,8 @@ impl Outcome {
             Outcome::Opened(handle) => number(env, Context::adopt(&Env::from_raw(env), handle)?),
             Outcome::Verified(report) => value(env, Verified::from(report)),
             Outcome::Checkpoint(info) => value(env, Checkpoint::from(info)),
+            Outcome::BackedUp(info) => value(env, Backup::from(info)),
+            Outcome::Salvaged(report) => value(env, Salvaged::from(report)),
             Outcome::Read(Some(found)) => value(env, found),
             Outcome::Read(None) => value(env, ()),
         };
@@ -169,6 +220,7 @@ impl EventData {
             reason: None,
             records: None,
             torn_bytes: None,
+            left_out: None,
             work: None,
             begins: None,
             failure: None,
@@ -196,9 +248,10 @@ impl From<Event> for EventData {
             Event::Stall { ms, reason } => {
                 EventData { ms: count(ms), reason: Some(reason.to_owned()), ..EventData::new("stall") }
             }
-            Event::Recovered { records, torn_bytes } => EventData {
+            Event::Recovered { records, torn_bytes, left_out } => EventData {
                 records: count(records),
                 torn_bytes: count(torn_bytes),
+                left_out: left_out.map(LeftOutData::from),
                 ..EventData::new("recovered")
             },
             Event::Work { kind, begins } => {
@@ -212,6 +265,19 @@ impl From<Event> for EventData {
             Event::Failed(error) => {
                 EventData { failure: Some(Failure::from(&error)), ..EventData::new("failed") }
             }
+        }
+    }
+}
+
+impl From<LeftOut> for LeftOutData {
+    fn from(left_out: LeftOut) -> Self {
+        LeftOutData {
+            file: left_out.file.to_string_lossy().into_owned(),
+            offset: left_out.offset as f64,
+            what: left_out.what,
+            bytes: left_out.bytes as f64,
+            files: left_out.files as f64,
+            folder: left_out.folder.map(|folder| folder.to_string_lossy().into_owned()),
         }
     }
 }
@@ -237,6 +303,44 @@ impl From<CheckpointInfo> for Checkpoint {
             revision: info.revision as f64,
             tables: info.tables as f64,
             bytes: info.bytes as f64,
+        }
+    }
+}
+
+impl From<BackupInfo> for Backup {
+    fn from(info: BackupInfo) -> Self {
+        Backup {
+            folder: info.folder.to_string_lossy().into_owned(),
+            revision: info.revision as f64,
+            tables: info.tables as f64,
+            bytes: info.bytes as f64,
+            copied_tables: info.copied_tables as f64,
+            copied_bytes: info.copied_bytes as f64,
+        }
+    }
+}
+
+impl From<SalvageReport> for Salvaged {
+    fn from(report: SalvageReport) -> Self {
+        let lost = |lost: crate::engine::Lost| LostData {
+            file: lost.file.to_string_lossy().into_owned(),
+            offset: lost.offset as f64,
+            what: lost.what,
+            from: lost.from.map(Buffer::from),
+            to: lost.to.map(Buffer::from),
+        };
+        Salvaged {
+            revision: report.revision as f64,
+            keys: report.keys as f64,
+            tables_written: report.tables_written as f64,
+            bytes_written: report.bytes_written as f64,
+            tables_read: report.tables_read as f64,
+            tables_lost: report.tables_lost as f64,
+            pages_read: report.pages_read as f64,
+            pages_lost: report.pages_lost as f64,
+            records_kept: report.records_kept as f64,
+            lost: report.lost.into_iter().map(lost).collect(),
+            notes: report.notes,
         }
     }
 }

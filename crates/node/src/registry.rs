@@ -1,6 +1,7 @@
 //! The engines of this process, one a folder, shared by every environment that opens it.
 //!
-//! A folder is known by device and inode, so that two paths to it meet. The engine closes with its last handle; an open
+//! A folder is known by device and inode, so that two paths to it meet. A read-only open shares with nobody: it is the
+//! folder as it is then, and the next one may see more. The engine closes with its last handle; an open
 //! that comes meanwhile waits for that and then opens it afresh. Opening and closing block and belong on a thread of
 //! their own; dropping a handle never blocks, so nobody waits for the disk with `ENGINES` locked.
 
@@ -17,13 +18,20 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-static ENGINES: Mutex<BTreeMap<Identity, State>> = Mutex::new(BTreeMap::new());
+static ENGINES: Mutex<BTreeMap<Seat, State>> = Mutex::new(BTreeMap::new());
 /// An engine finished opening or closing.
 static CHANGED: Condvar = Condvar::new();
 /// Written while a folder is made, which has no identity before: whoever looks for it meanwhile would take a half-made
 /// one for a stranger's. Taken before `ENGINES`.
 static CREATING: RwLock<()> = RwLock::new(());
+
+/// Who an engine serves: everyone who opens the folder to write, or, if it is not 0, one who only reads.
+type Seat = (Identity, u64);
+
+/// The next number of a reader.
+static READERS: AtomicU64 = AtomicU64::new(1);
 
 enum State {
     /// Some thread is opening or closing it.
@@ -32,7 +40,7 @@ enum State {
 }
 
 struct Engine {
-    identity: Identity,
+    seat: Seat,
     db: Db,
     options: OpenOptions,
     fanout: Arc<Fanout>,
@@ -54,7 +62,7 @@ pub fn open(
 ) -> Result<Handle> {
     let engine = loop {
         let nobody_creates = CREATING.read();
-        let Some(identity) = Identity::of(path) else {
+        let Some(seat) = seat_of(path, options) else {
             drop(nobody_creates);
             match create(path, options, &environment)? {
                 Some(engine) => break engine,
@@ -64,7 +72,7 @@ pub fn open(
         };
         let mut engines = ENGINES.lock();
         drop(nobody_creates);
-        match engines.get_mut(&identity) {
+        match engines.get_mut(&seat) {
             Some(State::Busy) => CHANGED.wait(&mut engines),
             Some(State::Open(engine, handles)) => {
                 options.agree_with(&engine.options)?;
@@ -72,12 +80,12 @@ pub fn open(
                 break engine.clone();
             }
             None => {
-                engines.insert(identity.clone(), State::Busy);
+                engines.insert(seat.clone(), State::Busy);
                 drop(engines);
-                let claim = Claim(identity.clone());
+                let claim = Claim(seat.clone());
                 let (db, fanout) = start(path, options, environment)?;
                 std::mem::forget(claim);
-                break insert(identity, db, options, fanout);
+                break insert(seat, db, options, fanout);
             }
         }
     };
@@ -93,9 +101,15 @@ fn create(path: &Path, options: &OpenOptions, environment: &Environment) -> Resu
         return Ok(None);
     }
     let (db, fanout) = start(path, options, environment.clone())?;
-    let identity = Identity::of(path)
+    let seat = seat_of(path, options)
         .ok_or_else(|| Error::new(Code::NotFound, "the folder vanished while it was opened").in_file(path))?;
-    Ok(Some(insert(identity, db, options, fanout)))
+    Ok(Some(insert(seat, db, options, fanout)))
+}
+
+/// `None` where there is no folder.
+fn seat_of(path: &Path, options: &OpenOptions) -> Option<Seat> {
+    let reader = if options.read_only { READERS.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    Identity::of(path).map(|identity| (identity, reader))
 }
 
 /// How many engines this process has open, is opening or is closing.
@@ -109,15 +123,15 @@ fn start(path: &Path, options: &OpenOptions, environment: Environment) -> Result
     Ok((Db::open(path, options, environment)?, fanout))
 }
 
-fn insert(identity: Identity, db: Db, options: &OpenOptions, fanout: Arc<Fanout>) -> Arc<Engine> {
-    let engine = Arc::new(Engine { identity: identity.clone(), db, options: options.clone(), fanout });
-    ENGINES.lock().insert(identity, State::Open(engine.clone(), 1));
+fn insert(seat: Seat, db: Db, options: &OpenOptions, fanout: Arc<Fanout>) -> Arc<Engine> {
+    let engine = Arc::new(Engine { seat: seat.clone(), db, options: options.clone(), fanout });
+    ENGINES.lock().insert(seat, State::Open(engine.clone(), 1));
     CHANGED.notify_all();
     engine
 }
 
-/// A folder marked busy; unmarked when whoever marked it fails or is done.
-struct Claim(Identity);
+/// A seat marked busy; unmarked when whoever marked it fails or is done.
+struct Claim(Seat);
 
 impl Drop for Claim {
     fn drop(&mut self) {
@@ -158,14 +172,14 @@ impl Handle {
         let engine = self.engine.take()?;
         engine.fanout.remove(&self.inbox);
         let mut engines = ENGINES.lock();
-        let state = engines.get_mut(&engine.identity)?;
+        let state = engines.get_mut(&engine.seat)?;
         let State::Open(_, handles) = state else { return None };
         *handles -= 1;
         if *handles > 0 {
             return None;
         }
         *state = State::Busy;
-        let claim = Claim(engine.identity.clone());
+        let claim = Claim(engine.seat.clone());
         Some((engine, claim))
     }
 }

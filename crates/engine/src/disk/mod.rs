@@ -24,6 +24,8 @@ pub enum SyncPoint {
     LogFolder,
     /// What recovery read of the log and cut off it, before a new segment follows and vouches for it.
     LogCut,
+    /// Copies of what a point-in-time recovery leaves out of the log, before that is cut.
+    LeftOut,
     /// A table's bytes, before an edit names it.
     Table,
     /// A table's name, before an edit names it.

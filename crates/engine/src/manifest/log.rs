@@ -86,6 +86,20 @@ impl ManifestLog {
         Ok(ManifestLog::with(environment, folder, options, numbers, state, manifest))
     }
 
+    /// Makes a database, or replaces the one in the folder, of tables that stand there already: whoever opens the folder
+    /// finds what was there before or, once this is done, `state`. Manifests that were in use before stay.
+    pub fn install(
+        environment: &Environment,
+        folder: &Path,
+        numbers: &FileNumbers,
+        mut state: State,
+    ) -> Result<()> {
+        // Syncs the names of the tables too.
+        let manifest = write_manifest(environment, folder, numbers, &mut state)?;
+        current::prepare(&*environment.disk, folder, manifest.number)?;
+        current::switch(&*environment.disk, folder)
+    }
+
     /// Makes what was recovered durable and ready for more. Writes nothing after an orderly end; after a crash whose
     /// last edit is torn, or may not have been synced, it begins a new manifest. Removes what is left of older ones.
     pub fn open(

@@ -13,10 +13,11 @@ mod recovery;
 mod state;
 
 pub use crate::wal::LogFloor;
+pub use current::read as current;
 pub use edit::{Creation, Edit};
 pub use frame::Tail;
 pub use log::{ManifestLog, ManifestOptions};
-pub use recovery::{Recovered, recover};
+pub use recovery::{Recovered, files, read_numbered, recover};
 pub use state::State;
 
 /// The format this version reads and writes, of manifest, CURRENT and database.

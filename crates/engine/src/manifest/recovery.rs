@@ -63,6 +63,17 @@ pub fn recover(disk: &dyn Disk, folder: &Path) -> Result<Recovered> {
     })
 }
 
+/// A manifest by itself, whatever CURRENT says and whichever of its tables are there.
+pub fn read_numbered(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(State, Tail)> {
+    let path = FileName::Manifest(number).in_folder(folder);
+    let read = || {
+        let bytes = read_file(disk, &path)?;
+        let (contents, state) = read(&bytes, number)?;
+        Ok((state, contents.tail))
+    };
+    read().map_err(|error: Error| error.in_file(&path))
+}
+
 fn read_file(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
     let file = disk.open(path, Access::Read)?;
     let size = file.size()?;

@@ -11,11 +11,13 @@ mod cursor;
 mod footer;
 mod head;
 mod index;
+mod output;
 mod page;
 mod page_writer;
 mod properties;
 mod ranges;
 mod reader;
+mod rescue;
 mod summary;
 mod verify;
 
@@ -23,7 +25,9 @@ pub use builder::{TableBuilder, TableOptions};
 pub use cache::PageCache;
 pub use contents::{Wait, newest_revision};
 pub use cursor::TableCursor;
+pub use output::TableOutput;
 pub use reader::Table;
+pub use rescue::{LostPage, Rescue};
 pub use summary::{TableMeta, TableSummary};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::contents::{Contents, Wait, would_block};
 use super::cursor::TableCursor;
 use super::page::Page;
 use super::summary::TableSummary;
-use crate::disk::Disk;
+use crate::disk::{Access, Disk, File};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::Revision;
@@ -21,6 +21,8 @@ pub struct Table {
     number: u64,
     summary: TableSummary,
     cache: Arc<PageCache>,
+    /// Of the database, if it is known.
+    filter_seed: Option<u64>,
     contents: OnceLock<Contents>,
     /// Held while the contents are read, so that one thread reads them and the others wait for it.
     opening: Mutex<()>,
@@ -45,12 +47,20 @@ impl Table {
             number,
             summary,
             cache: cache.clone(),
+            filter_seed: None,
             contents: OnceLock::new(),
             opening: Mutex::new(()),
             obsolete: AtomicBool::new(false),
             filter_passes: AtomicU64::new(0),
             filter_false_passes: AtomicU64::new(0),
         }
+    }
+
+    /// Refuses a file whose filter was made with another seed than this one, which every lookup hashes with: it would
+    /// deny keys that are there.
+    pub fn with_filter_seed(mut self, seed: u64) -> Table {
+        self.filter_seed = Some(seed);
+        self
     }
 
     pub fn number(&self) -> u64 {
@@ -164,6 +174,11 @@ impl Table {
         self.contents.get().map_or(0, Contents::resident_bytes)
     }
 
+    /// The file itself, for a copy.
+    pub fn open_file(&self) -> Result<Box<dyn File>> {
+        self.disk.open(&self.path, Access::Read)
+    }
+
     /// No version names this table any more: its file goes when the last reader does.
     pub fn mark_obsolete(&self) {
         self.obsolete.store(true, Ordering::Release);
@@ -191,7 +206,16 @@ impl Table {
 
     /// Reads everything resident anew, whatever is in memory.
     pub(super) fn read_contents(&self) -> Result<Contents> {
-        Contents::read(&*self.disk, &self.path, &self.summary)
+        let contents = Contents::read(&*self.disk, &self.path, &self.summary)?;
+        let found = contents.footer.filter_seed;
+        match self.filter_seed {
+            Some(wanted) if wanted != found => {
+                let message =
+                    format!("the table's filter has seed {found:#x} where the manifest says {wanted:#x}");
+                Err(Error::corrupt(message).in_file(&self.path).at_offset(contents.footer.properties.end()))
+            }
+            _ => Ok(contents),
+        }
     }
 
     #[inline]

@@ -13,11 +13,14 @@
 mod frame;
 mod reader;
 mod recovery;
+mod rescue;
 mod segment;
 mod space;
 mod writer;
 
-pub use recovery::{Recovered, Torn, recover};
+pub use recovery::{LogEnd, Reading, Recovered, Torn, recover};
+pub use rescue::rescue;
+pub use segment::HEADER_BYTES as SEGMENT_HEADER_BYTES;
 pub use writer::Log;
 
 use crate::key::{Revision, Sequence};

@@ -5,17 +5,25 @@ use super::segment::{self, Header};
 use super::segment_path;
 use crate::batch::{self, RecordKind};
 use crate::disk::{Access, Disk, File};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
+use crate::limits::{COUNTER_MAX, SEGMENT_BYTES_MAX};
 use std::path::{Path, PathBuf};
 
 /// Read at once; a larger record is read by itself.
 const WINDOW_BYTES: u64 = 1 << 20;
 
+/// Frames do not overlap, so that checking all of them reads a segment once. What looks like frames may overlap, and is
+/// given up when checking it has read this many segments.
+const CHECKED_FACTOR: u64 = 8;
+
 pub(super) struct SegmentReader {
     pub number: u64,
     pub path: PathBuf,
+    /// At most as many as a segment can have.
     pub bytes: u64,
+    /// Of the file, if it is longer than any segment can be. None of it is read beyond `bytes`.
+    pub too_long: Option<u64>,
     /// `None`: what should be the header is not one. Its number is larger than the name's if the file was recycled and
     /// a power cut brought the old name back.
     pub header: Option<Header>,
@@ -24,6 +32,7 @@ pub(super) struct SegmentReader {
 
 /// A frame that is whole.
 pub(super) struct Frame<'a> {
+    pub salt: u32,
     pub record: batch::Header,
     pub body: &'a [u8],
     /// Where the next frame begins.
@@ -45,7 +54,9 @@ impl SegmentReader {
     pub fn open(disk: &dyn Disk, folder: &Path, number: u64) -> Result<SegmentReader> {
         let path = segment_path(folder, number);
         let file = disk.open(&path, Access::Read)?;
-        let bytes = file.size()?;
+        let size = file.size()?;
+        let bytes = size.min(SEGMENT_BYTES_MAX);
+        let too_long = (size > bytes).then_some(size);
         let mut window = Window { file, bytes, start: 0, read: Vec::new() };
         let header = match window.get(0, segment::HEADER_BYTES as u64)? {
             Some(read) => {
@@ -54,7 +65,7 @@ impl SegmentReader {
             }
             None => None,
         };
-        Ok(SegmentReader { number, path, bytes, header, window })
+        Ok(SegmentReader { number, path, bytes, too_long, header, window })
     }
 
     /// The frame at `offset`; `None` if there is no whole one of this life of the file. With an unknown header any salt
@@ -73,7 +84,21 @@ impl SegmentReader {
         let body = &bytes[frame::HEADER_BYTES..];
         let record = batch::header(body).map_err(|error| error.in_file(&self.path).at_offset(offset))?;
         let end = offset + frame::bytes_of(header.body_bytes) as u64;
-        Ok(Some(Frame { record, body, end, synced: header.synced }))
+        Ok(Some(Frame { salt: header.salt, record, body, end, synced: header.synced }))
+    }
+
+    /// As `frame`. With an unknown header only what looks like a record is checked: a checksum of whatever may be a frame
+    /// at every place would read the segment over and over.
+    pub fn frame_of_life(&mut self, offset: u64) -> Result<Option<Frame<'_>>> {
+        if self.header.is_none() && !self.shows_newer_record(offset, 0)? {
+            return Ok(None);
+        }
+        self.frame(offset)
+    }
+
+    /// The header is lost, but a frame of this life of the file was found.
+    pub fn assume_salt(&mut self, salt: u32) {
+        self.header.get_or_insert(Header { number: self.number, salt });
     }
 
     /// Whether the bytes at `offset` would be this record's if they had a right frame header. Earlier lives of the file
@@ -82,6 +107,12 @@ impl SegmentReader {
         let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
         let record = bytes.map(|bytes| batch::header(&bytes[frame::HEADER_BYTES..]));
         Ok(matches!(record, Some(Ok(record)) if record.sequence == sequence))
+    }
+
+    fn shows_newer_record(&mut self, offset: u64, known: Sequence) -> Result<bool> {
+        let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
+        let record = bytes.map(|bytes| batch::header(&bytes[frame::HEADER_BYTES..]));
+        Ok(matches!(record, Some(Ok(record)) if record.sequence > known && record.sequence <= COUNTER_MAX))
     }
 
     /// Looks at every place from `from` where a frame could begin. A frame vouches if its record is newer than `known`
@@ -93,6 +124,7 @@ impl SegmentReader {
         let salt = self.header.map(|header| header.salt);
         let mut end = if self.shows_record(from, known + 1)? { from + CONTROL_BYTES as u64 } else { from };
         let mut offset = from.next_multiple_of(frame::ALIGNMENT as u64);
+        let mut checked_bytes = 0;
         while let Some(header) = self.window.frame_header_or_end(offset)? {
             let at = offset;
             offset += frame::ALIGNMENT as u64;
@@ -100,6 +132,15 @@ impl SegmentReader {
                 continue;
             };
             let claimed = at + frame::bytes_of(header.body_bytes) as u64;
+            // The salt tells our frames from most of what could be one. Without it what the record says of itself does.
+            if salt.is_none() && !self.shows_newer_record(at, known)? {
+                continue;
+            }
+            checked_bytes += header.body_bytes as u64;
+            if checked_bytes > CHECKED_FACTOR * self.bytes.max(WINDOW_BYTES) {
+                let message = "the log breaks off, and what stands behind looks like frames that overlap";
+                return Err(Error::corrupt(message).in_file(&self.path).at_offset(from));
+            }
             match self.frame(at) {
                 Ok(Some(frame)) if frame.record.sequence > known => {
                     if frame.synced >= synced_min || frame.record.kind == RecordKind::Close {

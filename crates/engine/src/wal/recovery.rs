@@ -41,6 +41,23 @@ pub struct Torn {
     pub bytes: u64,
 }
 
+/// How the log is to be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading {
+    pub floor: LogFloor,
+    /// Nothing is cut or synced.
+    pub read_only: bool,
+    /// The log is read as if it ended here, whatever stands behind and says that it was synced.
+    pub end: Option<LogEnd>,
+}
+
+/// The end of the last whole record that is wanted. Ordered as the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogEnd {
+    pub segment: u64,
+    pub offset: u64,
+}
+
 /// The part of a segment from `from` on, whose bytes no frame that was read knows to be synced.
 struct Unsure {
     number: u64,
@@ -60,6 +77,8 @@ enum End {
 /// Where the log breaks off.
 struct Break {
     offset: u64,
+    /// Because the caller wants no more.
+    wanted: bool,
     /// A frame of this segment written when it was synced up to here knew what is missing.
     synced_min: u64,
     message: String,
@@ -68,18 +87,19 @@ struct Break {
 /// Calls `apply` for every record above the floor's flushed sequence, in order, each with validated operations.
 ///
 /// `Corrupt`, with file and offset, if something that had been synced is not there or not what was written. Unless
-/// `read_only`, a torn tail and everything behind it is removed durably, so that new segments may follow.
+/// `read_only`, a torn tail and everything behind it is removed durably, so that new segments may follow; so is what
+/// stands behind `end`.
 pub fn recover(
     disk: &dyn Disk,
     folder: &Path,
-    floor: LogFloor,
-    read_only: bool,
+    reading: Reading,
     apply: &mut dyn FnMut(Header, &[u8]) -> Result<()>,
 ) -> Result<Recovered> {
+    let Reading { floor, read_only, end } = reading;
     let mut found = Found::list(disk, folder)?;
     let (mut unneeded, needed) = found.split(disk, folder, floor)?;
     let mut walk =
-        Walk { floor, last: 0, clean: true, unsure: Vec::new(), recovered: Recovered::default(), apply };
+        Walk { floor, end, last: 0, clean: true, unsure: Vec::new(), recovered: Recovered::default(), apply };
     walk.recovered.time_ms = i64::MIN;
     walk.recovered.largest_number = found.segments.last().copied().unwrap_or(0);
 
@@ -90,7 +110,10 @@ pub fn recover(
             continue;
         };
         let later = &needed[at + 1..];
-        let bytes = walk.unsynced_bytes(disk, folder, &mut reader, &place, later)?;
+        let bytes = match place.wanted {
+            true => 0,
+            false => walk.unsynced_bytes(disk, folder, &mut reader, &place, later)?,
+        };
         if bytes > 0 {
             let file = reader.path.clone();
             walk.recovered.torn = Some(Torn { file, offset: place.offset, bytes });
@@ -217,6 +240,7 @@ fn header_of(disk: &dyn Disk, path: &Path) -> Result<Option<segment::Header>> {
 
 struct Walk<'a> {
     floor: LogFloor,
+    end: Option<LogEnd>,
     /// The newest record read.
     last: Sequence,
     clean: bool,
@@ -228,9 +252,19 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn segment(&mut self, reader: &mut SegmentReader) -> Result<End> {
+        let end = self.end.filter(|end| end.segment == reader.number).map(|end| end.offset);
+        let wanted =
+            |offset| End::Broken(Break { offset, wanted: true, synced_min: 0, message: String::new() });
+        if let Some(end) = end.filter(|end| *end <= FIRST_FRAME) {
+            return Ok(wanted(end));
+        }
+        if let (Some(bytes), None) = (reader.too_long, end) {
+            let message = format!("the log segment has {bytes} bytes, more than any can have");
+            return Err(Error::corrupt(message).in_file(&reader.path).at_offset(reader.bytes));
+        }
         let Some(header) = reader.header else {
             let message = "the log segment has no whole header".to_owned();
-            return Ok(End::Broken(Break { offset: 0, synced_min: FIRST_FRAME, message }));
+            return Ok(End::Broken(Break { offset: 0, wanted: false, synced_min: FIRST_FRAME, message }));
         };
         let path = reader.path.clone();
         if header.number != reader.number {
@@ -241,25 +275,29 @@ impl Walk<'_> {
         let mut offset = FIRST_FRAME;
         // The end of the file at the end of a frame is a tail that was cut.
         while offset < reader.bytes {
+            if end.is_some_and(|end| end <= offset) {
+                return Ok(wanted(offset));
+            }
             let Some(frame) = reader.frame(offset)? else {
                 let message = "the log record is not whole".to_owned();
-                return Ok(End::Broken(Break { offset, synced_min: offset + 1, message }));
+                return Ok(End::Broken(Break { offset, wanted: false, synced_min: offset + 1, message }));
             };
             if let Some(message) = self.misfit(&frame.record) {
                 if offset == FIRST_FRAME {
-                    return Ok(End::Broken(Break { offset, synced_min: FIRST_FRAME, message }));
+                    let synced_min = FIRST_FRAME;
+                    return Ok(End::Broken(Break { offset, wanted: false, synced_min, message }));
                 }
                 return Err(Error::corrupt(message).in_file(&path).at_offset(offset));
             }
             self.vouch(frame.synced);
             let located = |error: Error| error.in_file(&path).at_offset(offset);
             self.record(frame.record, frame.body).map_err(located)?;
-            if frame.record.kind != RecordKind::Data {
-                return Ok(End::Whole);
-            }
             offset = frame.end;
+            if frame.record.kind != RecordKind::Data {
+                break;
+            }
         }
-        Ok(End::Whole)
+        Ok(if end.is_some() { wanted(offset) } else { End::Whole })
     }
 
     /// A frame of the segment being read was written when that was synced up to here. Segments are synced in order, so

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The first frame begins here.
-pub(super) const HEADER_BYTES: usize = 128;
+pub const HEADER_BYTES: usize = 128;
 pub(super) const FIRST_FRAME: u64 = HEADER_BYTES as u64;
 
 const MAGIC: [u8; 8] = *b"coplog\r\n";

@@ -163,3 +163,17 @@ fn unknown_optional_features_are_ignored() {
         "the changed block length is what is refused, not the optional bit"
     );
 }
+
+#[test]
+fn a_table_whose_filter_has_another_seed_than_the_database_is_refused() {
+    let rows = varied_rows();
+    let folder = Folder::new();
+    let summary = folder.build(1, options(), &rows);
+    let cache = Arc::new(PageCache::new(1 << 20));
+    let open =
+        |seed| Table::new(&folder.disk, &folder.path(1), 1, summary.clone(), &cache).with_filter_seed(seed);
+    assert_eq!(get(&open(SEED), &rows[0].key, rows[0].revision).unwrap().as_ref(), Some(&rows[0]));
+    let other = open(SEED + 1);
+    assert_names_the_place(&get(&other, &rows[0].key, rows[0].revision).unwrap_err(), &folder.path(1));
+    assert_eq!(other.verify(&mut |_| ()).unwrap().len(), 1);
+}

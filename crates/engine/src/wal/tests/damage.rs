@@ -137,3 +137,53 @@ fn a_segment_of_a_later_version_is_refused_by_name() {
         assert!(error.message().contains(what), "{error}");
     }
 }
+
+#[test]
+fn a_segment_longer_than_any_can_be_is_refused_unread() {
+    let world = vouched_log();
+    let names = world.names();
+    for name in [&names[0], names.last().unwrap()] {
+        let damaged = World { disk: world.disk.clone_image(), ..World::new() };
+        let path = world.path(name);
+        damaged
+            .disk
+            .damage(&path, |bytes| bytes.resize(crate::limits::SEGMENT_BYTES_MAX as usize + 1, 0))
+            .unwrap();
+        let error = damaged.recover().unwrap_err();
+        assert_eq!((error.code(), error.file()), (Code::Corrupt, Some(&*path)));
+        assert_eq!(error.offset(), Some(crate::limits::SEGMENT_BYTES_MAX));
+        assert!(error.message().contains("more than any can have"), "{error}");
+    }
+}
+
+#[test]
+fn a_lost_header_before_what_looks_like_overlapping_frames_costs_no_more_than_reading_it_a_few_times() {
+    let mut world = World::new();
+    let log = world.open();
+    append(&log, 1, 1, 8);
+    log.sync().unwrap();
+    drop(log);
+    let path = world.path("000001.log");
+    world
+        .disk
+        .damage(&path, |bytes| {
+            // At every multiple of 56 the beginning of a frame that would reach almost to the end of 8 MiB.
+            bytes.resize(8 << 20, 0);
+            bytes[..128].fill(0);
+            for at in (128..bytes.len() - 56).step_by(56) {
+                let claimed = (bytes.len() - at - 24) as u32;
+                bytes[at..at + 24].fill(0);
+                bytes[at + 4..at + 8].copy_from_slice(&claimed.to_le_bytes());
+                bytes[at + 24] = 1;
+                bytes[at + 25..at + 28].fill(0);
+                bytes[at + 32..at + 40].copy_from_slice(&77u64.to_le_bytes());
+            }
+        })
+        .unwrap();
+    let began = std::time::Instant::now();
+    let error = world.recover().unwrap_err();
+    assert_eq!((error.code(), error.file()), (Code::Corrupt, Some(&*path)));
+    assert!(error.message().contains("overlap"), "{error}");
+    // Reading each of them whole would be 150,000 times 4 MiB.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

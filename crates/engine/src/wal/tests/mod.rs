@@ -57,7 +57,8 @@ impl World {
 
     fn read(&self, read_only: bool) -> Result<(Recovered, Vec<Vec<u8>>)> {
         let mut bodies = Vec::new();
-        let recovered = recover(&self.disk, Path::new(FOLDER), self.floor, read_only, &mut |_, body| {
+        let reading = Reading { floor: self.floor, read_only, end: None };
+        let recovered = recover(&self.disk, Path::new(FOLDER), reading, &mut |_, body| {
             bodies.push(body.to_vec());
             Ok(())
         })?;

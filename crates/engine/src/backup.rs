@@ -1,0 +1,319 @@
+//! A copy of the database in a folder of its own, on any file system, brought up to date by each further backup. The copy
+//! is a database like any other. Its files have numbers of their own: a table is known by its id and its hash.
+//!
+//! Nothing that the last backup relies on is changed until CURRENT is replaced, in one step, by one that names a manifest
+//! of what is there now; only then what is no longer needed goes. Writers of the database do not stop for it.
+
+use crate::cursor::Cursor;
+use crate::disk::{Disk, File, SyncPoint};
+use crate::error::{Code, Error, Result};
+use crate::key::Revision;
+use crate::manifest::{self, ManifestLog, Tail};
+use crate::names::{FileName, FileNumbers};
+use crate::recovery::{create_folders, sync_names};
+use crate::state::{Readable, State};
+use crate::table::{Table, TableMeta, TableOutput, TableSummary};
+use crate::verify::Progress;
+use crate::wal::{LogFloor, Watermark};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Stands in a folder whose first backup is not complete: without CURRENT nothing else would say what the files are.
+const BEGUN: &str = "BACKUP-BEGUN";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupInfo {
+    pub folder: PathBuf,
+    /// Holds every commit up to this one, and no later one.
+    pub revision: Revision,
+    /// Of the whole backup.
+    pub tables: u64,
+    pub bytes: u64,
+    /// Of them, what was not there before.
+    pub copied_tables: u64,
+    pub copied_bytes: u64,
+}
+
+/// The folder that the backup goes to.
+struct Target<'a> {
+    disk: &'a Arc<dyn Disk>,
+    folder: &'a Path,
+    numbers: FileNumbers,
+    /// Whole tables that are there, by what they hold.
+    there: BTreeMap<[u8; 32], TableMeta>,
+}
+
+/// What is to be copied, as of one moment.
+struct Source {
+    readable: Arc<Readable>,
+    last: Watermark,
+    /// Level and table, in the order in which their numbers must rise.
+    tables: Vec<(u8, Arc<Table>)>,
+}
+
+impl State {
+    /// `Exists` if the folder holds anything but earlier backups of this database, `Locked` if it is in use, `Corrupt` if
+    /// a table of the database or the folder's manifest is damaged. After any failure the last backup is as it was.
+    pub fn backup(&self, folder: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<BackupInfo> {
+        self.check_open()?;
+        if !self.options.read_only {
+            self.flush()?;
+        }
+        let disk = &self.environment.disk;
+        create_folders(disk.as_ref(), folder)?;
+        let names = disk.list(folder)?;
+        let is_ours = |name: &String| FileName::parse(name).is_some() || name == BEGUN;
+        if !names.is_empty() && !names.iter().any(is_ours) {
+            return Err(
+                Error::new(Code::Exists, "the folder holds something else than backups").in_file(folder)
+            );
+        }
+        let _lock = disk.lock(&FileName::Lock.in_folder(folder), &self.options.holder)?;
+        let mut target = Target::look(disk, folder, self.creation.database_id, &names)?;
+        let source = self.source();
+        target.find_strangers(&source)?;
+
+        let mut info = BackupInfo {
+            folder: folder.to_owned(),
+            revision: source.last.revision,
+            tables: 0,
+            bytes: 0,
+            copied_tables: 0,
+            copied_bytes: 0,
+        };
+        let mut tables = self.copy_tables(&source, &target, &mut info, on_progress)?;
+        for table in self.write_memtables(&source, &target)? {
+            info.copied_tables += 1;
+            info.copied_bytes += table.summary.bytes;
+            tables.push((0, table));
+        }
+        info.tables = tables.len() as u64;
+        info.bytes = tables.iter().map(|(_, table)| table.summary.bytes).sum();
+        let state = manifest::State {
+            creation: self.creation,
+            tables: tables.into_iter().map(|(level, table)| (table.number, (level, table))).collect(),
+            // Segments that somebody who opened the backup has left are below it.
+            log_floor: LogFloor { segment: target.numbers.take(), flushed_sequence: source.last.sequence },
+            next_number: target.numbers.next(),
+            last_sequence: source.last.sequence,
+            last_revision: source.last.revision,
+            time_ms: self.time.now_ms(),
+            clean_close: true,
+        };
+        let kept: Vec<u64> = state.tables.keys().copied().collect();
+        ManifestLog::install(&self.environment, folder, &target.numbers, state)?;
+        sync_names(disk.as_ref(), folder, SyncPoint::ParentFolder)?;
+        target.remove_the_rest(&kept);
+        Ok(info)
+    }
+
+    fn source(&self) -> Source {
+        let readable = self.readable.load_full();
+        // What was committed since the flush is left to the next backup.
+        let last = if self.options.read_only { self.commit.lock().last } else { readable.flushed };
+        let [level0, deeper @ ..] = &readable.version.levels;
+        let mut tables = Vec::new();
+        for (level, of_level) in deeper.iter().enumerate() {
+            tables.extend(of_level.iter().map(|table| (level as u8 + 1, table.clone())));
+        }
+        tables.extend(level0.iter().rev().map(|table| (0, table.clone())));
+        Source { readable, last, tables }
+    }
+
+    /// Copies what the target does not have. In level 0 a later number must hold later commits, so there a table that is
+    /// there under too small a number is copied again.
+    fn copy_tables(
+        &self,
+        source: &Source,
+        target: &Target<'_>,
+        info: &mut BackupInfo,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<(u8, TableMeta)>> {
+        let mut least = 0;
+        let mut plan = Vec::new();
+        let mut total_bytes = 0;
+        for (level, table) in &source.tables {
+            let there = target.there.get(&table.summary().sha256).map(|table| table.number);
+            let there = there.filter(|number| *level > 0 || *number > least);
+            let number = there.unwrap_or_else(|| target.numbers.take());
+            if *level == 0 {
+                least = number;
+            }
+            if there.is_none() {
+                total_bytes += table.summary().bytes;
+            }
+            plan.push((*level, table, number, there.is_some()));
+        }
+        let mut progress = Progress { done_bytes: 0, total_bytes };
+        let mut tables = Vec::new();
+        for (level, table, number, is_there) in plan {
+            if !is_there {
+                let path = FileName::Table(number).in_folder(target.folder);
+                let to = target.disk.create(&path)?;
+                let copied = self.copy_table(table, to.as_ref(), &mut |bytes| {
+                    progress.done_bytes += bytes;
+                    on_progress(progress);
+                });
+                if copied.is_err() {
+                    // What stays is taken away by the next backup.
+                    let _ = target.disk.remove(&path);
+                }
+                copied?;
+                info.copied_tables += 1;
+                info.copied_bytes += table.summary().bytes;
+            }
+            tables.push((level, TableMeta { number, summary: table.summary().clone() }));
+        }
+        Ok(tables)
+    }
+
+    /// Reads a table once, checks it against its hash on the way, and syncs the copy.
+    fn copy_table(&self, table: &Table, to: &dyn File, passed: &mut dyn FnMut(u64)) -> Result<()> {
+        let from = table.open_file()?;
+        let mut at = 0;
+        let read = hash(from.as_ref(), table.summary().bytes, &mut |chunk| {
+            self.check_open()?;
+            to.write_at(at, chunk)?;
+            at += chunk.len() as u64;
+            passed(chunk.len() as u64);
+            Ok(())
+        })?;
+        if read != table.summary().sha256 {
+            let message = "the content of the table does not hash to what the manifest says";
+            return Err(Error::corrupt(message).in_file(table.path()).at_offset(0));
+        }
+        to.sync(SyncPoint::Table)
+    }
+
+    /// What a read-only database has of the log.
+    fn write_memtables(&self, source: &Source, target: &Target<'_>) -> Result<Vec<TableMeta>> {
+        let mut tables = Vec::new();
+        if !self.options.read_only {
+            return Ok(tables);
+        }
+        let sealed = source.readable.sealed.iter().rev().map(|sealed| &sealed.memtable);
+        let environment =
+            &crate::environment::Environment { disk: target.disk.clone(), ..self.environment.clone() };
+        for memtable in sealed.chain([&source.readable.active]) {
+            let mut output =
+                TableOutput::new(environment, target.folder, self.table_options(), &target.numbers);
+            let mut cursor = memtable.cursor();
+            cursor.seek_to_first()?;
+            while cursor.valid() {
+                output.add(cursor.key(), &cursor.entry())?;
+                cursor.next()?;
+            }
+            for range in memtable.range_deletes().map_or_else(Vec::new, |ranges| ranges.all()) {
+                output.add_range_delete(range)?;
+            }
+            tables.extend(output.finish()?);
+        }
+        Ok(tables)
+    }
+}
+
+impl<'a> Target<'a> {
+    fn look(
+        disk: &'a Arc<dyn Disk>,
+        folder: &'a Path,
+        database_id: [u8; 16],
+        names: &[String],
+    ) -> Result<Target<'a>> {
+        let was_begun = names.iter().any(|name| name == BEGUN);
+        let numbers = names.iter().filter_map(|name| FileName::parse(name)?.number());
+        let above_all = numbers.max().unwrap_or(0) + 1;
+        let mut there = BTreeMap::new();
+        let next = match manifest::recover(disk.as_ref(), folder) {
+            Ok(found) if found.state.creation.database_id != database_id => {
+                let message = "the folder holds another database: back up to a folder of its own";
+                return Err(Error::new(Code::Exists, message).in_file(folder));
+            }
+            Ok(found) => {
+                there
+                    .extend(found.state.tables.into_values().map(|(_, table)| (table.summary.sha256, table)));
+                // An edit that is not marked may be gone after a crash, and with it the tables that it names.
+                if found.tail != Tail::Marked {
+                    there.clear();
+                }
+                found.next_number
+            }
+            // Of a backup that was begun or, without CURRENT or a table, of a database that was.
+            Err(error) if was_begun && matches!(error.code(), Code::NotFound | Code::Corrupt) => above_all,
+            Err(error) if error.code() == Code::NotFound => {
+                let file = disk.create(&folder.join(BEGUN))?;
+                file.write_at(0, b"a first backup was begun here and is not complete: make it again\n")?;
+                file.sync(SyncPoint::Table)?;
+                disk.sync_folder(folder, SyncPoint::TableFolder)?;
+                above_all
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Target { disk, folder, numbers: FileNumbers::starting_at(next), there })
+    }
+
+    /// Whole tables that a backup has copied which did not come to its end count as there. Others go.
+    fn find_strangers(&mut self, source: &Source) -> Result<()> {
+        let known: Vec<u64> = self.there.values().map(|table| table.number).collect();
+        for name in manifest::files(self.disk.as_ref(), self.folder)? {
+            let FileName::Table(number) = name else { continue };
+            if known.contains(&number) {
+                continue;
+            }
+            let path = name.in_folder(self.folder);
+            let file = self.disk.open(&path, crate::disk::Access::Read)?;
+            let size = file.size()?;
+            let of_size = |summary: &&TableSummary| summary.bytes == size;
+            let wanted: Vec<_> =
+                source.tables.iter().map(|(_, table)| table.summary()).filter(of_size).collect();
+            let found = match wanted.is_empty() {
+                true => None,
+                false => Some(hash(file.as_ref(), size, &mut |_| Ok(()))?),
+            };
+            match wanted.iter().find(|summary| Some(summary.sha256) == found) {
+                Some(summary) if !self.there.contains_key(&summary.sha256) => {
+                    // It may not have been synced.
+                    let file = self.disk.open(&path, crate::disk::Access::ReadWrite)?;
+                    file.sync(SyncPoint::Table)?;
+                    self.there.insert(summary.sha256, TableMeta { number, summary: (*summary).clone() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Best effort: what stays is in nobody's way, and goes at the next open or backup.
+    fn remove_the_rest(&self, kept: &[u64]) {
+        let manifest = manifest::current(self.disk.as_ref(), self.folder).ok();
+        let is_needed = |name: &FileName| match name {
+            FileName::Table(number) => kept.contains(number),
+            FileName::Manifest(number) => Some(*number) == manifest,
+            _ => true,
+        };
+        let _ = self.disk.remove(&self.folder.join(BEGUN));
+        for name in manifest::files(self.disk.as_ref(), self.folder).unwrap_or_default() {
+            if manifest.is_some() && !is_needed(&name) {
+                let _ = self.disk.remove(&name.in_folder(self.folder));
+            }
+        }
+    }
+}
+
+/// SHA-256 of a file's first `bytes` bytes, each chunk of which `chunk` gets to see.
+fn hash(file: &dyn File, bytes: u64, chunk: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<[u8; 32]> {
+    let mut sha256 = Sha256::new();
+    let mut read = Vec::new();
+    let mut at = 0;
+    while at < bytes {
+        read.resize((bytes - at).min(CHUNK_BYTES) as usize, 0);
+        file.read_at(at, &mut read)?;
+        sha256.update(&read);
+        chunk(&read)?;
+        at += read.len() as u64;
+    }
+    Ok(sha256.finalize().into())
+}

@@ -1,0 +1,52 @@
+//! Fills memtables from the log. One thread, before anything else runs.
+
+use crate::batch::{self, Header};
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::memtable::Memtable;
+use crate::options::Options;
+use crate::state::{Sealed, new_memtable};
+use crate::wal::{LogFloor, Watermark};
+use crate::write::insert_all;
+use std::sync::Arc;
+
+/// It seals a memtable when it is full, however many there are already: they are what the last
+/// process held in memory, and are flushed as soon as the database runs.
+pub(super) struct Replay<'a> {
+    environment: &'a Environment,
+    options: &'a Options,
+    /// Its segment is kept for all: it moves on at the first flush of what is written from now on.
+    pub floor: LogFloor,
+    pub active: Arc<Memtable>,
+    /// Newest first.
+    pub sealed: Vec<Arc<Sealed>>,
+    pub last: Watermark,
+    pub time_ms: i64,
+    pub records: u64,
+}
+
+impl<'a> Replay<'a> {
+    pub fn new(environment: &'a Environment, options: &'a Options, floor: LogFloor, last: Watermark) -> Self {
+        let active = new_memtable(environment, options, 0);
+        Replay { environment, options, floor, active, sealed: Vec::new(), last, time_ms: 0, records: 0 }
+    }
+
+    pub fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
+        let (_, summary) = batch::validate_logged(body)?;
+        let (entries, bytes) = (summary.entries, summary.memtable_bytes());
+        if !self.active.has_room(entries, bytes) {
+            let room = Memtable::bytes_needed(entries, bytes);
+            let full =
+                std::mem::replace(&mut self.active, new_memtable(self.environment, self.options, room));
+            if !full.is_empty() {
+                let (last, floor_segment) = (self.last, self.floor.segment);
+                self.sealed.insert(0, Arc::new(Sealed { memtable: full, last, floor_segment }));
+            }
+        }
+        insert_all(&self.active, body, header.revision, &summary);
+        self.last = Watermark { sequence: header.sequence, revision: header.revision };
+        self.time_ms = self.time_ms.max(header.time_ms);
+        self.records += 1;
+        Ok(())
+    }
+}

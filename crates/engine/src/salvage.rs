@@ -1,0 +1,143 @@
+//! Makes a sound database of what is readable in the folder of a damaged one, which is not changed.
+//!
+//! Needs neither CURRENT nor a manifest: tables and records say themselves what they are. Of each key the newest version
+//! that can be read wins, so a delete that can be read is never undone. A manifest that can be read is followed, because
+//! it alone knows which tables a compaction has replaced. Nothing else may work on either folder.
+
+mod report;
+mod source;
+
+pub use report::{Lost, SalvageReport};
+
+use crate::environment::Environment;
+use crate::error::{Code, Error, Result};
+use crate::key::EMPTY_REVISION;
+use crate::manifest::{self, Creation, ManifestLog};
+use crate::names::{FileName, FileNumbers};
+use crate::options::Options;
+use crate::recovery::create_folders;
+use crate::table::{TableOptions, TableOutput};
+use crate::verify::Progress;
+use crate::wal::LogFloor;
+use source::{Merge, Records, Sources};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Copies what is readable in `from` into a new database in `to`, a folder that is absent or empty. `NotFound` if there
+/// is no file of a database in `from`, `Locked` if one is open there. After any other failure `to` is empty again.
+///
+/// Of `options` only those that say how tables are written count.
+pub fn salvage(
+    from: &Path,
+    to: &Path,
+    options: &Options,
+    environment: &Environment,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<SalvageReport> {
+    let disk = environment.disk.as_ref();
+    let files = manifest::files(disk, from)?;
+    if !files.iter().any(|name| name.number().is_some()) {
+        return Err(Error::new(Code::NotFound, "there is no file of a database in this folder").in_file(from));
+    }
+    // Where there is no lock file nobody has the database open, and none is made.
+    let _lock = match files.contains(&FileName::Lock) {
+        true => match disk.lock(&FileName::Lock.in_folder(from), &options.holder) {
+            Err(error) if error.code() == Code::ReadOnly => None,
+            locked => Some(locked?),
+        },
+        false => None,
+    };
+    create_folders(disk, to)?;
+    if !disk.list(to)?.is_empty() {
+        return Err(Error::new(Code::Exists, "what is salvaged needs an empty folder").in_file(to));
+    }
+    let sources = Sources::find(disk, from, &files);
+    let done = Salvage { environment, options, from, to }.run(sources, on_progress);
+    if done.is_err() {
+        // Best effort: the error that matters is the one above.
+        for name in disk.list(to).unwrap_or_default() {
+            let _ = disk.remove(&to.join(name));
+        }
+    }
+    done
+}
+
+struct Salvage<'a> {
+    environment: &'a Environment,
+    options: &'a Options,
+    from: &'a Path,
+    to: &'a Path,
+}
+
+impl Salvage<'_> {
+    fn run(&self, sources: Sources, on_progress: &mut dyn FnMut(Progress)) -> Result<SalvageReport> {
+        let disk = self.environment.disk.as_ref();
+        let Sources { manifest, tables, segments, mut report } = sources;
+        let mut merge = Merge::open(disk, self.from, &tables, manifest.as_ref(), &mut report)?;
+        let flushed = merge.newest_revision().max(manifest.as_ref().map_or(0, |state| state.last_revision));
+        let records = Records::read(disk, self.from, &segments, flushed, &mut report);
+        let creation = self.creation(manifest.as_ref(), &merge);
+
+        let mut last_revision = flushed.max(records.last.revision).max(EMPTY_REVISION);
+        let last_sequence = manifest.as_ref().map_or(last_revision, |state| state.last_sequence);
+        let last_sequence = last_sequence.max(records.last.sequence);
+        let time_ms = manifest.as_ref().map_or(0, |state| state.time_ms);
+        let time_ms = time_ms.max(records.time_ms).max(self.environment.clock.now_ms());
+
+        let numbers = FileNumbers::starting_at(1);
+        let mut output = TableOutput::new(self.environment, self.to, self.table_options(creation), &numbers)
+            .cut_at(self.options.tuning.table_bytes);
+        merge.add_records(records);
+        while merge.advance(&mut report, on_progress) {
+            let (key, entry) = merge.newest();
+            last_revision = last_revision.max(entry.revision);
+            if merge.is_live() {
+                output.add(key, &entry)?;
+                report.keys += 1;
+            }
+        }
+        let tables = output.finish()?;
+        report.tables_written = tables.len() as u64;
+        report.bytes_written = tables.iter().map(|table| table.summary.bytes).sum();
+        report.revision = last_revision;
+        let level = crate::limits::LEVELS as u8 - 1;
+        let state = manifest::State {
+            creation,
+            tables: tables
+                .into_iter()
+                .map(|table| (table.number, (level, table)))
+                .collect::<BTreeMap<_, _>>(),
+            log_floor: LogFloor { segment: 0, flushed_sequence: last_sequence },
+            next_number: numbers.next(),
+            last_sequence,
+            last_revision,
+            time_ms,
+            clean_close: true,
+        };
+        ManifestLog::install(self.environment, self.to, &numbers, state)?;
+        crate::recovery::sync_names(disk, self.to, crate::disk::SyncPoint::ParentFolder)?;
+        Ok(report)
+    }
+
+    /// A database of its own, which goes its own way from here; but keys hash as they did.
+    fn creation(&self, manifest: Option<&manifest::State>, merge: &Merge<'_>) -> Creation {
+        let mut filter_seed = [0; 8];
+        self.environment.random.fill(&mut filter_seed);
+        let known = manifest.map(|state| state.creation.filter_seed).or(merge.filter_seed());
+        Creation {
+            history: manifest.is_some_and(|state| state.creation.history),
+            format: manifest::FORMAT,
+            filter_seed: known.unwrap_or(u64::from_le_bytes(filter_seed)),
+            database_id: self.environment.random.id(),
+        }
+    }
+
+    fn table_options(&self, creation: Creation) -> TableOptions {
+        TableOptions {
+            compression: self.options.compression,
+            page_bytes: self.options.tuning.page_bytes,
+            filter: self.options.filter != crate::options::Filter::None,
+            filter_seed: creation.filter_seed,
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! What a salvage reads: which files count, the records of the log, and all tables merged.
+
+use super::report::SalvageReport;
+use crate::batch::{self, Header, OpKind};
+use crate::disk::{Access, Disk};
+use crate::entry::{Entry, Kind};
+use crate::error::{Error, Result};
+use crate::key::Revision;
+use crate::manifest::{self, State, Tail};
+use crate::names::FileName;
+use crate::range_delete::{Flat, RangeDelete};
+use crate::table::Rescue;
+use crate::verify::Progress;
+use crate::wal::{self, Watermark};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Bound;
+use std::path::Path;
+
+/// The files to read.
+pub struct Sources {
+    pub manifest: Option<State>,
+    pub tables: Vec<u64>,
+    pub segments: Vec<u64>,
+    pub report: SalvageReport,
+}
+
+impl Sources {
+    pub fn find(disk: &dyn Disk, folder: &Path, files: &[FileName]) -> Sources {
+        let mut report = SalvageReport::default();
+        let of = |wanted: fn(FileName) -> bool| -> Vec<u64> {
+            files.iter().filter(|name| wanted(**name)).filter_map(|name| name.number()).collect()
+        };
+        let mut tables = of(|name| matches!(name, FileName::Table(_)));
+        let segments = of(|name| matches!(name, FileName::Segment(_)));
+        let manifests = of(|name| matches!(name, FileName::Manifest(_)));
+        let found = find_manifest(disk, folder, &manifests, &mut report);
+        if let Some((state, tail)) = &found {
+            let missing: Vec<_> =
+                state.tables.values().filter(|(_, table)| !tables.contains(&table.number)).collect();
+            for (_, table) in &missing {
+                let path = FileName::Table(table.number).in_folder(folder);
+                let error = Error::corrupt("a table that the manifest names is not there");
+                report.lose_table(&error, &path, Some(table));
+            }
+            // What the manifest does not name is of work that was cut short, or was replaced; or, where the manifest has
+            // lost its end, newer than all that it names.
+            let ends_early = *tail != Tail::Marked;
+            let mut kept = 0;
+            tables.retain(|number| {
+                let named = state.tables.contains_key(number);
+                let path = FileName::Table(*number).in_folder(folder);
+                let newer = || {
+                    let newest = crate::table::newest_revision(disk, &path).ok().flatten();
+                    newest.is_some_and(|newest| newest > state.last_revision)
+                };
+                let keep = named || !missing.is_empty() || (ends_early && newer());
+                kept += u32::from(keep && !named);
+                keep
+            });
+            if kept > 0 {
+                report.note(format!(
+                    "{kept} tables that the manifest does not name were read, because it seems to have lost its end: \
+                     keys that were deleted may be back"
+                ));
+            }
+        } else {
+            report.note(
+                "no manifest could be read, so every table was: where a compaction had replaced tables and not yet \
+                 removed them, keys that were deleted may be back",
+            );
+        }
+        Sources { manifest: found.map(|(state, _)| state), tables, segments, report }
+    }
+}
+
+/// The manifest that CURRENT names, else the newest that can be read.
+fn find_manifest(
+    disk: &dyn Disk,
+    folder: &Path,
+    manifests: &[u64],
+    report: &mut SalvageReport,
+) -> Option<(State, Tail)> {
+    let current = manifest::current(disk, folder);
+    if let Err(error) = &current {
+        report.lose(error, &FileName::Current.in_folder(folder));
+        report.note("CURRENT could not be read: the newest manifest that could be was used, if there is one");
+    }
+    let named = current.ok();
+    let others = manifests.iter().rev().copied().filter(|number| Some(*number) != named);
+    for number in named.into_iter().chain(others) {
+        match manifest::read_numbered(disk, folder, number) {
+            Ok(found) => return Some(found),
+            Err(error) => {
+                report.lose(&error, &FileName::Manifest(number).in_folder(folder));
+            }
+        }
+    }
+    None
+}
+
+/// An entry that owns its bytes.
+pub struct Version {
+    revision: Revision,
+    kind: Kind,
+    deadline_ms: i64,
+    lease: i64,
+    create_revision: Revision,
+    version: u64,
+    value: Vec<u8>,
+}
+
+impl Version {
+    fn of(entry: &Entry<'_>) -> Version {
+        let Entry { kind, revision, deadline_ms, lease, create_revision, version, value } = *entry;
+        Version { revision, kind, deadline_ms, lease, create_revision, version, value: value.to_vec() }
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            kind: self.kind,
+            revision: self.revision,
+            deadline_ms: self.deadline_ms,
+            lease: self.lease,
+            create_revision: self.create_revision,
+            version: self.version,
+            value: &self.value,
+        }
+    }
+}
+
+/// The newest version of each key in the log.
+#[derive(Default)]
+pub struct Records {
+    pub newest: BTreeMap<Vec<u8>, Version>,
+    pub ranges: Vec<RangeDelete>,
+    /// The newest record, used or not.
+    pub last: Watermark,
+    pub time_ms: i64,
+}
+
+impl Records {
+    /// `flushed`: tables hold, or held, every commit up to this one.
+    pub fn read(
+        disk: &dyn Disk,
+        folder: &Path,
+        segments: &[u64],
+        flushed: Revision,
+        report: &mut SalvageReport,
+    ) -> Records {
+        let mut found: BTreeMap<u64, (Header, Vec<u8>)> = BTreeMap::new();
+        for number in segments {
+            let path = FileName::Segment(*number).in_folder(folder);
+            let mut keep = |header: Header, body: &[u8]| {
+                found.insert(header.sequence, (header, body.to_vec()));
+            };
+            let mut losses = Vec::new();
+            let read = wal::rescue(disk, folder, *number, &mut keep, &mut |error, _| losses.push(error));
+            losses.extend(read.err());
+            for error in losses {
+                report.lose(&error, &path);
+            }
+        }
+        let mut records = Records { time_ms: i64::MIN, ..Records::default() };
+        for (sequence, (header, body)) in found.split_off(&first_wanted(&found, flushed)) {
+            records.last = Watermark { sequence, revision: header.revision };
+            records.time_ms = records.time_ms.max(header.time_ms);
+            records.apply(header, &body);
+            report.records_kept += 1;
+        }
+        if let Some((sequence, (header, _))) = found.last_key_value() {
+            records.last.sequence = records.last.sequence.max(*sequence);
+            records.last.revision = records.last.revision.max(header.revision);
+        }
+        records
+    }
+
+    fn apply(&mut self, header: Header, body: &[u8]) {
+        for op in batch::ops(body) {
+            let mut key = Vec::with_capacity(op.key.len() + 1);
+            key.push(op.keyspace);
+            key.extend_from_slice(op.key);
+            if op.kind == OpKind::RangeDelete {
+                let range = op.range_delete(header.revision);
+                // What the same commit wrote before is not older, and so not hidden by it.
+                let bounds = (Bound::Included(&range.lower[..]), Bound::Excluded(&range.upper[..]));
+                let held = self.newest.range_mut::<[u8], _>(bounds).map(|(_, version)| version);
+                for version in held.filter(|version| version.revision == header.revision) {
+                    *version = Version::of(&Entry::delete(header.revision));
+                }
+                self.ranges.push(range);
+                continue;
+            }
+            self.newest.insert(key, Version::of(&op.entry(header.revision)));
+        }
+    }
+}
+
+/// Where the records begin that may be used. What is flushed may have been deleted since, in a record that is lost and a
+/// table that was merged away; so of flushed records only those count behind which none is missing.
+fn first_wanted(found: &BTreeMap<u64, (Header, Vec<u8>)>, flushed: Revision) -> u64 {
+    let mut wanted = found.iter().find(|(_, (header, _))| header.revision > flushed).map(|(at, _)| *at);
+    for (sequence, (header, _)) in found.iter().rev().filter(|(_, (header, _))| header.revision <= flushed) {
+        let follows = match wanted {
+            Some(next) => sequence + 1 == next,
+            None => header.revision == flushed,
+        };
+        if !follows {
+            break;
+        }
+        wanted = Some(*sequence);
+    }
+    wanted.unwrap_or(u64::MAX)
+}
+
+/// Key, version and table of an entry that is next in its table.
+type Head = (Vec<u8>, Reverse<Revision>, u64);
+
+/// All tables and the log, one key after another, of each the newest version. A table is open only while its keys are
+/// passed.
+pub struct Merge<'a> {
+    disk: &'a dyn Disk,
+    folder: &'a Path,
+    /// Still to be opened, by their smallest keys, the first one last.
+    waiting: Vec<(Vec<u8>, u64)>,
+    open: BTreeMap<u64, Rescue>,
+    /// The next entry of each open table, the smallest key and newest version on top.
+    heap: BinaryHeap<Reverse<Head>>,
+    records: std::iter::Peekable<std::collections::btree_map::IntoIter<Vec<u8>, Version>>,
+    /// Of all tables that could be opened, and of the log.
+    ranges: Vec<RangeDelete>,
+    flat: Flat,
+    newest_revision: Revision,
+    filter_seed: Option<u64>,
+    progress: Progress,
+    /// The answer of the last `advance`.
+    key: Vec<u8>,
+    version: Option<Version>,
+}
+
+impl<'a> Merge<'a> {
+    /// Looks into every table once.
+    pub fn open(
+        disk: &'a dyn Disk,
+        folder: &'a Path,
+        tables: &[u64],
+        manifest: Option<&State>,
+        report: &mut SalvageReport,
+    ) -> Result<Merge<'a>> {
+        let mut merge = Merge {
+            disk,
+            folder,
+            waiting: Vec::new(),
+            open: BTreeMap::new(),
+            heap: BinaryHeap::new(),
+            records: BTreeMap::new().into_iter().peekable(),
+            ranges: Vec::new(),
+            flat: Flat::default(),
+            newest_revision: 0,
+            filter_seed: None,
+            progress: Progress { done_bytes: 0, total_bytes: 0 },
+            key: Vec::new(),
+            version: None,
+        };
+        for number in tables {
+            let path = FileName::Table(*number).in_folder(folder);
+            match Rescue::open(disk, &path) {
+                Ok(table) => {
+                    merge.newest_revision = merge.newest_revision.max(table.newest.unwrap_or(0));
+                    merge.filter_seed = merge.filter_seed.or(Some(table.filter_seed));
+                    merge.waiting.push((table.smallest, *number));
+                    merge.progress.total_bytes += disk.open(&path, Access::Read)?.size()?;
+                    report.tables_read += 1;
+                    match table.ranges {
+                        Ok(ranges) => merge.ranges.extend(ranges),
+                        Err(error) => {
+                            let known = manifest.and_then(|state| state.tables.get(number));
+                            report.lose_in(&error, &path, known.map(|(_, table)| table));
+                            report.note("range deletes were lost: keys that they deleted may be back");
+                        }
+                    }
+                }
+                Err(error) => {
+                    let known = manifest.and_then(|state| state.tables.get(number));
+                    report.lose_table(&error, &path, known.map(|(_, table)| table));
+                }
+            }
+        }
+        merge.waiting.sort_by(|a, b| b.cmp(a));
+        Ok(merge)
+    }
+
+    /// The newest in any table, as far as the tables can say.
+    pub fn newest_revision(&self) -> Revision {
+        self.newest_revision
+    }
+
+    pub fn filter_seed(&self) -> Option<u64> {
+        self.filter_seed
+    }
+
+    /// Before the first `advance`.
+    pub fn add_records(&mut self, records: Records) {
+        self.records = records.newest.into_iter().peekable();
+        self.ranges.extend(records.ranges);
+        self.flat = Flat::of(std::mem::take(&mut self.ranges));
+    }
+
+    /// Moves to the next key; false at the end.
+    pub fn advance(&mut self, report: &mut SalvageReport, on_progress: &mut dyn FnMut(Progress)) -> bool {
+        self.version = None;
+        self.open_due(report, on_progress);
+        let from_tables = self.heap.peek().map(|Reverse((key, _, _))| key);
+        let from_log = self.records.peek().map(|(key, _)| key);
+        let Some(key) = [from_tables, from_log].into_iter().flatten().min() else { return false };
+        self.key.clone_from(key);
+        while let Some((_, version)) = self.records.next_if(|(key, _)| *key == self.key) {
+            self.offer(version);
+        }
+        while let Some(Reverse((_, _, number))) = self.heap.peek().filter(|it| it.0.0 == self.key) {
+            let number = *number;
+            self.heap.pop();
+            let table = self.open.get(&number).expect("what is in the heap is open");
+            if self.version.as_ref().is_none_or(|version| version.revision < table.revision()) {
+                let version = Version::of(&table.entry());
+                self.offer(version);
+            }
+            self.step(number, report, on_progress);
+            self.open_due(report, on_progress);
+        }
+        true
+    }
+
+    fn offer(&mut self, version: Version) {
+        if self.version.as_ref().is_none_or(|found| found.revision < version.revision) {
+            self.version = Some(version);
+        }
+    }
+
+    /// Opens every table that may hold the smallest key of those that are open.
+    fn open_due(&mut self, report: &mut SalvageReport, on_progress: &mut dyn FnMut(Progress)) {
+        while let Some((smallest, _)) = self.waiting.last() {
+            let first = self.heap.peek().map(|Reverse((key, _, _))| key);
+            let first = first.into_iter().chain(self.records.peek().map(|(key, _)| key)).min();
+            if first.is_some_and(|first| first < smallest) {
+                return;
+            }
+            let (_, number) = self.waiting.pop().expect("there is one");
+            let path = FileName::Table(number).in_folder(self.folder);
+            match Rescue::open(self.disk, &path) {
+                Ok(table) => {
+                    self.open.insert(number, table);
+                    self.step(number, report, on_progress);
+                }
+                Err(error) => {
+                    report.lose(&error, &path);
+                }
+            }
+        }
+    }
+
+    /// Puts the next entry of a table into the heap, or closes it.
+    fn step(&mut self, number: u64, report: &mut SalvageReport, on_progress: &mut dyn FnMut(Progress)) {
+        let table = self.open.get_mut(&number).expect("an open table");
+        let path = FileName::Table(number).in_folder(self.folder);
+        let before = table.bytes_passed();
+        let found = table.advance(&mut |page| report.lose_page(page, &path));
+        let passed = table.bytes_passed() - before;
+        if passed > 0 {
+            self.progress.done_bytes += passed;
+            on_progress(self.progress);
+        }
+        if found {
+            self.heap.push(Reverse((table.key().to_vec(), Reverse(table.revision()), number)));
+        } else {
+            report.pages_read += table.pages_read;
+            self.open.remove(&number);
+        }
+    }
+
+    /// Whether the version in hand is a value that no delete of a range hides.
+    pub fn is_live(&self) -> bool {
+        let (key, entry) = self.newest();
+        let hidden = self.flat.find(key).is_some_and(|range| range.revision > entry.revision);
+        entry.kind == Kind::Put && !hidden
+    }
+
+    /// The key in hand and its newest version.
+    pub fn newest(&self) -> (&[u8], Entry<'_>) {
+        (&self.key, self.version.as_ref().expect("advance has found one").entry())
+    }
+}
