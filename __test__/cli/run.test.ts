@@ -1,5 +1,8 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -103,7 +106,8 @@ test('count counts a range', async (t) => {
 
 test('stats prints figures for people, programs and Prometheus', async (t) => {
   const path = await letters(t);
-  t.regex((await coppice(['stats', path])).out, /^keysEstimate +3$/m);
+  t.regex((await coppice(['stats', path])).out, /^keys \(estimate\) +3$/m);
+  t.regex((await coppice(['stats', path])).out, /^level +tables +bytes +entries +deletes\n[0-6] +1 +\d+ B +3 +0$/m);
   t.is((JSON.parse((await coppice(['stats', path, '--json'])).out) as { keysEstimate: number }).keysEstimate, 3);
   t.regex((await coppice(['stats', path, '--metrics'])).out, /^coppice_revision\{db=".*"\} 2$/m);
 });
@@ -126,10 +130,16 @@ test('checkpoint makes a copy that opens, and refuses a folder that is not empty
   t.is((JSON.parse(err) as { code: string }).code, 'COPPICE_EXISTS');
 });
 
-for (const command of ['get', 'scan', 'count', 'stats', 'verify', 'del', 'checkpoint']) {
+for (const command of ['get', 'scan', 'count', 'stats', 'verify', 'del', 'checkpoint', 'backup', 'repair']) {
   test(`${command} never creates a database`, async (t) => {
     const path = join(await temporaryFolder(t), 'absent');
-    const more: Record<string, string[]> = { get: ['k'], del: ['k'], checkpoint: [`${path}-copy`] };
+    const more: Record<string, string[]> = {
+      get: ['k'],
+      del: ['k'],
+      checkpoint: [`${path}-copy`],
+      backup: [`${path}-copy`],
+      repair: [`${path}-copy`],
+    };
     const { code, err } = await coppice([command, path, ...(more[command] ?? [])]);
     t.is(code, 3);
     t.regex(err, /^coppice: .* \(COPPICE_NOT_FOUND\)\n$/);
@@ -165,16 +175,80 @@ test('an input that no value can hold is refused before it fills the memory', as
   t.regex(await told, /COPPICE_TOO_LARGE/);
 });
 
-test('while one process has a database open, the command line of another is told which', async (t) => {
+test('while one process has a database open, another that would write is told which', async (t) => {
   const path = await letters(t);
   const main = fileURLToPath(new URL('../../ts/cli/main.ts', import.meta.url));
   await using db = await open(path);
-  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, ['--import=tsx', main, 'get', path, 'a'])
+  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, [
+    '--import=tsx',
+    main,
+    'put',
+    path,
+    'a',
+    'B',
+  ])
     .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }))
     .catch((error: { code: number; stdout: string; stderr: string }) => error);
   t.is(code, 3, stdout);
   t.regex(stderr, new RegExp(`process ${process.pid}.*COPPICE_LOCKED`));
   t.is(await db.get('a'), 'A');
+  // Reading is not writing.
+  t.is((await coppice(['get', path, 'a'])).out, 'A\n');
+  t.regex((await coppice(['verify', path])).out, /all is well/);
+});
+
+test('stats --watch prints what changes, until it is interrupted', async (t) => {
+  const path = await letters(t);
+  const main = fileURLToPath(new URL('../../ts/cli/main.ts', import.meta.url));
+  for (const json of [false, true]) {
+    const parameters = ['--import=tsx', main, 'stats', path, '--watch', '0.1', ...(json ? ['--json'] : [])];
+    const child = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+    await using db = await open(path, { durability: 'process' });
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line);
+      await db.put(`k${lines.length}`, 'v');
+      if (lines.length === 4) child.kill('SIGINT');
+    }
+    t.is(child.exitCode ?? (await once(child, 'exit'))[0], 0, await text(child.stderr));
+    if (json) {
+      const ticks = lines.map(
+        (line) => JSON.parse(line) as { revision: number; perSecond: { commits: number } | null },
+      );
+      t.is(ticks[0]?.perSecond, null);
+      t.true(ticks.slice(1).some((tick) => (tick.perSecond?.commits ?? 0) > 0));
+    } else {
+      t.regex(lines[0] as string, /time +keys +commits\/s/);
+      t.is(lines[0]?.length, lines[1]?.length);
+    }
+  }
+});
+
+test('backup brings a copy up to date beside a writer, and says what it copied', async (t) => {
+  const path = await letters(t);
+  const to = `${path}-backup`;
+  await using db = await open(path);
+  await db.put('d', 'D');
+  t.regex((await coppice(['backup', path, to])).out, /^revision 3: .* in \d+ tables in .*; copied .*\n$/);
+  await db.flush();
+  const again = JSON.parse((await coppice(['backup', path, to, '--json'])).out) as { tables: number };
+  t.true(again.tables > 0);
+  t.is((await coppice(['count', to])).out, '4\n');
+});
+
+test('repair makes a database of what is readable, and ends with 1 if something was not', async (t) => {
+  const path = await letters(t);
+  t.deepEqual((await coppice(['repair', path, `${path}-whole`])).code, 0);
+  await rm(join(path, 'CURRENT'));
+  t.is((await coppice(['count', path])).code, 3);
+  const { code, out } = await coppice(['repair', path, `${path}-rescued`]);
+  t.is(code, 1);
+  t.regex(out, /^lost: .*CURRENT at 0: /m);
+  t.regex(out, /^note: CURRENT could not be read/m);
+  t.regex(out, /^3 keys up to revision 2, .* in .*-rescued$/m);
+  t.is((await coppice(['scan', `${path}-rescued`])).out, 'a\tA\nb\tB\nc\tC\n');
+  const json = await coppice(['repair', path, `${path}-again`, '--json']);
+  t.is((JSON.parse(json.out) as { complete: boolean }).complete, false);
 });
 
 test('bytes that are not UTF-8 are not shown as if they were', async (t) => {
@@ -202,6 +276,9 @@ const WRONG: [string[], RegExp][] = [
   [['scan', 'x', '--limit=-1'], /--limit must be a whole number/],
   [['help', 'gett'], /there is no command "gett"/],
   [['del'], /del needs PATH/],
+  [['stats', 'x', '5'], /stats takes "5" only with --watch/],
+  [['stats', 'x', 'often', '--watch'], /--watch takes seconds, 0.1 to 86400, not "often"/],
+  [['repair', 'x'], /repair needs TO/],
 ];
 
 for (const [args, message] of WRONG) {
@@ -216,8 +293,8 @@ for (const [args, message] of WRONG) {
 test('help names every command, and each command explains itself', async (t) => {
   const { code, out } = await coppice(['--help']);
   t.is(code, 0);
-  for (const name of ['get', 'put', 'del', 'scan', 'count', 'stats', 'verify', 'checkpoint']) {
-    t.true(out.includes(`  ${name} PATH`), name);
+  for (const name of ['get', 'put', 'del', 'scan', 'count', 'stats', 'verify', 'checkpoint', 'backup', 'repair']) {
+    t.regex(out, new RegExp(`^  ${name} (PATH|FROM) `, 'm'));
     const manual = await coppice([name, '--help']);
     t.is(manual.code, 0);
     t.regex(manual.out, /--json/);

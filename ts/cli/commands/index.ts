@@ -5,13 +5,15 @@
  */
 
 import type { Command } from '../command.js';
+import { backup } from './backup.js';
 import { checkpoint } from './checkpoint.js';
 import { count } from './count.js';
 import { del } from './del.js';
 import { get } from './get.js';
 import { put } from './put.js';
+import { repair } from './repair.js';
 import { scan } from './scan.js';
 import { stats } from './stats.js';
 import { verify } from './verify.js';
 
-export const COMMANDS: readonly Command[] = [get, put, del, scan, count, stats, verify, checkpoint];
+export const COMMANDS: readonly Command[] = [get, put, del, scan, count, stats, verify, checkpoint, backup, repair];
