@@ -88,7 +88,7 @@ test('stalled writes are applied in the order of their calls, also those that fo
   await Promise.all(writes);
   await queue.put('g', '', undefined, 'process');
   t.is(engine.written.at(-1), 'g');
-  t.deepEqual(queue.pressure(), { ratio: 0, queuedWrites: 0, queuedBytes: 0 });
+  t.deepEqual(queue.queued(), { ratio: 0, queuedWrites: 0, queuedBytes: 0 });
 });
 
 test('a queue that stalls again in the middle keeps the rest', async (t) => {
@@ -98,7 +98,7 @@ test('a queue that stalls again in the middle keeps the rest', async (t) => {
   engine.stalled = false;
   engine.commit = (slab) => (engine.written.length < 4 ? put(slab) : STALLED);
   queue.drain();
-  t.is(queue.pressure().queuedWrites, 6);
+  t.is(queue.queued().queuedWrites, 6);
   engine.commit = put;
   queue.drain();
   t.deepEqual(engine.written, ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
@@ -108,7 +108,7 @@ test('a queue that stalls again in the middle keeps the rest', async (t) => {
 test('beyond 4,096 waiting writes further ones are refused, and there is room again after a drain', async (t) => {
   const { engine, queue } = stalledQueue();
   const writes = Array.from({ length: 4_096 }, (_, i) => queue.put(String(i), '', undefined, 'process'));
-  t.is(queue.pressure().ratio, 1);
+  t.is(queue.queued().ratio, 1);
   await refuses(t, 'COPPICE_BUSY', () => queue.put('x', '', undefined, 'process'), /nothing was written, try again/);
   engine.stalled = false;
   queue.drain();

@@ -92,10 +92,23 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     await engine.settle(wanted, named);
   }
 
-  /** How full the queue of waiting writes is: slow down before it is full and writes reject with `COPPICE_BUSY`. */
+  /**
+   * What holds writes up: slow down before the queue is full and writes reject with `COPPICE_BUSY`.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * for (let i = 0; i < 1_000; i++) {
+   *   const written = db.put(`key${i}`, 'value');
+   *   if (db.pressure().ratio > 0.5) await written;
+   * }
+   * await db.close();
+   * ```
+   */
   pressure(): Pressure {
-    this.handle.live();
-    return this.handle.writes.pressure();
+    return { ...this.handle.writes.queued(), compaction: this.handle.live().stats().pressure };
   }
 
   /** Writes what is in memory to a table. Never needed for durability. */
@@ -161,12 +174,12 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
 
   /** Figures of this moment. */
   stats(): Stats {
-    return makeStats(this.handle.live().stats(), this.handle.writes.pressure());
+    return makeStats(this.handle.live().stats(), this.handle.writes.queued());
   }
 
   /** The figures in the Prometheus text format. */
   metrics(): string {
-    return makeMetrics(this.path, this.handle.live().stats(), this.handle.writes.pressure());
+    return makeMetrics(this.path, this.handle.live().stats(), this.handle.writes.queued());
   }
 
   /** Calls `listener` at each event of a name: see `Events`. Listening does not keep the process alive. */

@@ -5,7 +5,7 @@
  */
 
 import type { EngineStats } from './native/types.js';
-import type { Pressure } from './write-queue.js';
+import type { Queued } from './write-queue.js';
 
 /**
  * Figures of one database. Counters count since its engine was opened in this process, over all handles; the rest says
@@ -41,6 +41,14 @@ export interface Stats {
   /** How often writes found the memory full, and how long they waited in all. */
   stalls: number;
   stalledMs: number;
+  /** How far compaction is behind, 0 to 1 and above; see `Pressure`. */
+  pressure: number;
+  /** How often writes waited a moment so that compaction keeps up, and how long in all. */
+  delays: number;
+  delayedMs: number;
+  /** Compactions for nothing but what was deleted or had expired, and tables that went unread because all of it had. */
+  garbageCompactions: number;
+  tablesDropped: number;
   /** The newest commit; the newest that survives the process; the newest that survives the loss of power. */
   revision: number;
   writtenRevision: number;
@@ -50,7 +58,7 @@ export interface Stats {
   queuedBytes: number;
 }
 
-export function makeStats(engine: EngineStats, pressure: Pressure): Stats {
+export function makeStats(engine: EngineStats, queued: Queued): Stats {
   return {
     keysEstimate: engine.keysEstimate,
     diskBytes: engine.diskBytes,
@@ -68,11 +76,16 @@ export function makeStats(engine: EngineStats, pressure: Pressure): Stats {
     compactions: engine.compactions,
     stalls: engine.stalls,
     stalledMs: engine.stalledMs,
+    pressure: engine.pressure,
+    delays: engine.delays,
+    delayedMs: engine.delayedMs,
+    garbageCompactions: engine.garbageCompactions,
+    tablesDropped: engine.tablesDropped,
     revision: engine.revision,
     writtenRevision: engine.writtenRevision,
     durableRevision: engine.durableRevision,
-    queuedWrites: pressure.queuedWrites,
-    queuedBytes: pressure.queuedBytes,
+    queuedWrites: queued.queuedWrites,
+    queuedBytes: queued.queuedBytes,
   };
 }
 
@@ -81,7 +94,7 @@ function ratio(part: number, whole: number): number {
 }
 
 /** The figures in the Prometheus text format, version 0.0.4; every sample carries the path as label `db`. */
-export function makeMetrics(path: string, engine: EngineStats, pressure: Pressure): string {
+export function makeMetrics(path: string, engine: EngineStats, queued: Queued): string {
   const page = new MetricsPage(path);
   page.gauge('keys_estimate', 'Keys, estimated without reading.', engine.keysEstimate);
   page.gauge('disk_bytes', 'Bytes of tables and log.', engine.diskBytes);
@@ -104,11 +117,20 @@ export function makeMetrics(path: string, engine: EngineStats, pressure: Pressur
   page.counter('compacted_bytes_total', 'Bytes of tables written by compactions.', engine.compactedBytes);
   page.counter('stalls_total', 'Times that writes found the memory full.', engine.stalls);
   page.counter('stalled_seconds_total', 'How long writes waited for memory.', engine.stalledMs / 1_000);
+  page.gauge('pressure', 'How far compaction is behind; from 0.5 on writes are slowed down.', engine.pressure);
+  page.counter('delays_total', 'Times that writes waited a moment so that compaction keeps up.', engine.delays);
+  page.counter(
+    'delayed_seconds_total',
+    'How long writes waited so that compaction keeps up.',
+    engine.delayedMs / 1_000,
+  );
+  page.counter('garbage_compactions_total', 'Compactions for deletes and passed deadlines.', engine.garbageCompactions);
+  page.counter('tables_dropped_total', 'Tables removed unread, all dead.', engine.tablesDropped);
   page.gauge('revision', 'The newest commit.', engine.revision);
   page.gauge('written_revision', 'The newest commit that is with the operating system.', engine.writtenRevision);
   page.gauge('durable_revision', 'The newest commit that is synced.', engine.durableRevision);
-  page.gauge('queued_writes', 'Writes of this handle that wait for memory.', pressure.queuedWrites);
-  page.gauge('queued_bytes', 'Bytes of writes of this handle that wait for memory.', pressure.queuedBytes);
+  page.gauge('queued_writes', 'Writes of this handle that wait for memory.', queued.queuedWrites);
+  page.gauge('queued_bytes', 'Bytes of writes of this handle that wait for memory.', queued.queuedBytes);
   return page.text;
 }
 

@@ -24,13 +24,22 @@ export interface Commit {
 }
 
 /** How full the queue of waiting writes is. */
-export interface Pressure {
+export interface Queued {
   /** 0: writes are applied at once. 1: further writes reject with `COPPICE_BUSY`. */
   ratio: number;
   /** Writes that wait for memory. */
   queuedWrites: number;
   /** Bytes of them. */
   queuedBytes: number;
+}
+
+/** What holds writes up, or is about to. */
+export interface Pressure extends Queued {
+  /**
+   * How far compaction is behind: 0, nothing waits for it. From 0.5 on writes wait, as promises do, ever a little longer;
+   * at 1 they are as slow as compaction is. No call ever blocks for it.
+   */
+  compaction: number;
 }
 
 interface Waiting {
@@ -115,7 +124,7 @@ export class WriteQueue {
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  pressure(): Pressure {
+  queued(): Queued {
     const queuedWrites = this.#waiting.length;
     const ratio = Math.min(1, Math.max(queuedWrites / QUEUED_BATCHES_MAX, this.#bytes / QUEUED_BYTES_MAX));
     return { ratio, queuedWrites, queuedBytes: this.#bytes };

@@ -13,9 +13,9 @@ const engine = [
   ['dead_runs', 'memtable', 'table', 'cursor'],
   ['manifest', 'snapshot', 'options'],
   ['version', 'compaction'],
-  ['state', 'work', 'stats', 'announce'],
-  ['read', 'write', 'flush', 'compaction/run', 'compaction/hidden', 'compaction/output'],
-  ['recovery', 'checkpoint', 'backup', 'verify', 'background', 'salvage'],
+  ['state', 'work', 'rate', 'pressure', 'stats', 'announce'],
+  ['read', 'write', 'flush', 'upkeep', 'compaction/run', 'compaction/turns', 'compaction/hidden', 'compaction/output'],
+  ['recovery', 'checkpoint', 'backup', 'verify', 'background', 'backoff', 'salvage'],
   ['db'],
   ['lib'],
 ];

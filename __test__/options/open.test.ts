@@ -16,6 +16,7 @@ test('every option has a default', (t) => {
     compression: true,
     filter: 'auto',
     memtable: { maxLevel: 8, probability: 1 / 16 },
+    compaction: { policy: 'levelled', threads: undefined, bytesPerSecond: undefined, intervalMs: undefined },
     syncIntervalMs: 1_000,
   });
   t.is(keys.name, 'utf8');
@@ -43,6 +44,10 @@ const WRONG: Record<string, unknown[]> = {
   'memtable.maxLevel': [0, 17, 1.5],
   'memtable.probability': [0, 1, '0.5', Number.NaN],
   filter: ['bloom', true],
+  'compaction.policy': ['leveled', true, null],
+  'compaction.threads': [0, 17, 1.5],
+  'compaction.bytesPerSecond': [0, 65_535, '1e9'],
+  'compaction.intervalMs': [0, 999, 2 ** 41],
   syncIntervalMs: [0, -1, 3_600_001],
   signal: [{}, new AbortController()],
 };
@@ -81,7 +86,7 @@ test('options that are not an object are refused', async (t) => {
 });
 
 test('an option of a later version is refused as such', async (t) => {
-  for (const option of ['history', 'retain', 'store', 'branch', 'checkpoint', 'restore', 'compaction']) {
+  for (const option of ['history', 'retain', 'store', 'branch', 'checkpoint', 'restore']) {
     await refuses(
       t,
       'COPPICE_UNSUPPORTED',

@@ -61,6 +61,10 @@ export interface AddonOptions {
   filter: string;
   maxLevel: number;
   probability: number;
+  policy: string;
+  threads?: number | undefined;
+  bytesPerSecond?: number | undefined;
+  intervalMs?: number | undefined;
   syncIntervalMs: number;
 }
 

@@ -20,10 +20,8 @@ export async function openEngine(
   on: (event: EngineEvent) => void,
 ): Promise<Engine> {
   const here = environment();
-  const { memtable, ...rest } = options;
-  const handle = await here.task<number>(
-    here.addon.open(path, { ...rest, maxLevel: memtable.maxLevel, probability: memtable.probability }),
-  );
+  const { memtable, compaction, ...rest } = options;
+  const handle = await here.task<number>(here.addon.open(path, { ...rest, ...memtable, ...compaction }));
   return new NativeEngine(here, handle, on);
 }
 

@@ -30,6 +30,15 @@ export interface EngineOptions {
   compression: boolean;
   filter: 'auto' | 'cuckoo' | 'none';
   memtable: { maxLevel: number; probability: number };
+  compaction: {
+    policy: 'levelled' | 'paired';
+    /** Absent: by the number of cores. */
+    threads: number | undefined;
+    /** Absent: no limit. */
+    bytesPerSecond: number | undefined;
+    /** Absent: only as work arises. */
+    intervalMs: number | undefined;
+  };
   /** What is written but nobody waits for is synced at most this much later. */
   syncIntervalMs: number;
 }
@@ -288,6 +297,12 @@ export interface EngineStats {
   compactedBytes: number;
   stalls: number;
   stalledMs: number;
+  /** Now: how far compaction is behind. From 0.5 on writes are slowed down; at 1 they are as slow as compaction. */
+  pressure: number;
+  delays: number;
+  delayedMs: number;
+  garbageCompactions: number;
+  tablesDropped: number;
   revision: number;
   writtenRevision: number;
   durableRevision: number;

@@ -40,7 +40,10 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   durability?: Durability;
   /** One budget for memtables, page cache and filters, in bytes; at least 16 MiB. Default 64 MiB. */
   memoryBytes?: number;
-  /** How much of the budget memtables take. Default: decided by the engine. */
+  /**
+   * How much of the budget memtables take: four of a quarter each, of which one takes writes until it is full and is then
+   * flushed (K4's flush threshold). Default: half of the budget.
+   */
   memtableBytes?: number;
   /** How much of the budget the page cache takes. Default: decided by the engine. */
   cacheBytes?: number;
@@ -55,10 +58,48 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   memtable?: { maxLevel?: number; probability?: number };
   /** The filter that says which page of a table may hold a key. Default `auto`. */
   filter?: 'auto' | 'cuckoo' | 'none';
+  /** How tables are merged in the background, on threads of their own; see `CompactionOptions`. */
+  compaction?: CompactionOptions;
   /** What is written but nobody waits for is synced at most this many milliseconds later. Default 1,000. */
   syncIntervalMs?: number;
   /** Gives up opening. */
   signal?: AbortSignal;
+}
+
+/**
+ * How tables are merged. Nothing here changes what is read or kept, only what it costs; each may differ at each open.
+ *
+ * What was deleted or has expired leaves the disk by itself with either policy, within a minute of quiet and without a
+ * call, unless an open snapshot still reads it.
+ *
+ * @example
+ * ```ts
+ * import { open } from 'coppice';
+ *
+ * const db = await open('./data', { compaction: { policy: 'paired', threads: 2, bytesPerSecond: 50e6 } });
+ * await db.put('written', 'once or twice');
+ * await db.close();
+ * ```
+ */
+export interface CompactionOptions {
+  /**
+   * `levelled`: each level many times the one above, so that ranges meet few tables and little room is wasted. `paired`:
+   * two runs that are adjacent in age merge when their sizes are less than a factor of two apart: the least writing, but
+   * more runs to read and up to twice the room. Default `levelled`.
+   */
+  policy?: 'levelled' | 'paired';
+  /** Merges at once, and parts of a large one: 1 to 16. Default: one less than the machine has cores, at least 1. */
+  threads?: number;
+  /**
+   * Bytes a second that flushes and compactions together may write, at least 65,536. Only compactions wait for it, so that
+   * a limit too low makes writes wait in the end. Default: no limit.
+   */
+  bytesPerSecond?: number;
+  /**
+   * Merges everything down to one run each so many milliseconds, at least 1,000, if something was flushed meanwhile; K4's
+   * compaction interval. Default: never, because compaction begins by itself when it is worth it.
+   */
+  intervalMs?: number;
 }
 
 /** Options of `open`, checked and complete. */
@@ -87,24 +128,18 @@ const OPEN = names(
     'compression',
     'memtable',
     'filter',
+    'compaction',
     'syncIntervalMs',
     'signal',
   ],
-  [
-    'compaction',
-    'history',
-    'retain',
-    'store',
-    'branch',
-    'checkpoint',
-    'restore',
-    'standby',
-    'log',
-    'collect',
-    'onProgress',
-  ],
+  ['history', 'retain', 'store', 'branch', 'checkpoint', 'restore', 'standby', 'log', 'collect', 'onProgress'],
 );
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);
+const COMPACTION = names('compaction', ['policy', 'threads', 'bytesPerSecond', 'intervalMs']);
+const COMPACTION_THREADS_MAX = 16;
+const COMPACTION_BYTES_PER_SECOND_MIN = 65_536;
+const COMPACTION_INTERVAL_MS_MIN = 1_000;
+const COMPACTION_INTERVAL_MS_MAX = 2 ** 40;
 const MEMTABLE_MAX_LEVEL_DEFAULT = 8;
 const MEMTABLE_PROBABILITY_DEFAULT = 1 / 16;
 const SYNC_INTERVAL_MS_DEFAULT = 1_000;
@@ -160,6 +195,7 @@ function engineOptions(options: OpenOptions<KeyEncoding, ValueEncoding>): Engine
     compression: oneOf(or(options.compression, 'lz'), 'compression', ['none', 'lz']) === 'lz',
     filter: oneOf(or(options.filter, 'auto'), 'filter', ['auto', 'cuckoo', 'none']),
     memtable: memtable(or(options.memtable, {})),
+    compaction: compaction(or(options.compaction, {})),
     syncIntervalMs: integer(
       or(options.syncIntervalMs, SYNC_INTERVAL_MS_DEFAULT),
       'syncIntervalMs',
@@ -186,4 +222,19 @@ function memtable(options: { maxLevel?: number; probability?: number }): EngineO
     throw invalid('memtable.probability', 'a number between 0 and 1', probability);
   }
   return { maxLevel: integer(maxLevel, 'memtable.maxLevel', 1, 16), probability };
+}
+
+function compaction(options: CompactionOptions): EngineOptions['compaction'] {
+  checkNames(options, COMPACTION);
+  const { policy, threads, bytesPerSecond, intervalMs } = options;
+  return {
+    policy: oneOf(or(policy, 'levelled'), 'compaction.policy', ['levelled', 'paired']),
+    threads: optional(threads, 'compaction.threads', 1, COMPACTION_THREADS_MAX),
+    bytesPerSecond: optional(bytesPerSecond, 'compaction.bytesPerSecond', COMPACTION_BYTES_PER_SECOND_MIN, BYTES_MAX),
+    intervalMs: optional(intervalMs, 'compaction.intervalMs', COMPACTION_INTERVAL_MS_MIN, COMPACTION_INTERVAL_MS_MAX),
+  };
+}
+
+function optional(value: unknown, option: string, min: number, max: number): number | undefined {
+  return value === undefined ? undefined : integer(value, option, min, max);
 }

@@ -1,10 +1,15 @@
-//! The threads of a database: one syncs the log, one flushes memtables, one compacts. Each sleeps until `Work` has
+//! The threads of a database: one syncs the log, one flushes memtables, some compact. Each sleeps until `Work` has
 //! something for it. Without threads the same steps run on the caller's thread, in one fixed order.
 
+use crate::backoff::{Backoff, COMPACTION_PAUSE_MAX, FLUSH_PAUSE_MAX};
+use crate::compaction::Turn;
+use crate::entry::NO_DEADLINE;
 use crate::error::{Code, Error, Result};
+use crate::key::KEYSPACE_USER;
 use crate::options::{Event, MEMTABLES_MAX, WorkKind};
 use crate::state::State;
 use crate::wal::Watermark;
+use crate::work::Due;
 use parking_lot::Condvar;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,8 +17,11 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long a full disk is left alone before space is looked for again, and only while there is work that needs it.
+/// How long a full disk is left alone before space for the log is looked for again.
 const FULL_DISK_PAUSE: Duration = Duration::from_millis(500);
+
+/// A deadline of the wall clock further away than this is looked at again.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
 type Body = fn(&State);
 
@@ -23,9 +31,9 @@ pub struct Threads(Vec<JoinHandle<()>>);
 impl Threads {
     pub fn start(state: &Arc<State>) -> Result<Threads> {
         let mut threads = Threads(Vec::new());
-        let bodies: [(&str, Body); 3] =
-            [("coppice-log", run_log), ("coppice-flush", run_flush), ("coppice-compact", run_compaction)];
-        for (name, body) in bodies {
+        let compactions = (0..state.compaction_threads).map(|_| ("coppice-compact", run_compaction as Body));
+        let bodies = [("coppice-log", run_log as Body), ("coppice-flush", run_flush as Body)];
+        for (name, body) in bodies.into_iter().chain(compactions) {
             let shared = state.clone();
             let spawned = std::thread::Builder::new().name(name.into()).spawn(move || guard(&shared, body));
             match spawned {
@@ -64,20 +72,39 @@ fn guard(state: &State, body: Body) {
 
 fn run_log(state: &State) {
     let interval = Duration::from_millis(state.options.sync_interval_ms);
+    // When what nobody waits for is synced.
+    let mut sync_at = None;
     loop {
         {
             let mut due = state.work.lock();
-            while !due.sync && !due.unsynced && !due.spare && !state.work.is_stopping() {
-                state.work.log.wait(&mut due);
-            }
-            let deadline = Instant::now() + interval;
-            while !due.sync && !due.spare && !state.work.is_stopping() {
-                if state.work.log.wait_until(&mut due, deadline).timed_out() {
-                    break;
+            let is_room = loop {
+                if state.work.is_stopping() {
+                    return;
                 }
+                let is_past = |at: Option<Instant>| at.is_some_and(|at| Instant::now() >= at);
+                if is_past(due.room_at) {
+                    due.room_at = None;
+                    break true;
+                }
+                if due.unsynced && sync_at.is_none() {
+                    sync_at = Some(Instant::now() + interval);
+                }
+                if due.sync || due.spare || is_past(sync_at) {
+                    break false;
+                }
+                match sync_at.into_iter().chain(due.room_at).min() {
+                    None => state.work.log.wait(&mut due),
+                    Some(at) => drop(state.work.log.wait_until(&mut due, at)),
+                }
+            };
+            if is_room {
+                drop(due);
+                state.end_pause();
+                continue;
             }
-            if state.work.is_stopping() {
-                return;
+            sync_at = None;
+            if due.unsynced {
+                state.arm_upkeep(&mut due);
             }
             state.work.take_sync(&mut due);
         }
@@ -86,38 +113,59 @@ fn run_log(state: &State) {
 }
 
 fn run_flush(state: &State) {
-    while wait_for(state, &state.work.flush, |due| std::mem::take(&mut due.flush)) {
-        while state.flush_step() == Step::Pause && pause(state, &state.work.flush) {}
+    while wait_for(state, &state.work.flush, |due| due.upkeep_at_ms, |due| due.flush) {
+        let upkeep = {
+            let mut due = state.work.lock();
+            due.flush = false;
+            state.take_upkeep(&mut due)
+        };
+        if upkeep {
+            state.upkeep_step();
+        }
+        let mut backoff = Backoff::new(FLUSH_PAUSE_MAX);
+        while state.flush_step() == Step::Pause
+            && backoff.wait(state, &state.work.flush, |due| std::mem::take(&mut due.flush))
+        {}
     }
 }
 
 fn run_compaction(state: &State) {
-    while wait_for(state, &state.work.compaction, |due| std::mem::take(&mut due.compact)) {
-        while state.compaction_step() == Step::Pause && pause(state, &state.work.compaction) {}
+    let at_ms = |due: &Due| due.compact_at_ms.min(due.interval_at_ms);
+    while wait_for(state, &state.work.compaction, at_ms, |due| due.compact) {
+        {
+            let mut due = state.work.lock();
+            due.compact = false;
+            due.compact_at_ms = NO_DEADLINE;
+        }
+        let mut backoff = Backoff::new(COMPACTION_PAUSE_MAX);
+        while state.compaction_step() == Step::Pause
+            && backoff.wait(state, &state.work.compaction, |due| std::mem::take(&mut due.compact))
+        {}
     }
 }
 
-/// Sleeps until there is work; false when the database stops.
-fn wait_for(state: &State, condvar: &Condvar, take: fn(&mut crate::work::Due) -> bool) -> bool {
+/// Sleeps until there is work or its time has come; false when the database stops.
+fn wait_for(state: &State, condvar: &Condvar, at_ms: fn(&Due) -> i64, is_due: fn(&Due) -> bool) -> bool {
     let mut due = state.work.lock();
     loop {
         if state.work.is_stopping() {
             return false;
         }
-        if take(&mut due) {
+        let left_ms = match at_ms(&due) {
+            NO_DEADLINE => i64::MAX,
+            at_ms => at_ms.saturating_sub(state.environment.clock.now_ms()),
+        };
+        if is_due(&due) || left_ms <= 0 {
             return true;
         }
-        condvar.wait(&mut due);
+        // The wall clock may be set meanwhile: a long wait looks at it again now and then.
+        let left = Duration::from_millis(left_ms.unsigned_abs()).min(SLEEP_MAX);
+        if left_ms == i64::MAX {
+            condvar.wait(&mut due);
+        } else {
+            condvar.wait_for(&mut due, left);
+        }
     }
-}
-
-/// False when the database stops.
-fn pause(state: &State, condvar: &Condvar) -> bool {
-    let mut due = state.work.lock();
-    if !state.work.is_stopping() {
-        condvar.wait_for(&mut due, FULL_DISK_PAUSE);
-    }
-    !state.work.is_stopping()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,6 +201,14 @@ impl State {
         }
     }
 
+    /// After a quiet while: gives back what memtable and log need not take.
+    fn upkeep_step(&self) {
+        // A failure of the log poisons; a full disk is told to whoever writes next.
+        if self.begin_upkeep().is_ok() && self.flush_step() == Step::Done {
+            let _ = self.end_upkeep();
+        }
+    }
+
     /// Flushes all sealed memtables.
     fn flush_step(&self) -> Step {
         let result = loop {
@@ -182,34 +238,72 @@ impl State {
 
     /// Runs compactions until none is due.
     fn compaction_step(&self) -> Step {
+        if self.take_interval()
+            && let Some(step) = self.ended(self.compact_range(&[KEYSPACE_USER], &[KEYSPACE_USER + 1]))
+        {
+            return step;
+        }
         loop {
-            let mut turns = self.compacting.lock();
-            if self.work.is_stopping() || self.check_poison().is_err() || self.check_compaction().is_err() {
-                return Step::Done;
-            }
-            match self.compact_once(&mut turns) {
-                Ok(more) => {
-                    self.set_compaction_pause(None);
-                    if !more {
-                        return Step::Done;
-                    }
-                }
-                Err(error) if error.code() == Code::Closed => return Step::Done,
-                Err(error) if error.code() == Code::DiskFull => {
-                    self.set_compaction_pause(Some(error));
-                    self.announce_room();
-                    return Step::Pause;
-                }
-                Err(error) => {
-                    // Reads and writes go on: only what this compaction would have merged stays as it is.
-                    self.fail_compaction(&error);
-                    self.options.listener.event(Event::Failed(error));
-                    // Writes that wait for this compaction are to be refused now.
-                    self.announce_room();
-                    return Step::Done;
+            let turns = match self.next_turns() {
+                Ok(turns) if turns.is_empty() => return Step::Done,
+                Ok(turns) => turns,
+                Err(error) => return self.ended(Err(error)).unwrap_or(Step::Done),
+            };
+            // The newest first: no end must depend on the order.
+            for turn in turns.into_iter().rev() {
+                if let Some(step) = self.ended(self.run_turn(turn)) {
+                    return step;
                 }
             }
         }
+    }
+
+    /// Whether it is time to merge everything; takes that time.
+    fn take_interval(&self) -> bool {
+        let mut due = self.work.lock();
+        let is_due = due.interval_at_ms <= self.environment.clock.now_ms();
+        if is_due {
+            due.interval_at_ms = NO_DEADLINE;
+        }
+        is_due
+    }
+
+    /// How to go on after a compaction has ended; none: with the next one.
+    fn ended(&self, ended: Result<()>) -> Option<Step> {
+        match ended {
+            Ok(()) => {
+                self.set_compaction_pause(None);
+                return None;
+            }
+            Err(error) if error.code() == Code::Closed => return Some(Step::Done),
+            Err(error) if error.code() == Code::DiskFull => {
+                self.set_compaction_pause(Some(error));
+                self.announce_room();
+                return Some(Step::Pause);
+            }
+            // Reads and writes go on: only what this compaction would have merged stays as it is.
+            Err(error) => {
+                self.fail_compaction(&error);
+                self.options.listener.event(Event::Failed(error));
+            }
+        }
+        // Writes that wait for this compaction are to be refused now.
+        self.announce_room();
+        Some(Step::Done)
+    }
+
+    /// One compaction for this thread, another thread being told that there may be more; without threads as many as
+    /// threads would run at once.
+    fn next_turns(&self) -> Result<Vec<Turn<'_>>> {
+        let mut turns = Vec::new();
+        while let Some(turn) = self.next_turn()? {
+            turns.push(turn);
+            if self.environment.threads {
+                self.work.request_compaction();
+                break;
+            }
+        }
+        Ok(turns)
     }
 
     /// Without threads: does everything that is due, in one fixed order.
@@ -217,14 +311,28 @@ impl State {
         let mut due = self.work.lock();
         let sync = due.sync || due.unsynced || due.spare;
         self.work.take_sync(&mut due);
+        if sync {
+            self.arm_upkeep(&mut due);
+        }
+        let upkeep = self.take_upkeep(&mut due);
         due.flush = false;
         due.compact = false;
         drop(due);
         if sync {
             self.log_step();
         }
+        if upkeep {
+            self.upkeep_step();
+        }
         self.flush_step();
         self.compaction_step();
+        self.end_pause();
+    }
+
+    /// Who kept the pace of compaction has waited long enough, whatever the clock says.
+    fn end_pause(&self) {
+        self.commit.lock().allowance.forgive();
+        self.announce_room();
     }
 
     /// Seals the active memtable and waits until everything written before is in tables.

@@ -36,6 +36,8 @@ impl Db {
     /// Opens the database in a folder, replaying what its log holds. Blocking.
     pub fn open(path: &Path, options: Options, environment: Environment) -> Result<Db> {
         let state = recovery::open(path, options, environment)?;
+        // What the last process left in the log may be all deletes.
+        state.arm_upkeep(&mut state.work.lock());
         let starts = state.environment.threads && !state.options.read_only;
         let threads = if starts { Some(Threads::start(&state)?) } else { None };
         Ok(Db(Arc::new(Handle { state, threads: Mutex::new(threads) })))
@@ -53,7 +55,7 @@ impl Db {
             threads.stop(state);
         }
         // A compaction that somebody asked for gives up soon; until then it makes and removes files in this folder.
-        let _turn = state.compacting.lock();
+        state.wait_for_turns();
         let closed = state.finish_log();
         state.end_close();
         closed
@@ -201,12 +203,16 @@ mod tests {
     use super::*;
     use crate::batch::{Batch, Reason};
     use crate::disk::simulated::SimulatedDisk;
+    use crate::entry::NO_DEADLINE;
+    use crate::options::Tuning;
     use crate::simulation::{FixedClock, environment};
 
     #[test]
     fn a_snapshot_that_ends_wakes_the_compaction_that_it_held_up_and_no_other_does() {
         let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
-        let db = Db::open(Path::new("/db"), Options::default(), environment(&disk, &clock, 1)).unwrap();
+        let tuning = Tuning { garbage_bytes_min: 1 << 10, ..Tuning::default() };
+        let options = Options { tuning, ..Options::default() };
+        let db = Db::open(Path::new("/db"), options, environment(&disk, &clock, 1)).unwrap();
         let commit = |deletes: bool| {
             let mut batch = Batch::new();
             for index in 0..1200u32 {
@@ -237,5 +243,13 @@ mod tests {
         }
         db.run_background();
         assert_eq!(entries(), 0);
+
+        for _ in 0..3 {
+            clock.advance(10_000);
+            db.run_background();
+        }
+        let due = db.0.state.work.lock();
+        let idle = due.upkeep_at_ms == NO_DEADLINE && due.compact_at_ms == NO_DEADLINE;
+        assert!(idle, "a database that is left alone sets itself no deadline");
     }
 }

@@ -1,16 +1,21 @@
 //! From a sealed memtable to a table in level 0. On the flush thread, one memtable at a time, the oldest first.
 
-use crate::compaction::{Output, Retention};
+use crate::compaction::{Output, Retention, debt};
 use crate::cursor::Cursor;
 use crate::disk::SyncPoint;
+use crate::entry::NO_DEADLINE;
 use crate::error::Result;
 use crate::manifest::Edit;
 use crate::options::{Event, WorkKind};
-use crate::state::{Readable, Sealed, State};
+use crate::pressure::Debt;
+use crate::state::{Readable, Sealed, Stall, State};
 use crate::version::Version;
 use crate::wal::{LogFloor, Watermark};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What has to be rewritten may be so many times what level 0 holds when it is full.
+const DEBT_FACTOR: u64 = 8;
 
 impl State {
     /// Flushes the oldest sealed memtable; false if there is none.
@@ -25,7 +30,7 @@ impl State {
         let ranges = sealed.memtable.range_deletes().map_or_else(Vec::new, |ranges| ranges.all());
         let retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()), ranges);
         let kept = retention.ranges(|range| !version.may_hold_any(range, 0));
-        let mut output = Output::new(self, 0, kept);
+        let mut output = Output::of_flush(self, kept);
         write_entries(&sealed, retention, &version, &mut output).inspect_err(|_| output.discard())?;
         let tables = output.finish()?;
         let bytes = tables.iter().map(|table| table.summary.bytes).sum();
@@ -44,9 +49,20 @@ impl State {
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
         self.counters.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.options.listener.event(Event::Flush { bytes, ms });
+        self.arm_interval();
         self.work.request_compaction();
         self.announce_room();
         Ok(true)
+    }
+
+    /// Something is there to be merged down when the interval is over.
+    fn arm_interval(&self) {
+        let Some(interval_ms) = self.options.compaction.interval_ms else { return };
+        let mut due = self.work.lock();
+        if due.interval_at_ms == NO_DEADLINE {
+            let now_ms = self.environment.clock.now_ms();
+            due.interval_at_ms = now_ms.saturating_add(i64::try_from(interval_ms).unwrap_or(i64::MAX));
+        }
     }
 
     /// What every edit says: where the counters stand, so that none of them ever goes back.
@@ -82,19 +98,48 @@ impl State {
             }
             next
         });
+        self.observe_pressure(&before, &version, flushed.is_some());
         // Their files go when the last reader lets go of them.
         before.missing_from(&version).for_each(|table| table.mark_obsolete());
         Ok(())
     }
 
+    /// How far compaction is behind with the version that an edit has made.
+    fn observe_pressure(&self, before: &Version, after: &Version, is_flush: bool) {
+        let level0_bytes =
+            |version: &Version| -> u64 { version.levels[0].iter().map(|table| table.summary().bytes).sum() };
+        let tuning = &self.options.tuning;
+        let level0_stop = tuning.level0_stop as u64;
+        let full = level0_stop.saturating_mul(self.options.memtable_arena_bytes() as u64);
+        let debt = Debt {
+            level0_tables: after.levels[0].len() as u64,
+            level0_stop,
+            bytes: debt(&after.summary(), &self.policy_options()),
+            bytes_bearable: full.saturating_mul(DEBT_FACTOR),
+        };
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        // In bytes as users gave them, which is how what is written is counted.
+        let (given, flushed) = (count(&self.counters.user_bytes), count(&self.counters.flushed_bytes));
+        let drained = if is_flush { 0 } else { level0_bytes(before).saturating_sub(level0_bytes(after)) };
+        let drained = u128::from(drained) * u128::from(given) / u128::from(flushed.max(1));
+        let now_ms = self.environment.clock.now_ms();
+        self.pressure.observe(&debt, u64::try_from(drained).unwrap_or(u64::MAX), now_ms);
+    }
+
     /// Ends a stall, if there was one.
     pub fn announce_room(&self) {
         let stalled = self.commit.lock().stalled.take();
-        if let Some((since_ms, reason)) = stalled {
+        if let Some((since_ms, wait)) = stalled {
             let ms = u64::try_from(self.time.now_ms() - since_ms).unwrap_or(0);
-            self.counters.stalls.fetch_add(1, Ordering::Relaxed);
-            self.counters.stalled_ms.fetch_add(ms, Ordering::Relaxed);
-            self.options.listener.event(Event::Stall { ms, reason });
+            let (count, waited_ms) = match wait {
+                Stall::Pace => (&self.counters.delays, &self.counters.delayed_ms),
+                Stall::Flush | Stall::Level0 => (&self.counters.stalls, &self.counters.stalled_ms),
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+            waited_ms.fetch_add(ms, Ordering::Relaxed);
+            if wait != Stall::Pace {
+                self.options.listener.event(Event::Stall { ms, reason: wait.reason() });
+            }
             self.options.listener.event(Event::Room);
         }
     }

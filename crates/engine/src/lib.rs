@@ -5,6 +5,7 @@
 
 mod announce;
 mod background;
+mod backoff;
 mod backup;
 pub mod batch;
 mod checkpoint;
@@ -26,7 +27,9 @@ pub mod manifest;
 pub mod memtable;
 mod names;
 mod options;
+mod pressure;
 mod range_delete;
+mod rate;
 mod read;
 mod recovery;
 mod salvage;
@@ -36,6 +39,7 @@ mod snapshot;
 mod state;
 mod stats;
 pub mod table;
+mod upkeep;
 mod verify;
 mod version;
 pub mod wal;
@@ -45,7 +49,9 @@ mod write;
 pub use backup::BackupInfo;
 pub use checkpoint::CheckpointInfo;
 pub use db::{Db, RangeCursor};
-pub use options::{Event, Filter, LeftOut, Listener, Options, Recovery, SkipList, Tuning, WorkKind};
+pub use options::{
+    Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, SkipList, Tuning, WorkKind,
+};
 pub use read::{Range, Snapshot};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;

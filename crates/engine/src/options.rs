@@ -27,6 +27,7 @@ pub struct Options {
     pub memtable: SkipList,
     /// The longest that a written record stays unsynced while nobody waits for it.
     pub sync_interval_ms: u64,
+    pub compaction: Compaction,
     pub tuning: Tuning,
     /// How the lock file names this process.
     pub holder: String,
@@ -59,6 +60,26 @@ pub struct SkipList {
     pub probability: f64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Each level many times the one above: few runs to read, little room, the most writing.
+    Levelled,
+    /// Runs of which each is about twice the newer one: the least writing, up to twice the room, more runs to read.
+    Paired,
+}
+
+/// How tables are merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    pub policy: Policy,
+    /// Threads that merge at once; none: one less than the machine has cores, but one at least.
+    pub threads: Option<usize>,
+    /// What flushes and compactions may write; compactions wait for it. None: no limit.
+    pub bytes_per_second: Option<u64>,
+    /// Everything is merged down so often, if anything was flushed meanwhile. None: only as work arises.
+    pub interval_ms: Option<u64>,
+}
+
 /// Sizes that tests make small so that a short history sees everything happen.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuning {
@@ -73,6 +94,8 @@ pub struct Tuning {
     pub level0_stop: usize,
     /// The size that the first level below 0 is allowed.
     pub level_base_bytes: u64,
+    /// What a compaction or flush for garbage alone frees at least.
+    pub garbage_bytes_min: u64,
     /// One memtable's arena; 0 takes an eighth of the budget.
     pub memtable_bytes: u64,
 }
@@ -88,6 +111,7 @@ impl Default for Tuning {
             level0_trigger: 4,
             level0_stop: 24,
             level_base_bytes: 64 << 20,
+            garbage_bytes_min: 64 << 10,
             memtable_bytes: 0,
         }
     }
@@ -108,6 +132,12 @@ impl Default for Options {
             filter: Filter::Auto,
             memtable: SkipList { max_level: 8, probability: 1.0 / 16.0 },
             sync_interval_ms: 1000,
+            compaction: Compaction {
+                policy: Policy::Levelled,
+                threads: None,
+                bytes_per_second: None,
+                interval_ms: None,
+            },
             tuning: Tuning::default(),
             holder: format!("process {}", std::process::id()),
             listener: Arc::new(Silent),
@@ -139,7 +169,24 @@ impl Options {
         if !(probability > 0.0 && probability < 1.0) {
             return Err(Error::invalid(format!("memtable.probability is {probability}: between 0 and 1")));
         }
+        if self.compaction.threads.is_some_and(|threads| !(1..=COMPACTION_THREADS_MAX).contains(&threads)) {
+            return Err(Error::invalid(format!("compaction.threads is not 1 to {COMPACTION_THREADS_MAX}")));
+        }
+        if self.compaction.bytes_per_second.is_some_and(|bytes| bytes < BYTES_PER_SECOND_MIN) {
+            let least = BYTES_PER_SECOND_MIN;
+            return Err(Error::invalid(format!("compaction.bytesPerSecond is below its least of {least}")));
+        }
+        if self.compaction.interval_ms == Some(0) {
+            return Err(Error::invalid("compaction.intervalMs is 0: at least 1"));
+        }
         Ok(())
+    }
+
+    /// Threads that merge at once, on this machine; one where nothing may depend on the machine.
+    pub fn compaction_threads(&self, has_threads: bool) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1);
+        let chosen = || if has_threads { cores().clamp(1, COMPACTION_THREADS_MAX) } else { 1 };
+        self.compaction.threads.unwrap_or_else(chosen)
     }
 
     /// The arena of one memtable: `MEMTABLES_MAX` of them share half of the budget.
@@ -160,6 +207,10 @@ impl Options {
 
 /// One memtable takes writes while the others wait to be flushed.
 pub const MEMTABLES_MAX: usize = 4;
+/// Less would let a compaction take days.
+const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+/// More would only wait for the disk.
+const COMPACTION_THREADS_MAX: usize = 16;
 const MEMTABLE_BYTES_MIN: u64 = 64 << 10;
 /// Offsets in an arena have 32 bits; far below that, flushes of one memtable would take seconds.
 const MEMTABLE_BYTES_MAX: u64 = 256 << 20;

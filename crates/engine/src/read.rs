@@ -224,5 +224,8 @@ impl Drop for Snapshot {
         if self.state.compaction_held.swap(false, Ordering::SeqCst) {
             self.state.work.request_compaction();
         }
+        if self.state.upkeep_held.swap(false, Ordering::SeqCst) {
+            self.state.arm_upkeep(&mut self.state.work.lock());
+        }
     }
 }

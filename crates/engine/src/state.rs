@@ -1,8 +1,8 @@
 //! What a running database is: the parts, and the rules for changing them. Locks are taken in this order and no other:
-//! `compacting` (who merges), `install` (who may change the version), `commit` (who may write), `work` (what is due).
+//! `compacting` (which plans run), `install` (who may change the version), `commit` (who may write), `work` (what is due).
 
 use crate::announce::SegmentChange;
-use crate::compaction::RoundRobin;
+use crate::compaction::Turns;
 use crate::dead_runs::DeadRuns;
 use crate::disk::Lock;
 use crate::environment::{Clock, Environment};
@@ -12,6 +12,8 @@ use crate::manifest::{Creation, ManifestLog};
 use crate::memtable::{Memtable, MemtableOptions};
 use crate::names::{FileName, FileNumbers};
 use crate::options::{Event, Filter, Options};
+use crate::pressure::{Allowance, Pressure};
+use crate::rate::Rate;
 use crate::snapshot::Snapshots;
 use crate::stats::Counters;
 use crate::table::{PageCache, TableOptions};
@@ -35,8 +37,13 @@ pub struct State {
     /// The only writer of versions. None in a read-only database, and once closed.
     pub install: Mutex<Option<ManifestLog>>,
     pub commit: Mutex<Commit>,
-    /// Whose turn it is; held through a compaction, one at a time.
-    pub compacting: Mutex<RoundRobin>,
+    /// The compactions that run. Held to choose and to end one, not while it runs.
+    pub compacting: Mutex<Turns>,
+    pub pressure: Pressure,
+    /// What the background may write, if that is limited.
+    pub rate: Option<Rate>,
+    /// Threads that may merge at once.
+    pub compaction_threads: usize,
     pub readable: ArcSwap<Readable>,
     /// The newest revision that readers see.
     pub visible: AtomicU64,
@@ -56,8 +63,11 @@ pub struct State {
     poison: OnceLock<Error>,
     /// Why the last flush did not come through; cleared when one does.
     flush_error: Mutex<Option<Error>>,
-    /// Whether a compaction waits for a snapshot to end.
+    /// Whether a compaction waits for a snapshot to end, or a flush that upkeep would make.
     pub compaction_held: AtomicBool,
+    pub upkeep_held: AtomicBool,
+    /// What had been logged at the last look, about.
+    pub upkeep_logged: AtomicU64,
     /// Why nothing is compacted any more.
     compaction_error: OnceLock<Error>,
     /// Why the last compaction did not come through, where another attempt may; cleared when one does.
@@ -69,7 +79,28 @@ pub struct Commit {
     /// The last commit.
     pub last: Watermark,
     /// When writes began to be refused for want of room, and why.
-    pub stalled: Option<(i64, &'static str)>,
+    pub stalled: Option<(i64, Stall)>,
+    /// What may be written while compaction is behind.
+    pub allowance: Allowance,
+}
+
+/// What writes wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stall {
+    Flush,
+    Level0,
+    /// A moment, so that compaction keeps up.
+    Pace,
+}
+
+impl Stall {
+    pub fn reason(self) -> &'static str {
+        match self {
+            Stall::Flush => "all memtables wait to be flushed",
+            Stall::Level0 => "level 0 waits to be compacted",
+            Stall::Pace => "compaction is behind",
+        }
+    }
 }
 
 /// Everything a reader pins at once. Replaced whole, never changed.
@@ -114,6 +145,10 @@ const CLOSED: u8 = 2;
 
 impl State {
     pub fn new(parts: Parts) -> Arc<State> {
+        let compaction_threads = parts.options.compaction_threads(parts.environment.threads);
+        let rate = parts.options.compaction.bytes_per_second;
+        let rate = rate.map(|rate| Rate::new(rate, parts.environment.clock.now_ms()));
+        let pressure = Pressure::new(parts.environment.clock.now_ms());
         Arc::new(State {
             folder: parts.folder,
             environment: parts.environment,
@@ -123,8 +158,11 @@ impl State {
             cache: parts.cache,
             log: parts.log,
             install: Mutex::new(parts.install),
-            commit: Mutex::new(Commit { last: parts.last, stalled: None }),
+            commit: Mutex::new(Commit { last: parts.last, stalled: None, allowance: Allowance::default() }),
             compacting: Mutex::default(),
+            compaction_threads,
+            pressure,
+            rate,
             readable: ArcSwap::from_pointee(parts.readable),
             visible: AtomicU64::new(parts.last.revision),
             announced: AtomicU64::new(parts.last.revision),
@@ -140,6 +178,8 @@ impl State {
             poison: OnceLock::new(),
             flush_error: Mutex::new(None),
             compaction_held: AtomicBool::new(false),
+            upkeep_held: AtomicBool::new(false),
+            upkeep_logged: AtomicU64::default(),
             compaction_error: OnceLock::new(),
             compaction_pause: Mutex::new(None),
         })

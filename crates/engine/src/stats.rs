@@ -14,6 +14,16 @@ pub struct Counters {
     pub compactions: AtomicU64,
     /// Written by compactions; moves write nothing.
     pub compacted_bytes: AtomicU64,
+    /// Compactions for nothing but what was dead, and tables that an edit removed for it.
+    pub garbage_compactions: AtomicU64,
+    /// Key ranges that compactions were cut into, beyond the first of each.
+    pub subcompactions: AtomicU64,
+    /// How long compactions were to wait because they wrote too fast.
+    pub limited_ms: AtomicU64,
+    pub tables_dropped: AtomicU64,
+    /// How often writes waited a moment so that compaction keeps up.
+    pub delays: AtomicU64,
+    pub delayed_ms: AtomicU64,
     pub stalls: AtomicU64,
     pub stalled_ms: AtomicU64,
 }
@@ -46,6 +56,14 @@ pub struct Stats {
     pub flushed_bytes: u64,
     pub compactions: u64,
     pub compacted_bytes: u64,
+    pub garbage_compactions: u64,
+    pub subcompactions: u64,
+    pub limited_ms: u64,
+    pub tables_dropped: u64,
+    /// How far compaction is behind: from 0.5 on writes are slowed down, at 1 they are as slow as compaction.
+    pub pressure: f64,
+    pub delays: u64,
+    pub delayed_ms: u64,
     pub stalls: u64,
     pub stalled_ms: u64,
 }
@@ -95,6 +113,13 @@ impl State {
             flushed_bytes: count(&self.counters.flushed_bytes),
             compactions: count(&self.counters.compactions),
             compacted_bytes: count(&self.counters.compacted_bytes),
+            garbage_compactions: count(&self.counters.garbage_compactions),
+            subcompactions: count(&self.counters.subcompactions),
+            limited_ms: count(&self.counters.limited_ms),
+            tables_dropped: count(&self.counters.tables_dropped),
+            pressure: self.pressure.ratio(),
+            delays: count(&self.counters.delays),
+            delayed_ms: count(&self.counters.delayed_ms),
             stalls: count(&self.counters.stalls),
             stalled_ms: count(&self.counters.stalled_ms),
         }

@@ -18,7 +18,7 @@ pub type KeyBounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 #[derive(Default)]
 pub struct Version {
-    /// Level 0 newest first, its tables may overlap; every other level by key, disjoint.
+    /// Level 0 newest first, by the revisions of its tables, which may overlap in keys; every other level by key, disjoint.
     pub levels: [Vec<Arc<Table>>; LEVELS],
 }
 
@@ -67,8 +67,12 @@ impl Version {
 
     fn sort(&mut self) {
         let [level0, deeper @ ..] = &mut self.levels;
-        // Memtables are flushed one at a time, so a later number holds later commits.
-        level0.sort_by_key(|table| std::cmp::Reverse(table.number()));
+        // Memtables are flushed one at a time and only neighbours are merged, so that no two runs share a revision.
+        level0.sort_by_key(|table| std::cmp::Reverse(table.summary().max_revision));
+        debug_assert!(
+            level0.windows(2).all(|pair| pair[0].summary().min_revision > pair[1].summary().max_revision),
+            "the runs of level 0 are not in the order of their age"
+        );
         for tables in deeper {
             tables.sort_by(|a, b| a.summary().smallest.cmp(&b.summary().smallest));
             let disjoint =
@@ -83,6 +87,10 @@ impl Version {
 
     pub fn table_bytes(&self) -> u64 {
         self.tables().map(|table| table.summary().bytes).sum()
+    }
+
+    pub fn entries(&self) -> u64 {
+        self.tables().map(|table| table.summary().entries).sum()
     }
 
     /// Tables of this version that `next` has no more.

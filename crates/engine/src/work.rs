@@ -1,10 +1,11 @@
 //! What the background threads have to do, and how they learn of it. Nothing polls: a thread sleeps until it is told,
 //! or until the one deadline that it was given.
 
+use crate::entry::NO_DEADLINE;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-#[derive(Default)]
 pub struct Work {
     due: Mutex<Due>,
     /// Wakes the log thread.
@@ -13,6 +14,8 @@ pub struct Work {
     pub flush: Condvar,
     /// Wakes the compaction thread.
     pub compaction: Condvar,
+    /// Ends the waits of who has written too fast.
+    pub rate: Condvar,
     /// Tells whoever waits for a flush or compaction that one ended.
     pub ended: Condvar,
     /// Mirrors `due.unsynced`, so that a commit finds out without the lock.
@@ -20,8 +23,32 @@ pub struct Work {
     stopping: AtomicBool,
 }
 
+impl Default for Work {
+    fn default() -> Self {
+        Work {
+            due: Mutex::new(Due {
+                sync: false,
+                unsynced: false,
+                spare: false,
+                flush: false,
+                compact: false,
+                upkeep_at_ms: NO_DEADLINE,
+                compact_at_ms: NO_DEADLINE,
+                room_at: None,
+                interval_at_ms: NO_DEADLINE,
+            }),
+            log: Condvar::new(),
+            flush: Condvar::new(),
+            compaction: Condvar::new(),
+            rate: Condvar::new(),
+            ended: Condvar::new(),
+            unsynced: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+}
+
 /// Each flag is set by whoever finds the work and cleared by the thread that takes it.
-#[derive(Default)]
 pub struct Due {
     /// Someone waits for the log to be synced.
     pub sync: bool,
@@ -31,6 +58,14 @@ pub struct Due {
     pub spare: bool,
     pub flush: bool,
     pub compact: bool,
+    /// When the database is looked after if nobody writes; `NO_DEADLINE`: not at all.
+    pub upkeep_at_ms: i64,
+    /// When deadlines that pass may make a compaction due; `NO_DEADLINE`: never.
+    pub compact_at_ms: i64,
+    /// When writes that keep the pace of compaction are to be tried again.
+    pub room_at: Option<Instant>,
+    /// When everything is to be merged down, if that was asked for and something was flushed.
+    pub interval_at_ms: i64,
 }
 
 impl Work {
@@ -65,6 +100,13 @@ impl Work {
         self.unsynced.store(false, Ordering::Release);
     }
 
+    /// Sees to it that `Event::Room` comes after so long.
+    pub fn request_room(&self, wait: Duration) {
+        let mut due = self.due.lock();
+        due.room_at.get_or_insert(Instant::now() + wait);
+        self.log.notify_one();
+    }
+
     pub fn request_flush(&self) {
         self.due.lock().flush = true;
         self.flush.notify_one();
@@ -75,10 +117,17 @@ impl Work {
         self.compaction.notify_one();
     }
 
+    /// Waits so long, or until the database stops.
+    pub fn wait_for_rate(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut due = self.due.lock();
+        while !self.is_stopping() && !self.rate.wait_until(&mut due, until).timed_out() {}
+    }
+
     pub fn stop(&self) {
         let _due = self.due.lock();
         self.stopping.store(true, Ordering::Release);
-        for condvar in [&self.log, &self.flush, &self.compaction, &self.ended] {
+        for condvar in [&self.log, &self.flush, &self.compaction, &self.rate, &self.ended] {
             condvar.notify_all();
         }
     }

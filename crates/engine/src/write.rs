@@ -12,11 +12,12 @@ use crate::memtable::Memtable;
 use crate::options::MEMTABLES_MAX;
 use crate::range_delete::RangeDeletes;
 use crate::read::StoredKey;
-use crate::state::{Commit, Readable, State};
+use crate::state::{Commit, Readable, Stall, State};
 use crate::table::Wait;
 use crate::wal::Watermark;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// A condition of a commit: the key's live version is still this one, or, with none, there is no live version.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +77,12 @@ impl State {
             if summary.entries == 0 {
                 return Ok(Written::Committed(commit.last.revision));
             }
-            if let Some(reason) = self.make_room(&commit, &summary)? {
-                commit.stalled.get_or_insert((time_ms, reason));
+            let wait = match self.make_room(&commit, &summary)? {
+                None => self.keep_pace(&mut commit, &summary, time_ms),
+                wait => wait,
+            };
+            if let Some(wait) = wait {
+                commit.stalled.get_or_insert((time_ms, wait));
                 return Ok(Written::Stalled);
             }
             return self.log_and_apply(&mut commit, body, &summary, time_ms);
@@ -124,8 +129,17 @@ impl State {
         Ok(Written::Committed(revision))
     }
 
+    /// While compaction is behind, commits take the time that it needs for as many bytes. Deletes make it less.
+    fn keep_pace(&self, commit: &mut Commit, summary: &Summary, now_ms: i64) -> Option<Stall> {
+        let allowed = self.pressure.allowed().filter(|_| summary.puts > 0)?;
+        let bytes = summary.key_and_value_bytes as u64;
+        let wait_ms = commit.allowance.take(bytes, allowed, now_ms).err()?;
+        self.work.request_room(Duration::from_millis(wait_ms));
+        Some(Stall::Pace)
+    }
+
     /// Finds room in the active memtable, or seals it and begins another. Some: why there is none now.
-    fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<&'static str>> {
+    fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<Stall>> {
         let readable = self.readable.load();
         if readable.active.has_room(summary.entries, summary.memtable_bytes()) {
             return Ok(None);
@@ -137,12 +151,12 @@ impl State {
         // Nobody waits for what a full disk holds up: it may be full for long.
         if readable.sealed.len() + 1 >= MEMTABLES_MAX {
             self.flush_error().map_or(Ok(()), Err)?;
-            return Ok(Some("all memtables wait to be flushed"));
+            return Ok(Some(Stall::Flush));
         }
         if readable.version.levels[0].len() >= self.options.tuning.level0_stop {
             self.check_compaction()?;
             self.compaction_pause().map_or(Ok(()), Err)?;
-            return Ok(Some("level 0 waits to be compacted"));
+            return Ok(Some(Stall::Level0));
         }
         self.rotate(commit, Memtable::bytes_needed(summary.entries, summary.memtable_bytes()));
         self.work.request_flush();

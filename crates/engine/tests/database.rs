@@ -2,6 +2,7 @@
 
 mod meanwhile;
 mod pages;
+mod space;
 mod support;
 
 use coppice_engine::disk::Disk;

@@ -1,7 +1,7 @@
 //! Opening and closing: what an environment attaches with, the options of a database, the life of a handle.
 
 use crate::context::Context;
-use crate::engine::{Filter, Listener, Options, Recovery, SkipList, environment};
+use crate::engine::{Compaction, Filter, Listener, Options, Policy, Recovery, SkipList, environment};
 use crate::message::Outcome;
 use crate::registry::{self, Inbox};
 use crate::task;
@@ -27,6 +27,10 @@ pub struct OpenOptions {
     pub filter: String,
     pub max_level: u32,
     pub probability: f64,
+    pub policy: String,
+    pub threads: Option<u32>,
+    pub bytes_per_second: Option<f64>,
+    pub interval_ms: Option<f64>,
     pub sync_interval_ms: f64,
 }
 
@@ -46,9 +50,9 @@ impl OpenOptions {
                 }
             },
             memory_bytes: whole("memoryBytes", self.memory_bytes)?,
-            memtable_bytes: self.memtable_bytes.map(|bytes| whole("memtableBytes", bytes)).transpose()?,
-            cache_bytes: self.cache_bytes.map(|bytes| whole("cacheBytes", bytes)).transpose()?,
-            max_disk_bytes: self.max_disk_bytes.map(|bytes| whole("maxDiskBytes", bytes)).transpose()?,
+            memtable_bytes: optional("memtableBytes", self.memtable_bytes)?,
+            cache_bytes: optional("cacheBytes", self.cache_bytes)?,
+            max_disk_bytes: optional("maxDiskBytes", self.max_disk_bytes)?,
             compression: self.compression,
             filter: match self.filter.as_str() {
                 "auto" => Filter::Auto,
@@ -63,6 +67,20 @@ impl OpenOptions {
             memtable: SkipList {
                 max_level: u8::try_from(self.max_level).unwrap_or(u8::MAX),
                 probability: self.probability,
+            },
+            compaction: Compaction {
+                policy: match self.policy.as_str() {
+                    "levelled" => Policy::Levelled,
+                    "paired" => Policy::Paired,
+                    other => {
+                        return Err(Error::invalid(format!(
+                            "compaction.policy must be levelled or paired, not {other:?}"
+                        )));
+                    }
+                },
+                threads: self.threads.map(|threads| threads as usize),
+                bytes_per_second: optional("compaction.bytesPerSecond", self.bytes_per_second)?,
+                interval_ms: optional("compaction.intervalMs", self.interval_ms)?,
             },
             sync_interval_ms: whole("syncIntervalMs", self.sync_interval_ms)?,
             listener,
@@ -84,6 +102,10 @@ impl OpenOptions {
             ("filter", self.filter != other.filter),
             ("memtable.maxLevel", self.max_level != other.max_level),
             ("memtable.probability", self.probability != other.probability),
+            ("compaction.policy", self.policy != other.policy),
+            ("compaction.threads", self.threads != other.threads),
+            ("compaction.bytesPerSecond", self.bytes_per_second != other.bytes_per_second),
+            ("compaction.intervalMs", self.interval_ms != other.interval_ms),
             ("syncIntervalMs", self.sync_interval_ms != other.sync_interval_ms),
         ];
         match differs.iter().find(|(_, differs)| *differs) {
@@ -102,6 +124,10 @@ fn whole(name: &str, number: f64) -> Result<u64> {
         return Ok(number as u64);
     }
     Err(Error::invalid(format!("{name} must be a whole number, not {number}")))
+}
+
+fn optional(name: &str, number: Option<f64>) -> Result<Option<u64>> {
+    number.map(|number| whole(name, number)).transpose()
 }
 
 /// Starts opening a folder; the outcome is a handle's number.

@@ -12,14 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl State {
-    /// Drops such tables; false if there are none. The caller holds `compacting`.
-    pub fn drop_hidden_tables(&self, version: &Version) -> Result<bool> {
+    /// Drops such tables, but for those in use; false if there are none. The caller holds `compacting`.
+    pub fn drop_hidden_tables(&self, version: &Version, in_use: impl Fn(u64) -> bool) -> Result<bool> {
         let snapshots = self.snapshots.pinned(|| self.time.now_ms()).revisions;
-        let removed = hidden_tables(version, &snapshots)?;
+        let mut removed = hidden_tables(version, &snapshots)?;
+        removed.retain(|(_, number)| !in_use(*number));
         let Some((level, _)) = removed.first().copied() else { return Ok(false) };
         let flushed = self.readable.load().flushed;
         self.install(Edit { removed, ..self.new_edit(flushed) }, None)?;
         self.counters.compactions.fetch_add(1, Ordering::Relaxed);
+        self.arm_upkeep(&mut self.work.lock());
         let level = level.into();
         self.options.listener.event(Event::Compaction { level, read_bytes: 0, wrote_bytes: 0, ms: 0 });
         self.announce_room();

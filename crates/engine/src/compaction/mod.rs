@@ -1,12 +1,17 @@
-//! Merging tables downwards: what to merge and when (`policy`, pure), which versions survive (`retention`, pure), and
-//! doing it (`run`).
+//! Merging tables downwards: what to merge and when (`policy`, pure), which versions survive (`retention`, pure), who
+//! does it (`turns`) and doing it (`run`).
 
 mod hidden;
 mod output;
 mod policy;
 mod retention;
 mod run;
+mod turns;
 
 pub use output::Output;
-pub use policy::{Levels, Plan, PolicyOptions, RoundRobin, Step, TableView, pick, pick_in_range};
+pub use policy::{
+    Levels, Plan, PolicyOptions, Reason, RoundRobin, Step, TableView, Work, debt, next_garbage_ms, pick,
+    pick_in_range,
+};
 pub use retention::{Fate, Retention};
+pub use turns::{Turn, Turns};

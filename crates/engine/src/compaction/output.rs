@@ -7,9 +7,17 @@ use crate::range_delete::RangeDelete;
 use crate::state::State;
 use crate::table::{TableBuilder, TableMeta};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Bytes between two looks at how fast the background writes.
+const BYTES_BETWEEN_LOOKS: u64 = 64 << 10;
 
 pub struct Output<'a> {
     state: &'a State,
+    /// Whether it waits when the background writes too fast.
+    waits: bool,
+    /// Bytes of the table in hand that were counted.
+    counted: u64,
     /// A table is cut at this size.
     bytes_max: u64,
     builder: Option<(u64, TableBuilder)>,
@@ -21,11 +29,25 @@ pub struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    /// A flush writes one table whatever its size (`level` 0), so that level 0 has one table a memtable.
-    /// `ranges` are the range deletes to write, by lower bound.
+    /// One table whatever its size at `level` 0, which so has one table a run. `ranges` are the range deletes to write, by
+    /// lower bound.
     pub fn new(state: &'a State, level: u8, ranges: Vec<RangeDelete>) -> Self {
         let bytes_max = if level == 0 { u64::MAX } else { state.options.tuning.table_bytes };
-        Output { state, bytes_max, builder: None, finished: Vec::new(), key: Vec::new(), ranges }
+        Output {
+            state,
+            waits: true,
+            counted: 0,
+            bytes_max,
+            builder: None,
+            finished: Vec::new(),
+            key: Vec::new(),
+            ranges,
+        }
+    }
+
+    /// One table, which is written as fast as the disk can: somebody may wait for its memtable.
+    pub fn of_flush(state: &'a State, ranges: Vec<RangeDelete>) -> Self {
+        Output { waits: false, ..Output::new(state, 0, ranges) }
     }
 
     pub fn add(&mut self, key: &[u8], entry: &Entry<'_>, fate: Fate) -> Result<()> {
@@ -44,7 +66,12 @@ impl<'a> Output<'a> {
             let ranges = self.ranges_below(&cut);
             self.finish_table(ranges)?;
         }
-        self.builder()?.add(key, &entry)?;
+        let builder = self.builder()?;
+        builder.add(key, &entry)?;
+        let written = builder.bytes_written();
+        if written - self.counted >= BYTES_BETWEEN_LOOKS {
+            self.count(written);
+        }
         if self.bytes_max != u64::MAX {
             self.key.clear();
             self.key.extend_from_slice(key);
@@ -85,13 +112,31 @@ impl<'a> Output<'a> {
         }
         let Some((number, builder)) = self.builder.take() else { return Ok(()) };
         match builder.finish() {
-            Ok(summary) => self.finished.push(TableMeta { number, summary }),
+            Ok(summary) => {
+                self.count(summary.bytes);
+                self.counted = 0;
+                self.finished.push(TableMeta { number, summary });
+            }
             Err(error) => {
-                self.remove(number);
+                remove(self.state, number);
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// So much of the table in hand is written.
+    fn count(&mut self, written: u64) {
+        let bytes = written - self.counted;
+        self.counted = written;
+        let Some(rate) = &self.state.rate else { return };
+        let wait = rate.take(bytes, self.state.environment.clock.now_ms());
+        if self.waits {
+            self.state.counters.limited_ms.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);
+            if self.state.environment.threads {
+                self.state.work.wait_for_rate(wait);
+            }
+        }
     }
 
     /// All tables, synced; their names are not yet.
@@ -103,15 +148,19 @@ impl<'a> Output<'a> {
 
     /// Takes back what was written, after a failure or a cancelled compaction.
     pub fn discard(&mut self) {
-        let unfinished = self.builder.take().map(|(number, _)| number);
-        let finished = std::mem::take(&mut self.finished).into_iter().map(|table| table.number);
-        for number in finished.chain(unfinished) {
-            self.remove(number);
+        if let Some((number, _)) = self.builder.take() {
+            remove(self.state, number);
         }
+        Output::discard_tables(self.state, &std::mem::take(&mut self.finished));
     }
 
-    /// A file that stays is in nobody's way: the next open removes what no manifest names.
-    fn remove(&self, number: u64) {
-        let _ = self.state.environment.disk.remove(&self.state.table_path(number));
+    /// Takes back finished tables that no edit has named.
+    pub fn discard_tables(state: &State, tables: &[TableMeta]) {
+        tables.iter().for_each(|table| remove(state, table.number));
     }
+}
+
+/// A file that stays is in nobody's way: the next open removes what no manifest names.
+fn remove(state: &State, number: u64) {
+    let _ = state.environment.disk.remove(&state.table_path(number));
 }

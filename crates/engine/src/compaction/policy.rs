@@ -8,19 +8,25 @@
 //! sequential fill is never rewritten.
 //!
 //! What must hold: two plans may run at once only if their key ranges or their levels are disjoint, which `conflicts`
-//! checks. That one rule keeps a table from being input twice, outputs of one level disjoint
-//! though they are not to be seen yet, and newer data from overtaking older.
+//! checks. That one rule keeps a table from being input twice, outputs of one level disjoint though they are not to be
+//! seen yet, and newer data from overtaking older. Merges that stay in level 0 need less: see there.
 
 use crate::key::Revision;
 use crate::limits::{LEVELS, TABLE_BYTES_TARGET};
+use crate::options::Policy;
 use crate::table::TableSummary;
-use std::fmt;
+
+mod garbage;
+mod paired;
+mod plan;
+
+pub use garbage::next_garbage_ms;
+use garbage::{is_droppable, pick_garbage};
+use paired::{pick_pair, pick_relief};
+pub use plan::{Plan, Reason, Work};
+use plan::{bytes, conflicts, depth, hull, idle, overlaps};
 
 const BOTTOM: usize = LEVELS - 1;
-/// Deletes that make a table worth a compaction of its own, if they are also a good part of its entries.
-const GARBAGE_DELETES_MIN: u64 = 1000;
-/// A range delete counts as so many deletes: fewer keys would hardly be deleted as a range.
-const RANGE_DELETE_DELETES: u64 = 1000;
 
 #[derive(Clone, Copy, Debug)]
 pub struct TableView<'a> {
@@ -34,20 +40,27 @@ pub struct Levels<'a>(pub [Vec<TableView<'a>>; LEVELS]);
 
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyOptions {
+    pub policy: Policy,
     /// Tables of level 0 over one key that start a compaction.
     pub level0_runs: usize,
     /// Tables of level 0 that start one however few of them overlap. Writes stop at some number of tables, and what
     /// they then wait for must have begun before.
     pub level0_tables: usize,
+    /// Tables of level 0 at which pairs of them are merged, when none can go into the base.
+    pub relief_runs: usize,
     /// Each level holds this many times what the one above it does.
     pub level_factor: u64,
     /// The most that level 0 and the base level hold.
     pub base_bytes: u64,
-    /// Deletes among a hundred entries that make a table worth a compaction of its own.
-    pub garbage_percent: u64,
-    /// No reader needs a delete at or below this. A compaction whose output overlaps nothing below it must drop them
-    /// all, else `Reason::Deletes` would pick its output again.
+    /// With the paired policy: a run larger than this leaves level 0, where a run is one table.
+    pub run_bytes_max: u64,
+    /// A compaction for garbage alone frees at least so much.
+    pub garbage_bytes_min: u64,
+    /// No reader needs a delete at or below this, nor what it hides. A compaction whose output overlaps nothing below it
+    /// must drop them all, else `Reason::Garbage` would pick its output again.
     pub droppable_revision: Revision,
+    /// Deadlines at or before it have passed for every reader, as for the compaction itself.
+    pub now_ms: i64,
     /// Bytes that one plan of `pick_in_range` takes from a level below 0.
     pub range_bytes_max: u64,
 }
@@ -55,43 +68,19 @@ pub struct PolicyOptions {
 impl Default for PolicyOptions {
     fn default() -> Self {
         PolicyOptions {
+            policy: Policy::Levelled,
             level0_runs: 4,
+            relief_runs: 6,
             level0_tables: 12,
             level_factor: 10,
             base_bytes: 256 << 20,
-            garbage_percent: 50,
+            run_bytes_max: 4 * TABLE_BYTES_TARGET,
+            garbage_bytes_min: 64 << 10,
             droppable_revision: 0,
+            now_ms: i64::MIN,
             range_bytes_max: 8 * TABLE_BYTES_TARGET,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Too many runs or bytes at level 0.
-    Level0,
-    /// A level has outgrown its share.
-    Size,
-    /// Deletes that can be dropped, or merged with what they delete.
-    Deletes,
-    /// Somebody asked for this key range.
-    Asked,
-}
-
-/// One compaction. The caller keeps it while it runs and passes it to every later pick.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// Levels from the top, each with the numbers of its tables. Never empty.
-    pub inputs: Vec<(u8, Vec<u64>)>,
-    pub output_level: u8,
-    /// Nothing is read or written: one edit moves the tables.
-    pub trivial_move: bool,
-    pub reason: Reason,
-    /// The stored keys that the inputs span, both inclusive.
-    pub smallest: Vec<u8>,
-    pub largest: Vec<u8>,
-    /// Where the inputs of the top level end.
-    top_ends: Vec<u8>,
 }
 
 /// Where each level's last pick ended, so that the next goes on from there and all keys get their turn. Kept in memory
@@ -123,17 +112,30 @@ pub fn pick(
     turns: &RoundRobin,
 ) -> Option<Plan> {
     let shape = Shape::of(levels, options);
+    let urgent = match options.policy {
+        Policy::Levelled => pick_levelled(levels, running, options, &shape, turns),
+        Policy::Paired => pick_pair(levels, running, options),
+    };
+    urgent.or_else(|| pick_garbage(levels, running, options, shape.base))
+}
+
+fn pick_levelled(
+    levels: &Levels<'_>,
+    running: &[Plan],
+    options: &PolicyOptions,
+    shape: &Shape,
+    turns: &RoundRobin,
+) -> Option<Plan> {
     let mut due: Vec<(u64, usize)> = (0..BOTTOM)
         .map(|level| (shape.score(levels, running, options, level), level))
         .filter(|(score, _)| *score >= DUE)
         .collect();
     // The highest score first; of equal ones the upper level, which more reads meet.
     due.sort_by_key(|(score, level)| (u64::MAX - score, *level));
-    let due = due.into_iter().find_map(|(_, level)| match level {
-        0 => pick_level0(levels, running, shape.base),
+    due.into_iter().find_map(|(_, level)| match level {
+        0 => pick_level0(levels, running, shape.base).or_else(|| pick_relief(levels, running, options)),
         _ => pick_level(levels, running, level, shape.targets[level], &turns.0[level]),
-    });
-    due.or_else(|| pick_garbage(levels, running, options, shape.base))
+    })
 }
 
 /// The next step of compacting everything in a key range (stored keys, both inclusive) down to the bottom level.
@@ -161,7 +163,7 @@ pub fn pick_in_range(
                 bytes += table.summary.bytes;
                 taken
             });
-            merge(levels, level, some.copied().collect(), level + 1, Reason::Asked)
+            Plan::merge(levels, level, some.copied().collect(), level + 1, Reason::Asked)
         };
         if !conflicts(&plan, running) {
             return Step::Compact(plan);
@@ -169,13 +171,24 @@ pub fn pick_in_range(
         waiting = true;
     }
     for table in levels.0[BOTTOM].iter().filter(|table| wanted(table) && is_droppable(table, options)) {
-        let plan = merge(levels, BOTTOM, vec![*table], BOTTOM, Reason::Asked);
+        let plan = Plan::merge(levels, BOTTOM, vec![*table], BOTTOM, Reason::Asked);
         if !conflicts(&plan, running) {
             return Step::Compact(plan);
         }
         waiting = true;
     }
     if waiting { Step::Wait } else { Step::Done }
+}
+
+/// Bytes that have to be written before levels need nothing: level 0, and what stands beyond a level's share as often as
+/// the level below is larger. With pairs what counts is their number.
+pub fn debt(levels: &Levels<'_>, options: &PolicyOptions) -> u64 {
+    if options.policy == Policy::Paired {
+        return 0;
+    }
+    let targets = Shape::of(levels, options).targets;
+    let excess = (1..BOTTOM).map(|level| bytes(&levels.0[level]).saturating_sub(targets[level]));
+    bytes(&levels.0[0]) + excess.sum::<u64>().saturating_mul(options.level_factor)
 }
 
 /// A score from which a compaction is due.
@@ -226,7 +239,7 @@ fn pick_level0(levels: &Levels<'_>, running: &[Plan], base: usize) -> Option<Pla
     let movable = movable(levels, running, base);
     if !movable.is_empty() {
         // Each was checked alone against what runs; between them the plan touches nothing.
-        return Some(plan(vec![(0, movable)], base, true, Reason::Level0));
+        return Some(Plan::new(vec![(0, movable)], base, Work::Move, Reason::Level0));
     }
     let mut oldest_first = levels.0[0].iter().rev();
     oldest_first.find_map(|seed| {
@@ -256,7 +269,7 @@ fn merge_level0(levels: &Levels<'_>, seed: &TableView<'_>, base: usize, reason: 
             levels.0[0].iter().filter(|table| overlaps(table, lower, upper)).copied().collect();
         let (wider_lower, wider_upper) = hull(&tables);
         if (wider_lower, wider_upper) == (lower, upper) {
-            return merge(levels, 0, tables, base, reason);
+            return Plan::merge(levels, 0, tables, base, reason);
         }
         (lower, upper) = (wider_lower, wider_upper);
     }
@@ -275,160 +288,26 @@ fn pick_level(
     let (passed, next) = tables.split_at(if after.is_empty() { 0 } else { turn });
     let excess = bytes(tables).saturating_sub(target);
     next.iter().chain(passed).find_map(|seed| {
-        let plan = merge(levels, level, vec![*seed], level + 1, Reason::Size);
+        let plan = Plan::merge(levels, level, vec![*seed], level + 1, Reason::Size);
         if conflicts(&plan, running) {
             return None;
         }
-        if !plan.trivial_move {
+        if plan.work != Work::Move {
             return Some(plan);
         }
         // Moving costs one edit however many go: those that follow go along while there is too much.
         let start = tables.iter().position(|table| table.number == seed.number).expect("it is one of them");
         let mut together = vec![*seed];
         for table in &tables[start + 1..] {
-            let single = merge(levels, level, vec![*table], level + 1, Reason::Size);
-            if bytes(&together) >= excess || !single.trivial_move {
+            let single = Plan::merge(levels, level, vec![*table], level + 1, Reason::Size);
+            if bytes(&together) >= excess || single.work != Work::Move {
                 break;
             }
             together.push(*table);
         }
-        let several = self::plan(vec![(level, together)], level + 1, true, Reason::Size);
+        let several = Plan::new(vec![(level, together)], level + 1, Work::Move, Reason::Size);
         Some(if conflicts(&several, running) { plan } else { several })
     })
-}
-
-/// The table with the most deletes that a compaction of its own would get rid of.
-fn pick_garbage(levels: &Levels<'_>, running: &[Plan], options: &PolicyOptions, base: usize) -> Option<Plan> {
-    let is_garbage = |table: &TableView<'_>| {
-        let TableSummary { deletes, entries, range_deletes, .. } = *table.summary;
-        let ranges = range_deletes.saturating_mul(RANGE_DELETE_DELETES);
-        let (deletes, entries) = (deletes.saturating_add(ranges), entries.saturating_add(ranges));
-        deletes >= GARBAGE_DELETES_MIN
-            && deletes.saturating_mul(100) >= entries.saturating_mul(options.garbage_percent)
-    };
-    let mut candidates: Vec<(usize, &TableView<'_>)> = (0..LEVELS)
-        .flat_map(|level| levels.0[level].iter().map(move |table| (level, table)))
-        // Above the bottom every step brings deletes nearer to what they delete; at the bottom only dropping them
-        // is progress.
-        .filter(|(level, table)| is_garbage(table) && (*level < BOTTOM || is_droppable(table, options)))
-        .collect();
-    candidates.sort_by_key(|(level, table)| (u64::MAX - table.summary.deletes, *level));
-    candidates.into_iter().find_map(|(level, table)| {
-        let mut plan = match level {
-            0 => merge_level0(levels, table, base, Reason::Deletes),
-            _ => merge(levels, level, vec![*table], (level + 1).min(BOTTOM), Reason::Deletes),
-        };
-        // Over nothing below, rewriting drops the deletes at once; moving would only carry them down.
-        let output = usize::from(plan.output_level);
-        let mut below = levels.0[output + 1..].iter().flatten();
-        let over_nothing = !below.any(|table| overlaps(table, &plan.smallest, &plan.largest));
-        plan.trivial_move &= !(over_nothing && is_droppable(table, options));
-        Some(plan).filter(|plan| !conflicts(plan, running))
-    })
-}
-
-/// Whether rewriting a table that overlaps nothing below leaves none of its deletes.
-fn is_droppable(table: &TableView<'_>, options: &PolicyOptions) -> bool {
-    table.summary.deletes + table.summary.range_deletes > 0
-        && table.summary.max_revision <= options.droppable_revision
-}
-
-/// `tables` of `level` with all that they span at `output`; a move if that is nothing and they are disjoint.
-fn merge(
-    levels: &Levels<'_>,
-    level: usize,
-    tables: Vec<TableView<'_>>,
-    output: usize,
-    reason: Reason,
-) -> Plan {
-    if output == level {
-        return plan(vec![(level, tables)], output, false, reason);
-    }
-    let (lower, upper) = hull(&tables);
-    let below: Vec<_> =
-        levels.0[output].iter().filter(|table| overlaps(table, lower, upper)).copied().collect();
-    let trivial_move = below.is_empty() && depth(&tables) == 1;
-    plan(vec![(level, tables), (output, below)], output, trivial_move, reason)
-}
-
-fn plan(
-    mut inputs: Vec<(usize, Vec<TableView<'_>>)>,
-    output: usize,
-    trivial_move: bool,
-    reason: Reason,
-) -> Plan {
-    inputs.retain(|(_, tables)| !tables.is_empty());
-    let all: Vec<_> = inputs.iter().flat_map(|(_, tables)| tables).copied().collect();
-    let (smallest, largest) = hull(&all);
-    let numbers = |tables: &[TableView<'_>]| tables.iter().map(|table| table.number).collect();
-    Plan {
-        inputs: inputs.iter().map(|(level, tables)| (*level as u8, numbers(tables))).collect(),
-        output_level: output as u8,
-        trivial_move,
-        reason,
-        smallest: smallest.to_vec(),
-        largest: largest.to_vec(),
-        top_ends: hull(&inputs[0].1).1.to_vec(),
-    }
-}
-
-impl Plan {
-    fn top(&self) -> usize {
-        usize::from(self.inputs[0].0)
-    }
-}
-
-/// Whether `plan` shares a key and a level, those between its inputs and its output included, with one that runs.
-fn conflicts(plan: &Plan, running: &[Plan]) -> bool {
-    running.iter().any(|other| {
-        let keys = plan.smallest <= other.largest && other.smallest <= plan.largest;
-        keys && plan.top() <= usize::from(other.output_level) && other.top() <= usize::from(plan.output_level)
-    })
-}
-
-fn idle<'a>(levels: &Levels<'a>, running: &[Plan], level: usize) -> Vec<TableView<'a>> {
-    let is_input =
-        |number: u64| running.iter().flat_map(|plan| &plan.inputs).any(|(_, all)| all.contains(&number));
-    levels.0[level].iter().filter(|table| !is_input(table.number)).copied().collect()
-}
-
-fn overlaps(table: &TableView<'_>, lower: &[u8], upper: &[u8]) -> bool {
-    table.summary.smallest[..] <= *upper && table.summary.largest[..] >= *lower
-}
-
-/// The keys that some tables span; there is at least one.
-fn hull<'a>(tables: &[TableView<'a>]) -> (&'a [u8], &'a [u8]) {
-    let lower = tables.iter().map(|table| &table.summary.smallest[..]).min();
-    let upper = tables.iter().map(|table| &table.summary.largest[..]).max();
-    lower.zip(upper).expect("a plan has inputs")
-}
-
-/// The most tables that hold one key.
-fn depth(tables: &[TableView<'_>]) -> usize {
-    let over = |key: &[u8]| tables.iter().filter(|table| overlaps(table, key, key)).count();
-    tables.iter().map(|table| over(&table.summary.smallest)).max().unwrap_or(0)
-}
-
-fn bytes(tables: &[TableView<'_>]) -> u64 {
-    tables.iter().map(|table| table.summary.bytes).sum()
-}
-
-/// `move` or `merge`, the inputs by level, the output level, the reason: for logs and tests.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", if self.trivial_move { "move" } else { "merge" })?;
-        for (level, numbers) in &self.inputs {
-            write!(f, " L{level}")?;
-            numbers.iter().try_for_each(|number| write!(f, " {number}"))?;
-        }
-        let reason = match self.reason {
-            Reason::Level0 => "level 0",
-            Reason::Size => "size",
-            Reason::Deletes => "deletes",
-            Reason::Asked => "asked",
-        };
-        write!(f, " -> L{} ({reason})", self.output_level)
-    }
 }
 
 #[cfg(test)]

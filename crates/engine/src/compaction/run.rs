@@ -1,16 +1,18 @@
-//! Carrying out a plan: merge the inputs, write the outputs, install the edit. On the compaction thread, or on the
-//! caller's for `Db::compact`; one at a time.
+//! Carrying out a plan: merge the inputs, write the outputs, install the edit. On a compaction thread, or on the
+//! caller's for `Db::compact`; a large merge is cut into key ranges, one thread each.
 
-use super::hidden::hidden_tables;
-use super::{Output, Plan, PolicyOptions, Retention, RoundRobin, Step, pick, pick_in_range};
+use super::{Fate, Output, Plan, Reason, Retention, Turn, Work};
 use crate::cursor::{Cursor, LevelCursor, MergeCursor, Source};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::key::Revision;
 use crate::manifest::Edit;
 use crate::options::{Event, WorkKind};
+use crate::range_delete::RangeDelete;
+use crate::snapshot::Pinned;
 use crate::state::State;
 use crate::table::{Table, TableMeta};
 use crate::version::Version;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,83 +20,33 @@ use std::sync::atomic::Ordering;
 const ENTRIES_BETWEEN_LOOKS: u32 = 1024;
 
 impl State {
-    /// Does the most urgent compaction; false if none is due. The caller holds `compacting`.
-    pub fn compact_once(&self, turns: &mut RoundRobin) -> Result<bool> {
-        let version = self.readable.load().version.clone();
-        if self.drop_hidden_tables(&version)? {
-            return Ok(true);
-        }
-        let options = self.policy_options();
-        let Some(plan) = pick(&version.summary(), &[], &options, turns) else {
-            return self.note_held(&version, options, turns);
-        };
-        turns.advance(&plan);
-        self.run_plan(&version, &plan)?;
-        Ok(true)
-    }
-
-    /// Whether only a snapshot holds up a compaction is noted for its end; true if it has ended meanwhile.
-    fn note_held(&self, version: &Version, options: PolicyOptions, turns: &RoundRobin) -> Result<bool> {
-        let unheld = PolicyOptions { droppable_revision: Revision::MAX, ..options };
-        if unheld.droppable_revision == options.droppable_revision
-            || (pick(&version.summary(), &[], &unheld, turns).is_none()
-                && hidden_tables(version, &[])?.is_empty())
-        {
-            return Ok(false);
-        }
-        self.compaction_held.store(true, Ordering::SeqCst);
-        Ok(self.policy_options().droppable_revision != options.droppable_revision)
-    }
-
     /// Merges everything in a range of stored keys, written before the call, down to the bottom.
     pub fn compact_range(&self, lower: &[u8], upper: &[u8]) -> Result<()> {
         let since = self.readable.load().flushed.revision;
-        loop {
-            let _turn = self.compacting.lock();
-            self.check_writable()?;
-            let version = self.readable.load().version.clone();
-            if self.drop_hidden_tables(&version)? {
-                continue;
-            }
-            match pick_in_range(&version.summary(), &[], &self.policy_options(), (lower, upper), since) {
-                Step::Compact(plan) => self.run_plan(&version, &plan)?,
-                Step::Wait => unreachable!("nothing else runs while the turn is held"),
-                Step::Done => {
-                    // What a snapshot kept is for the compaction thread to note.
-                    self.work.request_compaction();
-                    return Ok(());
-                }
-            }
+        while let Some(turn) = self.asked_turn((lower, upper), since)? {
+            self.run_turn(turn)?;
         }
+        // What a snapshot kept is for the compaction threads to note.
+        self.work.request_compaction();
+        Ok(())
     }
 
-    fn policy_options(&self) -> PolicyOptions {
-        let oldest_snapshot = self.snapshots.oldest();
-        PolicyOptions {
-            level0_runs: self.options.tuning.level0_trigger,
-            level0_tables: (self.options.tuning.level0_stop / 2).max(1),
-            base_bytes: self.options.tuning.level_base_bytes,
-            droppable_revision: oldest_snapshot.unwrap_or(Revision::MAX),
-            range_bytes_max: 8 * self.options.tuning.table_bytes,
-            ..PolicyOptions::default()
-        }
-    }
-
-    fn run_plan(&self, version: &Arc<Version>, plan: &Plan) -> Result<()> {
+    pub fn run_turn(&self, turn: Turn<'_>) -> Result<()> {
+        let (plan, version) = (&turn.plan, &turn.version);
         let _announced = self.announce(WorkKind::Compaction);
         let began_ms = self.environment.clock.now_ms();
         let inputs = version.inputs(plan);
         let removed = inputs.iter().map(|(level, table)| (*level, table.number())).collect();
-        let read_bytes = inputs.iter().map(|(_, table)| table.summary().bytes).sum();
-        let tables = if plan.trivial_move {
-            inputs
-                .iter()
-                .map(|(_, table)| TableMeta { number: table.number(), summary: table.summary().clone() })
-                .collect()
-        } else {
-            self.merge(version, &inputs, plan.output_level)?
+        let read_bytes: u64 = inputs.iter().map(|(_, table)| table.summary().bytes).sum();
+        let kept =
+            |table: &Arc<Table>| TableMeta { number: table.number(), summary: table.summary().clone() };
+        let tables: Vec<TableMeta> = match plan.work {
+            Work::Merge => self.merge(version, &inputs, plan, turn.threads)?,
+            Work::Move => inputs.iter().map(|(_, table)| kept(table)).collect(),
+            Work::Drop => Vec::new(),
         };
-        let wrote_bytes = if plan.trivial_move { 0 } else { tables.iter().map(|t| t.summary.bytes).sum() };
+        let bytes = tables.iter().map(|table| table.summary.bytes).sum();
+        let wrote_bytes = if plan.work == Work::Merge { bytes } else { 0 };
         let added = tables.into_iter().map(|table| (plan.output_level, table)).collect();
         let flushed = self.readable.load().flushed;
         self.install(Edit { added, removed, ..self.new_edit(flushed) }, None)?;
@@ -102,6 +54,16 @@ impl State {
         let ms = u64::try_from(self.environment.clock.now_ms() - began_ms).unwrap_or(0);
         self.counters.compactions.fetch_add(1, Ordering::Relaxed);
         self.counters.compacted_bytes.fetch_add(wrote_bytes, Ordering::Relaxed);
+        if plan.reason == Reason::Garbage {
+            self.counters.garbage_compactions.fetch_add(1, Ordering::Relaxed);
+        }
+        if plan.work == Work::Drop {
+            self.counters.tables_dropped.fetch_add(plan.inputs[0].1.len() as u64, Ordering::Relaxed);
+        }
+        if bytes < read_bytes {
+            // What the log takes may be much of what is left.
+            self.arm_upkeep(&mut self.work.lock());
+        }
         self.options.listener.event(Event::Compaction {
             level: plan.output_level.into(),
             read_bytes,
@@ -116,35 +78,72 @@ impl State {
         &self,
         version: &Arc<Version>,
         inputs: &[(u8, Arc<Table>)],
-        output_level: u8,
+        plan: &Plan,
+        threads: usize,
     ) -> Result<Vec<TableMeta>> {
-        let below = usize::from(output_level) + 1;
+        let pinned = self.snapshots.pinned(|| self.time.now_ms());
         let mut ranges = Vec::new();
         for (_, table) in inputs {
             ranges.extend(table.range_deletes()?.all());
         }
-        let mut retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()), ranges);
-        let kept = retention.ranges(|range| !version.may_hold_any(range, below));
-        let mut output = Output::new(self, output_level, kept);
-        let mut cursor = MergeCursor::new(sources(inputs));
-        let mut merge_all = || {
-            cursor.seek_to_first()?;
-            let mut until_look = ENTRIES_BETWEEN_LOOKS;
-            while cursor.valid() {
-                let (key, entry) = (cursor.key(), cursor.entry());
-                let fate = retention.judge(key, &entry, || !version.may_hold(key, below));
-                output.add(key, &entry, fate)?;
-                cursor.next()?;
-                until_look -= 1;
-                if until_look == 0 {
-                    until_look = ENTRIES_BETWEEN_LOOKS;
-                    self.check_stopping()?;
-                }
-            }
-            Ok(())
+        // A range delete is cut behind a key, and where a part ends there may be none.
+        let cuts = if ranges.is_empty() { cuts(inputs, threads) } else { Vec::new() };
+        let starts = std::iter::once(None).chain(cuts.iter().map(|cut| Some(&cut[..])));
+        let ends = cuts.iter().map(|cut| Some(&cut[..])).chain(std::iter::once(None));
+        let parts = starts.zip(ends).map(|(from, to)| Part {
+            state: self,
+            version,
+            inputs,
+            ranges: &ranges,
+            level: plan.output_level,
+            from,
+            to,
+            pinned: pinned.clone(),
+        });
+        self.counters.subcompactions.fetch_add(cuts.len() as u64, Ordering::Relaxed);
+        let merged: Vec<Result<Vec<TableMeta>>> = if cuts.is_empty() || !self.environment.threads {
+            parts.map(Part::merge).collect()
+        } else {
+            std::thread::scope(|scope| {
+                let running: Vec<_> = parts.map(|part| scope.spawn(move || part.merge())).collect();
+                let ended = running.into_iter().map(|part| part.join());
+                // A panic goes on here, where it ends as one of any background thread does.
+                ended.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            })
         };
-        let merged = merge_all();
-        match merged {
+        let mut tables = Vec::new();
+        let mut failure = None;
+        for part in merged {
+            match part {
+                Ok(made) => tables.extend(made),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        let Some(error) = failure else { return Ok(tables) };
+        Output::discard_tables(self, &tables);
+        Err(error)
+    }
+}
+
+/// One thread's share of a merge: the keys from `from` (inclusive) to `to` (exclusive), all of them without ends.
+struct Part<'a> {
+    state: &'a State,
+    version: &'a Version,
+    inputs: &'a [(u8, Arc<Table>)],
+    /// Of all inputs.
+    ranges: &'a [RangeDelete],
+    level: u8,
+    from: Option<&'a [u8]>,
+    to: Option<&'a [u8]>,
+    pinned: Pinned,
+}
+
+impl Part<'_> {
+    fn merge(self) -> Result<Vec<TableMeta>> {
+        let retention = Retention::new(self.pinned.clone(), self.ranges.to_vec());
+        let kept = retention.ranges(|range| !self.may_lie_under_range(range));
+        let mut output = Output::new(self.state, self.level, kept);
+        match self.merge_into(retention, &mut output) {
             Ok(()) => output.finish(),
             Err(error) => {
                 output.discard();
@@ -153,12 +152,70 @@ impl State {
         }
     }
 
-    fn check_stopping(&self) -> Result<()> {
-        if self.work.is_stopping() {
-            return Err(Error::new(Code::Closed, "the database is closing: the compaction was given up"));
+    fn merge_into(&self, mut retention: Retention, output: &mut Output<'_>) -> Result<()> {
+        let mut cursor = MergeCursor::new(sources(self.inputs));
+        match self.from {
+            None => cursor.seek_to_first()?,
+            Some(from) => cursor.seek(from, Revision::MAX)?,
+        }
+        let mut until_look = ENTRIES_BETWEEN_LOOKS;
+        while cursor.valid() && self.to.is_none_or(|to| cursor.key() < to) {
+            let (key, entry) = (cursor.key(), cursor.entry());
+            let fate: Fate = retention.judge(key, &entry, || !self.may_lie_under(key));
+            output.add(key, &entry, fate)?;
+            cursor.next()?;
+            until_look -= 1;
+            if until_look == 0 {
+                until_look = ENTRIES_BETWEEN_LOOKS;
+                self.state.check_stopping()?;
+            }
         }
         Ok(())
     }
+
+    /// Whether an older version of a key may stand below the output.
+    fn may_lie_under(&self, key: &[u8]) -> bool {
+        if self.level > 0 {
+            return self.version.may_hold(key, usize::from(self.level) + 1);
+        }
+        self.version.level0_holding(key).any(|table| self.is_older(table)) || self.version.may_hold(key, 1)
+    }
+
+    /// The same of any key that a range delete holds.
+    fn may_lie_under_range(&self, range: &RangeDelete) -> bool {
+        if self.level > 0 {
+            return self.version.may_hold_any(range, usize::from(self.level) + 1);
+        }
+        let bounds = (Bound::Included(&range.lower[..]), Bound::Excluded(&range.upper[..]));
+        self.version.level0_overlapping(bounds).any(|table| self.is_older(table))
+            || self.version.may_hold_any(range, 1)
+    }
+
+    /// Whether a table of level 0 is older than the inputs there.
+    fn is_older(&self, table: &Table) -> bool {
+        let oldest = self.inputs.iter().map(|(_, table)| table.summary().max_revision).min();
+        oldest.is_none_or(|oldest| table.summary().max_revision < oldest)
+    }
+}
+
+/// Keys at which the inputs fall into so many parts of like size: always where a table begins, so that there may be
+/// fewer.
+fn cuts(inputs: &[(u8, Arc<Table>)], parts: usize) -> Vec<Vec<u8>> {
+    let mut starts: Vec<(&[u8], u64)> =
+        inputs.iter().map(|(_, table)| (&table.summary().smallest[..], table.summary().bytes)).collect();
+    starts.sort_unstable();
+    let total: u64 = starts.iter().map(|(_, bytes)| bytes).sum();
+    let mut cuts: Vec<Vec<u8>> = Vec::new();
+    let mut before = 0;
+    for (start, bytes) in &starts {
+        let is_first = *start == starts[0].0;
+        if !is_first && before * parts as u64 >= total * (cuts.len() as u64 + 1) && cuts.len() + 1 < parts {
+            cuts.push(start.to_vec());
+        }
+        before += bytes;
+    }
+    cuts.dedup();
+    cuts
 }
 
 /// Level-0 tables one by one; the disjoint tables of a deeper level as one source.

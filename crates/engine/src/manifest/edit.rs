@@ -181,7 +181,8 @@ fn put_table(out: &mut Vec<u8>, level: u8, table: &TableMeta) {
     put_varint(out, summary.min_revision);
     put_varint(out, summary.max_revision);
     out.extend_from_slice(&summary.min_deadline_ms.to_le_bytes());
-    out.extend_from_slice(&summary.max_deadline_ms.to_le_bytes());
+    out.extend_from_slice(&summary.garbage_ms.to_le_bytes());
+    out.extend_from_slice(&summary.dead_ms.to_le_bytes());
     put_varint(out, summary.raw_bytes);
     put_varint(out, summary.range_deletes);
 }
@@ -201,7 +202,8 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         min_revision: field.varint()?,
         max_revision: field.varint()?,
         min_deadline_ms: field.i64()?,
-        max_deadline_ms: field.i64()?,
+        garbage_ms: field.i64()?,
+        dead_ms: field.i64()?,
         raw_bytes: field.varint()?,
         range_deletes: field.varint()?,
     };
@@ -251,8 +253,8 @@ fn flaw(level: u8, table: &TableMeta) -> Option<&'static str> {
         Some("counts its entries wrongly")
     } else if summary.min_revision > summary.max_revision {
         Some("has its revisions the wrong way round")
-    } else if summary.min_deadline_ms > summary.max_deadline_ms {
-        Some("has its deadlines the wrong way round")
+    } else if summary.garbage_ms > summary.dead_ms {
+        Some("is all dead before a part of it is")
     } else {
         None
     }

@@ -18,7 +18,8 @@ pub fn table(number: u64, smallest: &str, largest: &str) -> TableMeta {
         min_revision: number,
         max_revision: number + 1,
         min_deadline_ms: 1_000_000,
-        max_deadline_ms: NO_DEADLINE,
+        garbage_ms: 2_000_000,
+        dead_ms: NO_DEADLINE,
         raw_bytes: number * 3000,
         range_deletes: number % 3,
     };

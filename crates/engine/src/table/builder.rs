@@ -5,6 +5,7 @@
 
 use super::checksum::{PAGES_MAX, PART_FILTER, PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
 use super::footer::{Block, Footer};
+use super::garbage::Garbage;
 use super::head::common_prefix;
 use super::index::{put_page, shortest_separator};
 use super::page::{CODEC_LZ4, CODEC_RAW, PAYLOAD_BYTES_MAX};
@@ -62,6 +63,7 @@ pub struct TableBuilder {
     filter: Option<CuckooBuilder>,
     ranges: Vec<RangeDelete>,
     properties: Properties,
+    garbage: Garbage,
 
     compressor: Compressor,
     separator: Vec<u8>,
@@ -106,6 +108,7 @@ impl TableBuilder {
             filter: options.filter.then(|| CuckooBuilder::new(options.filter_seed)),
             ranges: Vec::new(),
             properties: Properties::new(),
+            garbage: Garbage::default(),
             compressor: Compressor::new(),
             separator: Vec::new(),
             pending: Vec::with_capacity(WRITE_BYTES + 2 * options.page_bytes),
@@ -145,6 +148,7 @@ impl TableBuilder {
         self.page.add(key, shared, entry);
         self.page_deadline_ms = self.page_deadline_ms.min(entry.deadline_ms);
         self.properties.count(key, entry);
+        self.garbage.count(entry, !same_key);
         if !same_key {
             if let Some(filter) = &mut self.filter {
                 filter.add(filter::hash(key, self.options.filter_seed), self.pages);
@@ -184,6 +188,7 @@ impl TableBuilder {
             self.properties.largest.clone_from(&self.last_key);
         }
         self.properties.count_ranges(&self.ranges);
+        self.properties.settle(&self.garbage);
 
         let index = std::mem::take(&mut self.index);
         let filter = self.filter.take().filter(|_| has_pages);
@@ -219,7 +224,8 @@ impl TableBuilder {
             min_revision: properties.min_revision,
             max_revision: properties.max_revision,
             min_deadline_ms: properties.min_deadline_ms,
-            max_deadline_ms: properties.max_deadline_ms,
+            garbage_ms: properties.garbage_ms,
+            dead_ms: properties.dead_ms,
             raw_bytes: properties.raw_bytes,
         })
     }

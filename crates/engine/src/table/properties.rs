@@ -1,5 +1,6 @@
 //! What a table says of itself, in a block of its own: enough to rebuild the manifest's summary from the file.
 
+use super::garbage::{ALWAYS, Garbage};
 use super::summary::TableSummary;
 use crate::coding::{Reader, put_bytes, put_varint};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
@@ -12,11 +13,12 @@ const DELETES: u64 = 2;
 const MIN_REVISION: u64 = 3;
 const MAX_REVISION: u64 = 4;
 const MIN_DEADLINE: u64 = 5;
-const MAX_DEADLINE: u64 = 6;
+const DEAD: u64 = 6;
 const RAW_BYTES: u64 = 7;
 const SMALLEST: u64 = 8;
 const LARGEST: u64 = 9;
 const RANGE_DELETES: u64 = 10;
+const GARBAGE: u64 = 11;
 
 /// The part of a `TableSummary` that follows from the entries and range deletes alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +29,15 @@ pub(super) struct Properties {
     pub min_revision: Revision,
     pub max_revision: Revision,
     pub min_deadline_ms: i64,
-    pub max_deadline_ms: i64,
+    pub garbage_ms: i64,
+    pub dead_ms: i64,
     pub raw_bytes: u64,
     pub smallest: Vec<u8>,
     pub largest: Vec<u8>,
 }
 
 impl Properties {
-    /// Of no entry yet: `count` narrows the bounds, the caller fills in the two keys.
+    /// Of no entry yet: `count` narrows the bounds, the caller fills in the two keys and `settle`s.
     pub fn new() -> Properties {
         Properties {
             entries: 0,
@@ -43,7 +46,8 @@ impl Properties {
             min_revision: Revision::MAX,
             max_revision: 0,
             min_deadline_ms: NO_DEADLINE,
-            max_deadline_ms: i64::MIN,
+            garbage_ms: ALWAYS,
+            dead_ms: ALWAYS,
             raw_bytes: 0,
             smallest: Vec::new(),
             largest: Vec::new(),
@@ -57,15 +61,17 @@ impl Properties {
         self.min_revision = self.min_revision.min(entry.revision);
         self.max_revision = self.max_revision.max(entry.revision);
         self.min_deadline_ms = self.min_deadline_ms.min(entry.deadline_ms);
-        self.max_deadline_ms = self.max_deadline_ms.max(entry.deadline_ms);
         self.raw_bytes += (key.len() + entry.value.len()) as u64;
+    }
+
+    /// What was counted beside the entries, once all of them are.
+    pub fn settle(&mut self, garbage: &Garbage) {
+        self.garbage_ms = garbage.garbage_ms();
+        self.dead_ms = garbage.dead_ms();
     }
 
     /// Once all entries are counted and the two keys are theirs.
     pub fn count_ranges(&mut self, ranges: &[RangeDelete]) {
-        if self.entries == 0 {
-            self.max_deadline_ms = NO_DEADLINE;
-        }
         for range in ranges {
             if self.entries + self.range_deletes == 0 || range.lower[..] < self.smallest[..] {
                 self.smallest = range.lower.to_vec();
@@ -87,7 +93,8 @@ impl Properties {
             min_revision: summary.min_revision,
             max_revision: summary.max_revision,
             min_deadline_ms: summary.min_deadline_ms,
-            max_deadline_ms: summary.max_deadline_ms,
+            garbage_ms: summary.garbage_ms,
+            dead_ms: summary.dead_ms,
             raw_bytes: summary.raw_bytes,
             smallest: summary.smallest.clone(),
             largest: summary.largest.clone(),
@@ -103,7 +110,8 @@ impl Properties {
             (MIN_REVISION, self.min_revision),
             (MAX_REVISION, self.max_revision),
             (MIN_DEADLINE, self.min_deadline_ms as u64),
-            (MAX_DEADLINE, self.max_deadline_ms as u64),
+            (DEAD, self.dead_ms as u64),
+            (GARBAGE, self.garbage_ms as u64),
             (RAW_BYTES, self.raw_bytes),
             (RANGE_DELETES, self.range_deletes),
         ];
@@ -132,7 +140,8 @@ impl Properties {
                 MIN_REVISION => properties.min_revision = number()?,
                 MAX_REVISION => properties.max_revision = number()?,
                 MIN_DEADLINE => properties.min_deadline_ms = number()? as i64,
-                MAX_DEADLINE => properties.max_deadline_ms = number()? as i64,
+                DEAD => properties.dead_ms = number()? as i64,
+                GARBAGE => properties.garbage_ms = number()? as i64,
                 RAW_BYTES => properties.raw_bytes = number()?,
                 RANGE_DELETES => properties.range_deletes = number()?,
                 SMALLEST => properties.smallest = bytes.to_vec(),
@@ -141,7 +150,7 @@ impl Properties {
             }
             seen |= 1 << tag;
         }
-        if seen != (1 << (RANGE_DELETES + 1)) - (1 << ENTRIES) {
+        if seen != (1 << (GARBAGE + 1)) - (1 << ENTRIES) {
             return Err(Error::corrupt("a property of the table is missing"));
         }
         Ok(properties)

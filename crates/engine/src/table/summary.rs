@@ -27,8 +27,11 @@ pub struct TableSummary {
     pub max_revision: Revision,
     /// The earliest deadline of any entry, `NO_DEADLINE` if none has one.
     pub min_deadline_ms: i64,
-    /// The latest, `NO_DEADLINE` if any entry has none.
-    pub max_deadline_ms: i64,
+    /// By then a fifth of the entries are dead: deletes, versions under a newer one, past their deadlines. `ALWAYS` if
+    /// they are from the beginning, `NO_DEADLINE` if that never comes. An estimate.
+    pub garbage_ms: i64,
+    /// By then no key is alive in it, exactly.
+    pub dead_ms: i64,
     /// Keys and values before prefixes were shared and pages compressed.
     pub raw_bytes: u64,
 }

@@ -2,6 +2,7 @@
 //! written is a table. Meant to find damage before a reader does, so nothing is taken from memory or from the cache.
 
 use super::contents::{Contents, Wait};
+use super::garbage::Garbage;
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::reader::Table;
@@ -63,6 +64,7 @@ struct Walk<'a> {
     last: Option<(Vec<u8>, Revision)>,
     key: Vec<u8>,
     found: Properties,
+    garbage: Garbage,
     /// Of the page in hand.
     min_deadline_ms: i64,
 }
@@ -75,6 +77,7 @@ impl<'a> Walk<'a> {
             last: None,
             key: Vec::new(),
             found: Properties::new(),
+            garbage: Garbage::default(),
             min_deadline_ms: NO_DEADLINE,
         }
     }
@@ -96,6 +99,7 @@ impl<'a> Walk<'a> {
         if let Some((largest, _)) = self.last.take() {
             self.found.largest = largest;
         }
+        self.found.settle(&self.garbage);
         self.found.count_ranges(&self.contents.ranges.all());
         if whole && self.found != Properties::of(self.table.summary()) {
             note(
@@ -162,6 +166,7 @@ impl<'a> Walk<'a> {
             self.found.smallest.clone_from(&self.key);
         }
         self.found.count(&self.key, &entry);
+        self.garbage.count(&entry, newest);
         self.min_deadline_ms = self.min_deadline_ms.min(entry.deadline_ms);
         let last = self.last.get_or_insert_default();
         last.0.clone_from(&self.key);

@@ -126,9 +126,27 @@ impl Log {
         self.environment.disk.rename(&segment_path(&self.folder, segment.number), &path)
     }
 
-    /// The end of `close`: everything that is not needed goes, but for one small spare.
-    pub(super) fn leave_one_spare(&self) -> Result<()> {
+    /// What `rest` would give back.
+    pub fn bytes_beyond_rest(&self) -> u64 {
+        self.bytes_on_disk().saturating_sub(self.bytes_at_rest())
+    }
+
+    fn bytes_at_rest(&self) -> u64 {
+        self.options.segment_bytes_min.min(SPARE_BYTES_AT_REST)
+    }
+
+    /// If all records are in tables: keeps one small spare, ready for the next commit, and gives the rest back.
+    pub fn rest(&self) -> Result<()> {
+        self.sync()?;
         let _making = self.making.lock();
+        self.leave_one_spare()?;
+        let Spare::Raw(bytes) = self.buffer.lock().spare else { return Ok(()) };
+        let file = self.environment.disk.open(&self.folder.join(SPARE_NAME), Access::ReadWrite)?;
+        self.install_spare(file, bytes)
+    }
+
+    /// The end of `close`, under `making`: everything that is not needed goes, but for one small spare.
+    pub(super) fn leave_one_spare(&self) -> Result<()> {
         let (mut unneeded, spare) = {
             let mut buffer = self.buffer.lock();
             let mut unneeded = Vec::new();
@@ -148,7 +166,7 @@ impl Log {
         self.remove_segments(&mut unneeded)?;
         let Some((recycled, bytes)) = found else { return Ok(()) };
         recycled.map_or(Ok(()), |segment| self.make_spare(segment))?;
-        let bytes_left = bytes.min(self.options.segment_bytes_min).min(SPARE_BYTES_AT_REST);
+        let bytes_left = bytes.min(self.bytes_at_rest());
         if bytes > bytes_left {
             self.environment.disk.open(&path, Access::ReadWrite)?.set_len(bytes_left)?;
         }

@@ -252,6 +252,7 @@ impl Log {
             }
         }
         self.sync()?;
+        let _making = self.making.lock();
         self.leave_one_spare()
     }
 

@@ -7,7 +7,7 @@ use coppice_engine::entry::Entry;
 use coppice_engine::error::{Code, Error};
 use coppice_engine::key::Revision;
 use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
-use coppice_engine::{Db, Options, Range, Tuning, View};
+use coppice_engine::{Compaction, Db, Options, Policy, Range, Tuning, View};
 use std::fmt::{self, Display, Formatter};
 use std::ops::Bound;
 use std::path::Path;
@@ -57,15 +57,24 @@ macro_rules! wrong {
     ($($text:tt)*) => { return Err(format!($($text)*).into()) };
 }
 
-/// Sizes so small that two hundred operations see every kind of file change.
-pub fn options() -> Options {
+/// Sizes so small that two hundred operations see every kind of file change; how tables are merged is left to chance.
+pub fn options(seed: u64) -> Options {
+    let random = SeededRandom::new(seed);
     Options {
         holder: "a simulated process".into(),
+        compaction: Compaction {
+            policy: if random.chance(50) { Policy::Paired } else { Policy::Levelled },
+            threads: Some(1 + random.below(4)),
+            bytes_per_second: random.chance(50).then_some(64 << 10),
+            interval_ms: random.chance(25).then_some(2_000),
+        },
         tuning: Tuning {
+            garbage_bytes_min: 200,
             segment_bytes_min: 4 << 10,
             segment_bytes_max: 16 << 10,
             page_bytes: 512,
-            table_bytes: 4 << 10,
+            // Small tables make compactions that are cut into key ranges.
+            table_bytes: if random.chance(50) { 1 << 10 } else { 4 << 10 },
             manifest_roll_bytes: 1 << 10,
             level0_trigger: 2,
             level_base_bytes: 8 << 10,
@@ -158,7 +167,7 @@ pub fn is_prefix(db: &Db, bounds: &Bounds<'_>) -> Check<Revision> {
 pub const FOLDER: &str = "/data/db";
 
 pub fn open(disk: &SimulatedDisk, clock: &Arc<FixedClock>, seed: u64, folder: &Path) -> Check<Db> {
-    let opened = Db::open(folder, options(), environment(disk, clock, seed));
+    let opened = Db::open(folder, options(seed), environment(disk, clock, seed));
     opened.map_err(|error| Trouble::failed("open", &error))
 }
 

@@ -125,7 +125,9 @@ fn any_step(random: &SeededRandom, keys: &[Arc<[u8]>]) -> Step {
         84..87 => Step::Snapshot,
         87..90 => Step::ReadSnapshot,
         90..93 => Step::ReleaseSnapshot,
-        93..97 => Step::Clock(random.below(700) as i64 - 200),
+        93..96 => Step::Clock(random.below(700) as i64 - 200),
+        // So long that a database is left alone, and much expires.
+        96 => Step::Clock(6_000),
         97 => Step::Flush,
         98 if random.chance(30) => Step::Compact,
         98 => Step::Read,

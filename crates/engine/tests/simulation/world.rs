@@ -11,7 +11,7 @@ use coppice_engine::environment::Clock;
 use coppice_engine::error::{Code, Error};
 use coppice_engine::key::{EMPTY_REVISION, Revision};
 use coppice_engine::simulation::{FixedClock, environment};
-use coppice_engine::{Db, Event, Listener, Options, Snapshot, View, Written};
+use coppice_engine::{Db, Event, Listener, Options, Policy, Snapshot, View, Written};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -54,12 +54,17 @@ pub struct Seen {
     pub compactions: u64,
     pub snapshots: u64,
     pub expiries: u64,
+    pub garbage_compactions: u64,
+    pub tables_dropped: u64,
+    pub subcompactions: u64,
+    pub paired_opens: u64,
+    pub limited_ms: u64,
     pub segment_changes: u64,
     pub manifest_rolls: u64,
 }
 
 impl Seen {
-    pub fn named(&self) -> [(&'static str, u64); 9] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         [
             ("operations", self.operations),
             ("range deletes", self.range_deletes),
@@ -68,6 +73,11 @@ impl Seen {
             ("compactions", self.compactions),
             ("snapshots", self.snapshots),
             ("expiries", self.expiries),
+            ("compactions for garbage", self.garbage_compactions),
+            ("tables dropped whole", self.tables_dropped),
+            ("key ranges merged beside others", self.subcompactions),
+            ("opens with the paired policy", self.paired_opens),
+            ("milliseconds that compactions were to wait", self.limited_ms),
             ("segment changes", self.segment_changes),
             ("manifest rolls", self.manifest_rolls),
         ]
@@ -81,6 +91,11 @@ impl Seen {
         self.compactions += other.compactions;
         self.snapshots += other.snapshots;
         self.expiries += other.expiries;
+        self.garbage_compactions += other.garbage_compactions;
+        self.tables_dropped += other.tables_dropped;
+        self.subcompactions += other.subcompactions;
+        self.paired_opens += other.paired_opens;
+        self.limited_ms += other.limited_ms;
         self.segment_changes += other.segment_changes;
         self.manifest_rolls += other.manifest_rolls;
     }
@@ -184,6 +199,10 @@ impl World {
             let stats = db.stats();
             self.seen.flushes += stats.flushes;
             self.seen.compactions += stats.compactions;
+            self.seen.garbage_compactions += stats.garbage_compactions;
+            self.seen.tables_dropped += stats.tables_dropped;
+            self.seen.subcompactions += stats.subcompactions;
+            self.seen.limited_ms += stats.limited_ms;
             let (segments, manifests) = self.begun_files();
             // The first segment of a process follows no other.
             self.seen.segment_changes += (segments - self.begun.0).saturating_sub(1);
@@ -222,7 +241,8 @@ impl World {
             return Ok(());
         }
         self.seed += 1;
-        let options = Options { listener: self.claims.clone(), ..check::options() };
+        let options = Options { listener: self.claims.clone(), ..check::options(self.seed) };
+        let is_paired = options.compaction.policy == Policy::Paired;
         let opened = Db::open(Path::new(FOLDER), options, environment(&self.disk, &self.clock, self.seed));
         let Some(db) = self.expected("open", opened)? else { return Ok(()) };
         let bounds = self.bounds(self.claims.before(self.disk.calls() + 1).max(self.written));
@@ -233,6 +253,7 @@ impl World {
             self.claims.durable(db.durable());
             self.poisoned = false;
             self.seen.opens += 1;
+            self.seen.paired_opens += u64::from(is_paired);
             self.begun = self.begun_files();
             self.db = Some(db);
         }

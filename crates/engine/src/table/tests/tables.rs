@@ -23,7 +23,7 @@ fn the_summary_says_what_the_table_holds() {
     assert_eq!((summary.entries, summary.deletes), (rows.len() as u64, 1));
     assert_eq!((&summary.smallest[..], &summary.largest[..]), (&b""[..], &b"z"[..]));
     assert_eq!((summary.min_revision, summary.max_revision), (2, 30_000));
-    assert_eq!((summary.min_deadline_ms, summary.max_deadline_ms), (5, NO_DEADLINE));
+    assert_eq!((summary.min_deadline_ms, summary.dead_ms), (5, NO_DEADLINE));
     assert_eq!(summary.raw_bytes, rows.iter().map(|row| (row.key.len() + row.value.len()) as u64).sum());
 }
 

@@ -28,7 +28,7 @@ const BYTES_MAX: u64 = 256 << 10;
 
 /// Nothing is flushed unless it is asked for, and segments stay small.
 pub fn options() -> Options {
-    let mut options = check::options();
+    let mut options = check::options(3);
     options.tuning.memtable_bytes = 64 << 10;
     options.tuning.segment_bytes_max = 8 << 10;
     Options { holder: "another process".into(), ..options }

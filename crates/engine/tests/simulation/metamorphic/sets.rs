@@ -1,7 +1,7 @@
 //! The options that a history is played under.
 
 use coppice_engine::simulation::SeededRandom;
-use coppice_engine::{Filter, Options, SkipList, Tuning};
+use coppice_engine::{Compaction, Filter, Options, Policy, SkipList, Tuning};
 use std::fmt::{self, Debug, Formatter};
 
 #[derive(Clone)]
@@ -18,10 +18,10 @@ impl Debug for OptionSet {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\" (threads: {}):", self.name, self.threads)?;
         for options in &self.each_open {
-            let Options { cache_bytes, compression, filter, memtable, tuning, .. } = options;
+            let Options { cache_bytes, compression, filter, memtable, compaction, tuning, .. } = options;
             write!(
                 f,
-                "\n  cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {tuning:?}"
+                "\n  cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {compaction:?}, {tuning:?}"
             )?;
         }
         Ok(())
@@ -138,6 +138,7 @@ fn any(random: &SeededRandom) -> Options {
         level0_trigger,
         level0_stop: level0_trigger + 1 + random.below(12),
         level_base_bytes: size(10, 20) as u64,
+        garbage_bytes_min: size(4, 16) as u64,
         memtable_bytes: size(10, 22) as u64,
     };
     Options {
@@ -145,6 +146,12 @@ fn any(random: &SeededRandom) -> Options {
         filter: [Filter::Auto, Filter::Cuckoo, Filter::None][random.below(3)],
         cache_bytes: [None, Some(0), Some(8 << 10), Some(1 << 20)][random.below(4)],
         memtable: list(1 + random.below(16) as u8, 0.01 + random.below(98) as f64 / 100.0),
+        compaction: Compaction {
+            policy: if random.chance(50) { Policy::Paired } else { Policy::Levelled },
+            threads: Some(1 + random.below(4)),
+            bytes_per_second: random.chance(20).then_some(1 << 20),
+            interval_ms: random.chance(20).then_some(1_000),
+        },
         tuning,
         ..Options::default()
     }
@@ -157,7 +164,11 @@ pub fn sets(seed: u64) -> Vec<OptionSet> {
     let mut sets: Vec<OptionSet> =
         NAMES.into_iter().map(|name| set(name, vec![preset(name)], false)).collect();
     sets.push(set("random", vec![any(&random)], false));
-    sets.push(set("random, with threads", vec![any(&random)], true));
+    // Where real time passes nobody is to be slowed down.
+    let mut hurried = any(&random);
+    hurried.tuning.level0_stop = 400;
+    hurried.compaction.bytes_per_second = None;
+    sets.push(set("random, with threads", vec![hurried], true));
     sets.push(set("other options at each open", (0..5).map(|_| any(&random)).collect(), false));
     sets
 }

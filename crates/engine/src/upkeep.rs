@@ -1,0 +1,140 @@
+//! What a database does once it is left alone: it flushes a memtable whose deletes, or whose log, take more room than
+//! the flush costs, and lets the log shrink to one small segment. On the flush thread, by one deadline that a commit or
+//! a compaction sets; an idle database has none.
+
+use crate::cursor::Cursor;
+use crate::entry::{Kind, NO_DEADLINE};
+use crate::error::Result;
+use crate::memtable::Memtable;
+use crate::state::{Readable, State};
+use crate::table::{GARBAGE_PERCENT, Garbage, Table};
+use crate::work::Due;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// From a commit to a look at whether more have come, and so on until they have not.
+const QUIET_MS: i64 = 5_000;
+/// A database that logs no more than this meanwhile is left alone.
+const QUIET_BYTES: u64 = 64 << 10;
+/// What a commit takes in the log beside its keys and values, about.
+const COMMIT_BYTES: u64 = 64;
+
+/// What a memtable holds.
+#[derive(Default)]
+struct Contents {
+    /// Keys and values that a flush would keep.
+    live_bytes: u64,
+    /// Entries that may hide one in a table.
+    hiding: u64,
+    /// When more of it will have expired; `NO_DEADLINE`: never.
+    next_ms: i64,
+}
+
+impl State {
+    /// Sees to it that `begin_upkeep` is called some time after this.
+    pub fn arm_upkeep(&self, due: &mut Due) {
+        if due.upkeep_at_ms == NO_DEADLINE && !self.options.read_only {
+            due.upkeep_at_ms = self.environment.clock.now_ms() + QUIET_MS;
+            self.work.flush.notify_one();
+        }
+    }
+
+    /// Whether it is time for that. Takes the deadline.
+    pub fn take_upkeep(&self, due: &mut Due) -> bool {
+        let is_due = due.upkeep_at_ms != NO_DEADLINE && self.environment.clock.now_ms() >= due.upkeep_at_ms;
+        if is_due {
+            due.upkeep_at_ms = NO_DEADLINE;
+        }
+        is_due
+    }
+
+    /// Seals a memtable that is better flushed; the caller flushes. Nothing while writes go on.
+    pub fn begin_upkeep(&self) -> Result<()> {
+        self.check_writable()?;
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let logged = count(&self.counters.user_bytes) + COMMIT_BYTES * count(&self.counters.commits);
+        if logged - self.upkeep_logged.swap(logged, Ordering::Relaxed) > QUIET_BYTES {
+            self.arm_upkeep(&mut self.work.lock());
+            return Ok(());
+        }
+        let readable = self.readable.load_full();
+        if readable.active.is_empty() {
+            return Ok(());
+        }
+        let contents = self.contents(&readable.active)?;
+        let (table_bytes, table_entries) = (readable.version.table_bytes(), readable.version.entries());
+        let hidden = contents.hiding.min(table_entries) * (table_bytes / table_entries.max(1));
+        let hidden = hidden.max(hidden_by_ranges(&readable)).min(table_bytes);
+        let log_bytes = self.log.bytes_beyond_rest();
+        let gained = (hidden + log_bytes).saturating_sub(contents.live_bytes);
+        let is_worth = gained >= self.options.tuning.garbage_bytes_min
+            && gained * 100 >= (table_bytes + log_bytes) * GARBAGE_PERCENT as u64;
+        if is_worth {
+            self.rotate(&self.commit.lock(), 0);
+        } else if contents.next_ms != NO_DEADLINE {
+            let mut due = self.work.lock();
+            due.upkeep_at_ms = due.upkeep_at_ms.min(contents.next_ms);
+        }
+        Ok(())
+    }
+
+    /// With everything in tables the log needs no more than one small segment.
+    pub fn end_upkeep(&self) -> Result<()> {
+        let readable = self.readable.load();
+        if readable.active.is_empty()
+            && readable.sealed.is_empty()
+            && self.log.bytes_beyond_rest() >= self.options.tuning.garbage_bytes_min
+        {
+            self.log.rest().inspect_err(|_| self.check_log())?;
+        }
+        Ok(())
+    }
+
+    fn contents(&self, memtable: &Arc<Memtable>) -> Result<Contents> {
+        let pinned = self.snapshots.pinned(|| self.time.now_ms());
+        let oldest = pinned.revisions.first().copied();
+        let (mut contents, mut garbage) = (Contents::default(), Garbage::default());
+        let mut last_key: Option<Vec<u8>> = None;
+        let mut cursor = memtable.cursor();
+        cursor.seek_to_first()?;
+        while cursor.valid() {
+            let entry = cursor.entry();
+            let newest = last_key.as_deref() != Some(cursor.key());
+            garbage.count(&entry, newest);
+            let is_pinned = oldest.is_some_and(|oldest| oldest < entry.revision);
+            let is_live = entry.is_live(pinned.now_ms);
+            if is_pinned && (!is_live || !newest) {
+                // Its end is waited for as a compaction does.
+                self.upkeep_held.store(true, Ordering::SeqCst);
+            }
+            if is_pinned || (newest && is_live) {
+                contents.live_bytes += (cursor.key().len() + entry.value.len()) as u64;
+            } else if newest {
+                contents.hiding += 1;
+            }
+            if newest {
+                last_key.get_or_insert_default().clear();
+                last_key.get_or_insert_default().extend_from_slice(cursor.key());
+            }
+            debug_assert!(entry.kind == Kind::Put || entry.value.is_empty());
+            cursor.next()?;
+        }
+        let later = |ms: &i64| *ms > pinned.now_ms;
+        let times = [garbage.garbage_ms(), garbage.dead_ms()];
+        contents.next_ms = times.into_iter().filter(later).min().unwrap_or(NO_DEADLINE);
+        Ok(contents)
+    }
+}
+
+/// Bytes of the tables that lie whole in a range delete of the active memtable.
+fn hidden_by_ranges(readable: &Readable) -> u64 {
+    let Some(ranges) = readable.active.range_deletes() else { return 0 };
+    let ranges = ranges.all();
+    let is_hidden = |table: &&Arc<Table>| {
+        let summary = table.summary();
+        ranges
+            .iter()
+            .any(|range| range.lower[..] <= summary.smallest[..] && summary.largest[..] < range.upper[..])
+    };
+    readable.version.tables().filter(is_hidden).map(|table| table.summary().bytes).sum()
+}
