@@ -67,6 +67,14 @@ const proofs = {
     program: addon,
     command: (_, seed) => failureProgram('dead/rounds.ts', seed, '1000'),
   },
+  space: {
+    shows:
+      'a minute after everything was deleted, or expired, with no call and no write, at most 5% and 2 MiB are left',
+    takes: '10 minutes',
+    slices: 1,
+    program: addon,
+    command: (_, seed) => failureProgram('space/rounds.ts', seed, '6'),
+  },
   kill: {
     shows: '200 kills of a writer, most within a flush, compaction or segment change, lose and tear nothing',
     takes: '10 minutes',
