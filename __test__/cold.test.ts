@@ -103,3 +103,68 @@ test('a database that is closed while reads wait answers each of them, and opens
     await again.close();
   }
 });
+
+/** Enough rows for several chunks, in a database that was just opened. */
+async function coldRows(t: ExecutionContext): Promise<{ db: Database<string, string>; rows: [string, string][] }> {
+  const folder = join(await temporaryFolder(t), 'db');
+  const rows = Array.from({ length: 5000 }, (_, i): [string, string] => [
+    String(i).padStart(5, '0'),
+    'v'.repeat(i % 300),
+  ]);
+  const written = await open(folder, { durability: 'process' });
+  await written.batch(rows.map(([key, value]) => ({ type: 'put', key, value })));
+  await written.close();
+  const db = await open(folder, { durability: 'process' });
+  t.teardown(() => db.close());
+  return { db, rows };
+}
+
+test('a range over cold pages has the rows it has over those in memory, both ways', async (t) => {
+  for (const reverse of [false, true]) {
+    const { db, rows } = await coldRows(t);
+    const expected = reverse ? rows.toReversed() : rows;
+    t.deepEqual(await db.entries({ reverse }).toArray(), expected);
+    t.deepEqual(await db.entries({ reverse }).toArray(), expected);
+  }
+  const walked = await coldRows(t);
+  const found: [string, string][] = [];
+  for await (const row of walked.db.entries()) found.push(row);
+  t.deepEqual(found, walked.rows);
+  const counted = await coldRows(t);
+  t.is(await counted.db.count(), counted.rows.length);
+  const first = await coldRows(t);
+  t.deepEqual(await first.db.entries({ gte: '02000' }).first(), first.rows[2000]);
+  const limited = await coldRows(t);
+  t.deepEqual(await limited.db.keys({ gt: '00009', limit: 3 }).toArray(), ['00010', '00011', '00012']);
+});
+
+test('rows that are asked for before the first one is there come in order', async (t) => {
+  const { db, rows } = await coldRows(t);
+  const iterator = db.entries()[Symbol.asyncIterator]();
+  const asked = [iterator.next(), iterator.next(), iterator.next()];
+  t.deepEqual(
+    (await Promise.all(asked)).map(({ value }) => value),
+    rows.slice(0, 3),
+  );
+  await iterator.return?.();
+});
+
+test('a range that is closed while it waits for the disk ends, and leaves nothing behind', async (t) => {
+  const { db } = await coldRows(t);
+  const range = db.entries();
+  const iterator = range[Symbol.asyncIterator]();
+  const next = iterator.next();
+  await range.close();
+  t.true((await next).done);
+  t.is((await db.keys().toArray()).length, 5000);
+});
+
+test('a range reads on the calling thread while it waits for another: it says to await that first', async (t) => {
+  const { db, rows } = await coldRows(t);
+  const range = db.entries();
+  const next = range[Symbol.asyncIterator]().next();
+  const error = t.throws(() => range.toArraySync()) as Error & { code: string };
+  t.is(error.code, 'COPPICE_BUSY');
+  await t.notThrowsAsync(next.catch(() => undefined));
+  t.deepEqual(await db.entries().toArray(), rows);
+});

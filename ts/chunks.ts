@@ -31,6 +31,8 @@ export class Chunks {
   readonly #limited: boolean;
   #next: number;
   #sinceTurn = 0;
+  /** Pending while another thread waits for the disk. */
+  #warming: Promise<void> | undefined;
   #closed = false;
   /** Whether every row of the range was given out. */
   #exhausted = false;
@@ -57,13 +59,31 @@ export class Chunks {
     this.#next = batchSize ?? (limit <= ROWS_MAX ? Math.max(1, limit) : ROWS_FIRST);
   }
 
-  /** Goes to the next row; answers whether there is one. */
+  /** Goes to the next row; answers whether there is one. Waits for the disk on this thread, unless `prepare` has. */
   advance(): boolean {
-    if (this.index + 1 < this.#count) {
-      this.index++;
-      return true;
+    if (this.ready === 0 && !this.#fetch(true)) return false;
+    this.index++;
+    return true;
+  }
+
+  /** Sees to it that `advance` need not wait for the disk: a promise where another thread has to wait first. */
+  prepare(): Promise<void> | undefined {
+    if (this.#warming !== undefined) return this.#warming;
+    if (this.ready > 0 || this.#fetch(false) || this.#closed) return undefined;
+    this.#warming = this.#warm(this.rows as Rows);
+    return this.#warming;
+  }
+
+  async #warm(rows: Rows): Promise<void> {
+    try {
+      await rows.warm();
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      this.#warming = undefined;
     }
-    return this.#fetch();
+    this.#fetch(false);
   }
 
   /** Rows of the chunk at hand that were not reached yet. */
@@ -144,18 +164,19 @@ export class Chunks {
     return this.rows;
   }
 
-  #fetch(): boolean {
+  /** Makes the next chunk the one at hand; false at the end, and where that would have to wait for the disk. */
+  #fetch(wait: boolean): boolean {
     if (this.#closed) return false;
     try {
       throwIfAborted(this.#signal, 'the range');
-      return this.#fetchFrom(this.#open());
+      return this.#fetchFrom(this.#open(), wait);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  #fetchFrom(rows: Rows): boolean {
+  #fetchFrom(rows: Rows, wait: boolean): boolean {
     const usedUp = this.#count > 0 && rows.done;
     const wanted = Math.min(this.#next, this.#left);
     // At the limit nobody knows whether more would follow.
@@ -164,13 +185,12 @@ export class Chunks {
     if (this.#options.keys !== undefined) this.#position = this.position;
     this.#count = 0;
     this.index = -1;
-    const count = rows.next(wanted);
-    if (count === 0) return this.#end(true);
+    const count = rows.next(wanted, wait);
+    if (count === 0) return !rows.cold && this.#end(true);
     if (this.#batchSize === undefined) this.#next = Math.min(this.#next * ROWS_GROWTH, ROWS_MAX);
     this.#left -= count;
     this.#sinceTurn += count;
     this.#count = count;
-    this.index = 0;
     return true;
   }
 

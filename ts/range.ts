@@ -86,8 +86,12 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
   async toArray(): Promise<T[]> {
     this.#checkOpen();
     const all: T[] = [];
-    while (this.#gather(all)) if (this.#chunks.turnDue) await this.#turn();
-    return all;
+    for (;;) {
+      const prepared = this.#chunks.prepare();
+      if (prepared !== undefined) await prepared;
+      if (!this.#gather(all)) return all;
+      if (this.#chunks.turnDue) await this.#turn();
+    }
   }
 
   /** Every remaining row, read in one go on the calling thread. */
@@ -101,6 +105,7 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
   /** The next row, or `undefined` at the end; closes the range. */
   async first(): Promise<T | undefined> {
     this.#checkOpen();
+    await this.#chunks.prepare();
     const { value } = this.#next();
     this.#chunks.close();
     return value;
@@ -174,7 +179,8 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
 
   #nextAsync(): Promise<IteratorResult<T, undefined>> {
     try {
-      return Promise.resolve(this.#next());
+      const prepared = this.#chunks.prepare();
+      return prepared === undefined ? Promise.resolve(this.#next()) : prepared.then(() => this.#next());
     } catch (error) {
       return Promise.reject(error);
     }
@@ -182,7 +188,7 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
 
   async #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
     await this.#turn();
-    return this.#next();
+    return this.#nextAsync();
   }
 
   /** Appends the next chunk; answers whether there was one. */

@@ -178,10 +178,10 @@ export async function countRows(rows: Rows, limit: number, signal: AbortSignal |
   let counted = 0;
   try {
     while (counted < limit) {
-      const found = rows.next(Math.min(ROWS_PER_TURN, limit - counted));
+      const found = rows.next(Math.min(ROWS_PER_TURN, limit - counted), false);
       counted += found;
-      if (found === 0 || rows.done) break;
-      await new Promise((resolve) => setImmediate(resolve));
+      if (rows.done || (found === 0 && !rows.cold)) break;
+      await (rows.cold ? rows.warm() : new Promise((resolve) => setImmediate(resolve)));
       throwIfAborted(signal, 'count');
     }
   } finally {

@@ -33,13 +33,15 @@ export const ROWS_HAS_LOWER = 1 << 9;
 export const ROWS_HAS_UPPER = 1 << 10;
 export const ROWS_LOWER_EXCLUSIVE = 1 << 11;
 export const ROWS_UPPER_EXCLUSIVE = 1 << 12;
+export const ROWS_WAIT = 1 << 13;
 
 /** The flags of a chunk. */
 export const CHUNK_KEYS_ASCII = 1;
 export const CHUNK_VALUES_ASCII = 2;
 export const CHUNK_VALUE_TOO_LARGE = 4;
+export const CHUNK_COLD = 8;
 
-/** Whether a point read may wait for the disk on the calling thread. */
+/** Whether a read may wait for the disk on the calling thread. */
 export type Wait = 0 | 1;
 
 /** What a read in the pool finds; `undefined` if there is no such entry. */
@@ -114,7 +116,9 @@ export interface Addon {
     lower: Bytes | undefined,
     upper: Bytes | undefined,
   ): number | null;
-  rangeNext(cursor: number, rows: number, limit: number): number | null;
+  rangeNext(cursor: number, rows: number, limit: number, wait: Wait): number | null;
+  /** After this task `rangeNext` has a row. No other call may use the cursor meanwhile, but `rangeClose`. */
+  rangeWarm(cursor: number): number | null;
   rangeValue(cursor: number, text: 0 | 1): string | Buffer | null;
   rangeSeek(cursor: number, key: Bytes): null | undefined;
   rangeClose(cursor: number): null | undefined;

@@ -6,6 +6,7 @@
 
 import { closed } from '../errors.js';
 import {
+  CHUNK_COLD,
   CHUNK_KEYS_ASCII,
   CHUNK_VALUE_TOO_LARGE,
   CHUNK_VALUES_ASCII,
@@ -20,6 +21,7 @@ import {
   ROWS_UPPER_EXCLUSIVE,
   ROWS_VALUES,
   ROWS_VALUES_AS_TEXT,
+  ROWS_WAIT,
 } from './addon.js';
 import { type Column, decodeBuffers, decodeTexts } from './decode.js';
 import type { Environment } from './environment.js';
@@ -38,6 +40,7 @@ export class NativeRows implements Rows {
   #left: number;
   #state: 'new' | 'open' | 'done' = 'new';
   #cursor = 0;
+  #cold = false;
   #keys: Decoded[] = [];
   #values: Decoded[] = [];
   #revisions: Float64Array | undefined;
@@ -55,7 +58,15 @@ export class NativeRows implements Rows {
     return this.#state === 'done';
   }
 
-  next(rowsMax: number): number {
+  get cold(): boolean {
+    return this.#cold;
+  }
+
+  warm(): Promise<void> {
+    return this.#environment.task(this.#environment.addon.rangeWarm(this.#cursor));
+  }
+
+  next(rowsMax: number, wait = true): number {
     const { addon, header } = this.#environment;
     if (this.#left <= 0) this.close();
     if (this.#state === 'done') return 0;
@@ -63,18 +74,19 @@ export class NativeRows implements Rows {
       this.#state === 'new'
         ? addon.rangeOpen(
             this.#handle,
-            this.#flags,
+            wait ? this.#flags | ROWS_WAIT : this.#flags,
             this.#options.snapshot ?? 0,
             rowsMax,
             this.#left,
             this.#options.lower,
             this.#options.upper,
           )
-        : addon.rangeNext(this.#cursor, rowsMax, this.#left);
+        : addon.rangeNext(this.#cursor, rowsMax, this.#left, wait ? 1 : 0);
     if (rows === null) {
       this.#finish();
       throw this.#environment.failure();
     }
+    this.#cold = (header[4]! & CHUNK_COLD) !== 0;
     const before = this.#cursor;
     this.#cursor = header[0]!;
     this.#left -= rows;

@@ -117,9 +117,13 @@ export interface RowsOptions extends Bounds {
 export interface Rows {
   /**
    * Fetches the next chunk, of at most `rowsMax` rows (fewer where bytes fill the chunk first). Answers how many rows it
-   * holds; 0 when the range is exhausted, and it is then closed. With neither keys, values nor details it only counts.
+   * holds; 0 when the range is exhausted, and it is then closed, or when it is `cold`. With neither keys, values nor details it only counts.
    */
-  next(rowsMax: number): number;
+  next(rowsMax: number, wait?: boolean): number;
+  /** Whether the last chunk ended early, perhaps with no row, because a `next` that may not wait met the disk. */
+  readonly cold: boolean;
+  /** Has another thread wait for the disk, so that `next` has a row. Until then only `close` may be called. */
+  warm(): Promise<void>;
   /** Whether the last chunk was the last one: known early, so that a short range needs one call. */
   readonly done: boolean;
   key(i: number): string | Buffer;

@@ -181,6 +181,12 @@ impl RangeCursor {
         self.0.advance()
     }
 
+    /// Whether `next` may wait for the disk; at first it may. Where it may not but would have to, it fails with
+    /// `WouldBlock`, and the next call tries again.
+    pub fn set_wait(&self, wait: Wait) {
+        self.0.set_wait(wait);
+    }
+
     /// The next `next` gives the first row at or past this user key, in the range's direction.
     pub fn seek(&mut self, key: &[u8]) {
         self.0.seek(stored_key(key));

@@ -56,6 +56,7 @@ pub use read::{Range, Snapshot};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;
 pub use stats::{LevelStats, Stats};
+pub use table::Wait;
 pub use verify::{Problem, Progress, VerifyReport};
 pub use write::{Guard, Written};
 

@@ -11,7 +11,7 @@ use crate::filter;
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::snapshot::View;
 use crate::state::{Readable, State};
-use crate::table::{Table, Wait};
+use crate::table::{Patience, Table, Wait};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -92,7 +92,14 @@ impl State {
         let revision = view.revision.min(latest);
         let now_ms = view.now_ms.unwrap_or_else(|| self.time.now_ms());
         let (lower, upper) = stored_bounds(range.lower, range.upper);
-        let window = Window { lower, upper, reverse: range.reverse, revision, now_ms };
+        let window = Window {
+            lower,
+            upper,
+            reverse: range.reverse,
+            revision,
+            now_ms,
+            patience: Patience::changeable(),
+        };
         // After the revision is known: see `dead_runs`.
         let dead = DeadWalk::new(&self.dead_runs, revision, now_ms);
         let (sources, hidden) = readable.sources(&window)?;
@@ -129,14 +136,15 @@ impl Readable {
         }
         let bounds = (window.lower.as_ref().map(Vec::as_slice), window.upper.as_ref().map(Vec::as_slice));
         for table in self.version.level0_overlapping(bounds) {
-            sources.push(Source::Table(table.cursor()));
+            sources.push(Source::Table(table.cursor().with(window.patience.clone())));
             hidden.add(&table.range_deletes()?, window.revision, sources.len());
         }
         for tables in self.version.deeper_overlapping(bounds) {
             for table in tables.iter().filter(|table| table.summary().range_deletes > 0) {
                 hidden.add(&table.range_deletes()?, window.revision, sources.len() + 1);
             }
-            sources.push(Source::Level(LevelCursor::new(tables, Table::cursor)));
+            let cursor = LevelCursor::new(tables, Table::cursor).with(window.patience.clone());
+            sources.push(Source::Level(cursor));
         }
         Ok((sources, hidden))
     }

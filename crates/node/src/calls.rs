@@ -35,6 +35,7 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"releaseSnapshot", callback!(snapshot::release)),
         (c"rangeOpen", callback!(range::open)),
         (c"rangeNext", callback!(range::next)),
+        (c"rangeWarm", callback!(range::warm)),
         (c"rangeValue", callback!(range::value)),
         (c"rangeSeek", callback!(range::seek)),
         (c"rangeClose", callback!(range::close)),

@@ -89,12 +89,16 @@ impl Context {
         None
     }
 
-    /// Gives a handle that a task opened its number, and what its engine told before it had one.
-    pub fn adopt(env: &Env, handle: Handle) -> Result<u64> {
+    /// Works on the context for a message that has come.
+    pub fn with<R>(env: &Env, work: impl FnOnce(&mut Context) -> Result<R>) -> Result<R> {
         let cell = Context::cell(env).map_err(|error| Error::invalid(error.reason.clone()))?;
-        let mut context = cell.borrow()?;
-        let number = context.handles.insert(handle)?;
-        context.handles.get(number)?.start(number);
+        work(&mut *cell.borrow()?)
+    }
+
+    /// Gives a handle that a task opened its number, and what its engine told before it had one.
+    pub fn adopt(&mut self, handle: Handle) -> Result<u64> {
+        let number = self.handles.insert(handle)?;
+        self.handles.get(number)?.start(number);
         Ok(number)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Values are made on the environment's own thread, when the message is taken.
 
+use crate::calls::range::Warmed;
 use crate::context::Context;
 use crate::engine::{
     BackupInfo, CheckpointInfo, Event, LeftOut, Progress, SalvageReport, VerifyReport, WorkKind,
@@ -34,6 +35,7 @@ pub enum Outcome {
     Salvaged(SalvageReport),
     /// `undefined` if there is no such entry.
     Read(Option<Found>),
+    Warmed(Warmed),
 }
 
 /// An entry that was read on another thread.
@@ -177,13 +179,19 @@ impl Outcome {
     fn accept(self, env: sys::napi_env) -> Result<sys::napi_value> {
         let made = match self {
             Outcome::Nothing => value(env, ()),
-            Outcome::Opened(handle) => number(env, Context::adopt(&Env::from_raw(env), handle)?),
+            Outcome::Opened(handle) => {
+                number(env, Context::with(&Env::from_raw(env), |context| context.adopt(handle))?)
+            }
             Outcome::Verified(report) => value(env, Verified::from(report)),
             Outcome::Checkpoint(info) => value(env, Checkpoint::from(info)),
             Outcome::BackedUp(info) => value(env, Backup::from(info)),
             Outcome::Salvaged(report) => value(env, Salvaged::from(report)),
             Outcome::Read(Some(found)) => value(env, found),
             Outcome::Read(None) => value(env, ()),
+            Outcome::Warmed(warmed) => {
+                Context::with(&Env::from_raw(env), |context| warmed.accept(context))?;
+                value(env, ())
+            }
         };
         made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))
     }

@@ -4,7 +4,7 @@ use super::Cursor;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
-use crate::table::{Table, TableCursor};
+use crate::table::{Patience, Table, TableCursor};
 use std::sync::Arc;
 
 /// Tables are sorted by key and share none. Owned by one thread at a time.
@@ -12,6 +12,7 @@ pub struct LevelCursor {
     tables: Vec<Arc<Table>>,
     /// How a table is read: as readers do or as compactions do.
     open: fn(&Arc<Table>) -> TableCursor,
+    patience: Patience,
     /// The table that `cursor` reads.
     index: usize,
     cursor: Option<TableCursor>,
@@ -20,14 +21,19 @@ pub struct LevelCursor {
 impl LevelCursor {
     /// `open` is `Table::cursor` or `Table::scan`.
     pub fn new(tables: Vec<Arc<Table>>, open: fn(&Arc<Table>) -> TableCursor) -> Self {
-        LevelCursor { tables, open, index: 0, cursor: None }
+        LevelCursor { tables, open, patience: Patience::default(), index: 0, cursor: None }
+    }
+
+    /// Waits for the disk as long as `patience` says.
+    pub fn with(self, patience: Patience) -> Self {
+        LevelCursor { patience, ..self }
     }
 
     /// The cursor of one table, unpositioned, or none where there is no such table.
     fn open(&mut self, index: usize) -> Option<&mut TableCursor> {
         let table = self.tables.get(index)?;
         if self.index != index || self.cursor.is_none() {
-            self.cursor = Some((self.open)(table));
+            self.cursor = Some((self.open)(table).with(self.patience.clone()));
             self.index = index;
         }
         self.cursor.as_mut()

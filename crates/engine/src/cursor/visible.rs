@@ -4,8 +4,9 @@
 use super::{Cursor, DeadWalk, Hidden, MergeCursor};
 use crate::dead_runs::DeadRun;
 use crate::entry::{Entry, Kind};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::key::Revision;
+use crate::table::{Patience, Wait};
 use std::ops::Bound;
 
 /// After this many dead versions of one key in a row, seeking past the key is cheaper than walking.
@@ -21,12 +22,16 @@ pub struct Window {
     pub reverse: bool,
     pub revision: Revision,
     pub now_ms: i64,
+    /// That of all cursors of the merge.
+    pub patience: Patience,
 }
 
 enum State {
     /// The next call seeks to the range's first row, or to the key that was asked for.
     Before(Option<Vec<u8>>),
     On,
+    /// The merge stands nowhere; the last row was that of `left`.
+    Behind,
     Done,
 }
 
@@ -42,6 +47,8 @@ pub struct VisibleCursor {
     /// The row's key. Forwards the merge stands on its entry; backwards the merge has passed it and `row` holds it.
     key: Vec<u8>,
     row: Row,
+    /// The key of the row before, kept by an `advance` that may not wait.
+    left: Vec<u8>,
 }
 
 /// An owned copy of the entry, filled only when reading backwards.
@@ -70,7 +77,13 @@ impl VisibleCursor {
             state: State::Before(None),
             key: Vec::new(),
             row: Row::default(),
+            left: Vec::new(),
         }
+    }
+
+    /// Whether `advance` may wait for the disk; at first it may.
+    pub fn set_wait(&self, wait: Wait) {
+        self.window.patience.set(wait);
     }
 
     /// The next call of `advance` gives the first row at or past `key`, in the range's direction.
@@ -79,22 +92,53 @@ impl VisibleCursor {
     }
 
     /// Moves to the next row; false at the end of the range, and after a failure until the next seek: the merge then
-    /// stands nowhere.
+    /// stands nowhere. After `WouldBlock` the next call tries again.
     pub fn advance(&mut self) -> Result<bool> {
-        let found = match (std::mem::replace(&mut self.state, State::Done), self.window.reverse) {
-            (State::Done, _) => false,
-            (State::Before(from), false) => self.start_forward(from)?,
-            (State::Before(from), true) => self.start_backward(from)?,
-            (State::On, false) => {
-                self.skip_versions()?;
-                self.find_forward()?
-            }
-            (State::On, true) => self.find_backward()?,
+        let again = match self.window.patience.wait() {
+            Wait::ForDisk => State::Done,
+            Wait::Never => self.standing(),
         };
-        if found {
-            self.state = State::On;
+        let found = match (std::mem::replace(&mut self.state, State::Done), self.window.reverse) {
+            (State::Done, _) => Ok(false),
+            (State::Before(from), false) => self.start_forward(from),
+            (State::Before(from), true) => self.start_backward(from),
+            (State::On, false) => self.skip_versions().and_then(|()| self.find_forward()),
+            (State::On, true) => self.find_backward(),
+            (State::Behind, false) => self.restart_forward(),
+            (State::Behind, true) => self.restart_backward(),
+        };
+        match &found {
+            Ok(true) => self.state = State::On,
+            Ok(false) => {}
+            Err(error) if error.code() == Code::WouldBlock => self.state = again,
+            Err(_) => {}
         }
-        Ok(found)
+        found
+    }
+
+    /// From where a step can be done once more, should it come to nothing.
+    fn standing(&mut self) -> State {
+        match &self.state {
+            State::Before(from) => State::Before(from.clone()),
+            State::On => {
+                self.left.clone_from(&self.key);
+                State::Behind
+            }
+            State::Behind => State::Behind,
+            State::Done => State::Done,
+        }
+    }
+
+    fn restart_forward(&mut self) -> Result<bool> {
+        self.dead.leave();
+        self.merge.seek(&successor(&self.left), Revision::MAX)?;
+        self.find_forward()
+    }
+
+    fn restart_backward(&mut self) -> Result<bool> {
+        self.dead.leave();
+        self.merge.seek_before(&self.left, Revision::MAX)?;
+        self.find_backward()
     }
 
     #[inline]

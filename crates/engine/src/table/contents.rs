@@ -8,24 +8,13 @@ use super::page::Page;
 use super::properties::Properties;
 use super::ranges;
 use super::summary::TableSummary;
+use super::wait::{Wait, would_block};
 use crate::disk::{Access, Disk, File};
 use crate::error::{Code, Error, Result};
 use crate::filter::{Candidates, PageFilter};
 use crate::key::Revision;
 use crate::range_delete::RangeDeletes;
 use std::path::Path;
-
-/// Whether a read may wait for the disk; else it fails with `WouldBlock` where it would have to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    ForDisk,
-    Never,
-}
-
-#[cold]
-pub(super) fn would_block() -> Error {
-    Error::new(Code::WouldBlock, "the disk would have to be read")
-}
 
 pub(super) struct Contents {
     pub file: Box<dyn File>,

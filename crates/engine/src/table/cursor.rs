@@ -1,9 +1,10 @@
 //! Walks one table in both directions. It holds the page that it stands on, so its entry stays readable whatever the
 //! cache does; it belongs to one thread at a time.
 
-use super::contents::{Contents, Wait};
+use super::contents::Contents;
 use super::page::{Item, Page, malformed};
 use super::reader::Table;
+use super::wait::{Patience, Wait, would_block};
 use crate::cursor::Cursor;
 use crate::entry::Entry;
 use crate::error::Result;
@@ -19,6 +20,7 @@ const READ_AHEAD_BYTES: usize = 256 << 10;
 pub struct TableCursor {
     table: Arc<Table>,
     caching: bool,
+    patience: Patience,
     /// The page held, if any, and its number; kept when the cursor becomes invalid, for the next seek.
     page: Option<Arc<Page>>,
     number: u32,
@@ -55,6 +57,7 @@ impl TableCursor {
         TableCursor {
             table,
             caching,
+            patience: Patience::default(),
             page: None,
             number: 0,
             valid: false,
@@ -69,10 +72,19 @@ impl TableCursor {
         }
     }
 
+    /// Waits for the disk as long as `patience` says.
+    pub fn with(self, patience: Patience) -> TableCursor {
+        TableCursor { patience, ..self }
+    }
+
     /// The page in hand. Every caller has loaded one.
     #[inline]
     fn page(&self) -> &Page {
         self.page.as_deref().expect("a page is loaded before it is walked")
+    }
+
+    fn contents(&self) -> Result<&Contents> {
+        self.table.contents_now(self.patience.wait())
     }
 
     fn load(&mut self, number: u32) -> Result<()> {
@@ -84,7 +96,8 @@ impl TableCursor {
             self.page = Some(page);
         } else {
             let table = self.table.clone();
-            let page = self.read(table.contents()?, number).map_err(|error| error.in_file(table.path()))?;
+            let contents = table.contents_now(self.patience.wait())?;
+            let page = self.read(contents, number).map_err(|error| error.in_file(table.path()))?;
             let page = Arc::new(page);
             if self.caching && (self.run < SHORT_SCAN_PAGES || table.cache_has_room(&page)) {
                 table.cache_page(number, &page);
@@ -105,7 +118,7 @@ impl TableCursor {
         if ahead && self.read_ahead(contents, number)? {
             return self.read(contents, number);
         }
-        contents.read_page(number, Wait::ForDisk)
+        contents.read_page(number, self.patience.wait())
     }
 
     /// Reads as many whole pages from `number` on as fit; false if that is none.
@@ -123,11 +136,15 @@ impl TableCursor {
         }
         self.ahead = Ahead { first: number, end, offset, bytes: std::mem::take(&mut self.ahead.bytes) };
         self.ahead.bytes.resize(bytes, 0);
-        if let Err(error) = contents.file.read_at(offset, &mut self.ahead.bytes) {
+        let read = match self.patience.wait() {
+            Wait::ForDisk => contents.file.read_at(offset, &mut self.ahead.bytes),
+            Wait::Never if contents.file.try_read_at(offset, &mut self.ahead.bytes) => Ok(()),
+            Wait::Never => Err(would_block()),
+        };
+        if read.is_err() {
             self.ahead.end = number;
-            return Err(error);
         }
-        Ok(end > number)
+        read.map(|()| end > number)
     }
 
     /// Stands on the entry at `offset` of the page in hand; the key in hand is that of the entry before it, or
@@ -167,7 +184,7 @@ impl TableCursor {
     /// Stands on the first entry of a page, or becomes invalid past the last page.
     fn stand_first(&mut self, number: u32) -> Result<()> {
         self.valid = false;
-        if number == self.table.contents()?.index.len() {
+        if number == self.contents()?.index.len() {
             return Ok(());
         }
         self.load(number)?;
@@ -234,14 +251,14 @@ impl Cursor for TableCursor {
 
     fn seek_to_last(&mut self) -> Result<()> {
         self.start();
-        let Some(last) = self.table.contents()?.index.len().checked_sub(1) else { return Ok(()) };
+        let Some(last) = self.contents()?.index.len().checked_sub(1) else { return Ok(()) };
         self.load(last)?;
         self.stand_before(self.page().entries_end())
     }
 
     fn seek(&mut self, key: &[u8], revision: Revision) -> Result<()> {
         self.start();
-        let Some(number) = self.table.contents()?.index.search(key, revision) else {
+        let Some(number) = self.contents()?.index.search(key, revision) else {
             return Ok(());
         };
         self.load(number)?;

@@ -21,16 +21,18 @@ mod reader;
 mod rescue;
 mod summary;
 mod verify;
+mod wait;
 
 pub use builder::{TableBuilder, TableOptions};
 pub use cache::PageCache;
-pub use contents::{Wait, newest_revision};
+pub use contents::newest_revision;
 pub use cursor::TableCursor;
 pub use garbage::{ALWAYS, GARBAGE_PERCENT, Garbage};
 pub use output::TableOutput;
 pub use reader::Table;
 pub use rescue::{LostPage, Rescue};
 pub use summary::{TableMeta, TableSummary};
+pub use wait::{Patience, Wait};
 
 #[cfg(test)]
 mod tests;

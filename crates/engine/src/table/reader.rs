@@ -1,10 +1,11 @@
 //! A table as readers see it. Shared by any number of threads; opening it costs nothing until it is first used.
 
 use super::cache::PageCache;
-use super::contents::{Contents, Wait, would_block};
+use super::contents::Contents;
 use super::cursor::TableCursor;
 use super::page::Page;
 use super::summary::TableSummary;
+use super::wait::{Wait, would_block};
 use crate::disk::{Access, Disk, File};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -86,11 +87,7 @@ impl Table {
         wait: Wait,
         read: impl FnOnce(Entry<'_>) -> R,
     ) -> Result<Option<R>> {
-        let contents = match (self.contents.get(), wait) {
-            (Some(contents), _) => contents,
-            (None, Wait::ForDisk) => self.open()?,
-            (None, Wait::Never) => return Err(would_block()),
-        };
+        let contents = self.contents_now(wait)?;
         if self.summary.range_deletes > 0 {
             return self.get_beside_ranges(contents, (key, hash), at, wait, read);
         }
@@ -190,6 +187,16 @@ impl Table {
         match self.contents.get() {
             Some(contents) => Ok(contents),
             None => self.open(),
+        }
+    }
+
+    /// As `contents`, for a read that may have to do without the disk.
+    #[inline]
+    pub(super) fn contents_now(&self, wait: Wait) -> Result<&Contents> {
+        match (self.contents.get(), wait) {
+            (Some(contents), _) => Ok(contents),
+            (None, Wait::ForDisk) => self.open(),
+            (None, Wait::Never) => Err(would_block()),
         }
     }
 

@@ -1,11 +1,12 @@
 //! Reads a whole table and checks all that can be checked: that every byte is what was written, and that what was
 //! written is a table. Meant to find damage before a reader does, so nothing is taken from memory or from the cache.
 
-use super::contents::{Contents, Wait};
+use super::contents::Contents;
 use super::garbage::Garbage;
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::reader::Table;
+use super::wait::Wait;
 use crate::entry::NO_DEADLINE;
 use crate::error::{Code, Error, Result};
 use crate::filter::{self, Candidates};

@@ -2,7 +2,7 @@
 
 use crate::support::{self, World, small};
 use coppice_engine::error::Code;
-use coppice_engine::{Db, View};
+use coppice_engine::{Db, View, Wait};
 use std::ops::Bound;
 
 #[test]
@@ -48,4 +48,52 @@ fn a_read_that_may_not_wait_says_so_where_the_disk_would_have_to_be_read() {
     assert_eq!(blocks(&db, "000"), Some(Code::WouldBlock));
     world.disk.set_cold(false);
     assert_eq!(get_now(&db, "000").unwrap().unwrap(), b"value", "the system has it");
+}
+
+#[test]
+fn a_range_that_may_not_wait_goes_on_where_it_stood_once_it_may() {
+    let world = World::new();
+    let db = world.open(small());
+    for index in 0..600 {
+        world.put(&db, &format!("{index:03}"), "old");
+        if index % 3 == 0 {
+            world.delete(&db, &format!("{index:03}"));
+        }
+    }
+    db.compact(None, None).unwrap();
+    // Newer versions and deletes above the level, so that several sources take part.
+    for index in (0..600).step_by(7) {
+        world.put(&db, &format!("{index:03}"), "new");
+    }
+    db.close().unwrap();
+    drop(db);
+
+    for reverse in [false, true] {
+        let db = world.open(small());
+        let range = support::range(Bound::Unbounded, Bound::Unbounded, reverse);
+        let mut cursor = db.range(range, View::LATEST).unwrap();
+        let (mut rows, mut waits) = (Vec::new(), 0);
+        world.disk.set_cold(true);
+        loop {
+            cursor.set_wait(Wait::Never);
+            let stepped = cursor.next();
+            let found = match stepped {
+                Err(error) if error.code() == Code::WouldBlock => {
+                    waits += 1;
+                    cursor.set_wait(Wait::ForDisk);
+                    cursor.next().unwrap()
+                }
+                stepped => stepped.unwrap(),
+            };
+            if !found {
+                break;
+            }
+            let (key, value) = (cursor.key().to_vec(), cursor.entry().value.to_vec());
+            rows.push((String::from_utf8(key).unwrap(), String::from_utf8(value).unwrap()));
+        }
+        world.disk.set_cold(false);
+        assert_eq!(rows, world.rows(&db, reverse));
+        assert!(waits > 5, "it met {waits} pages that were not in memory");
+        assert!(waits < rows.len() / 3, "{waits} of {} rows waited", rows.len());
+    }
 }

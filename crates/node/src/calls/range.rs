@@ -4,14 +4,19 @@
 //! with details `n` revisions and `n` deadlines (`f64`, 0: none); then the keys one after the other, and from the end of
 //! the buffer backwards the values, each in front of the one before. Ends count from where keys and values begin.
 //! Header: [cursor or 0 if the range is exhausted, n, key bytes, value bytes, flags of the chunk].
+//!
+//! A call that may not wait for the disk ends its chunk early where it would have to, and says so in the flags. `rangeWarm`
+//! then has the read pool take the cursor to the next row; until that is done no other call may use the cursor.
 
 mod chunk;
 
 use super::snapshot::view;
 use crate::context::Context;
-use crate::engine::{Range, RangeCursor};
+use crate::engine::{Range, RangeCursor, Wait};
+use crate::message::Outcome;
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
+use crate::task;
 use chunk::{Chunk, Pushed, Wanted};
 use coppice_engine::error::{Code, Error, Result};
 use coppice_engine::limits::KEY_BYTES_MAX;
@@ -23,10 +28,13 @@ const HAS_LOWER: u64 = 1 << 9;
 const HAS_UPPER: u64 = 1 << 10;
 const LOWER_EXCLUSIVE: u64 = 1 << 11;
 const UPPER_EXCLUSIVE: u64 = 1 << 12;
+/// `rangeOpen` may wait for the disk.
+const WAITS: u64 = 1 << 13;
 
 pub struct Cursor {
     pub handle: u64,
-    range: RangeCursor,
+    /// None while the read pool has it.
+    range: Option<Box<RangeCursor>>,
     wanted: Wanted,
     stands: Stands,
 }
@@ -40,6 +48,15 @@ enum Stands {
     OnNext,
     /// On a row whose key a chunk held, but whose value was too large for it.
     OnLarge,
+    /// Behind the last row.
+    AtEnd,
+}
+
+/// A cursor that comes back from the read pool.
+pub struct Warmed {
+    cursor: u64,
+    range: Box<RangeCursor>,
+    found: bool,
 }
 
 /// `rangeOpen(handle, flags, snapshot, rows, limit, lower, upper): number`, how many rows the chunk holds. After `limit`
@@ -62,21 +79,24 @@ pub fn open(context: &mut Context, call: &Call) -> Result<Value> {
     };
     let view = view(&context.snapshots, call, 2)?;
     let range = context.handles.get(handle)?.db().range(range, view)?;
+    let range = Some(Box::new(range));
     let mut cursor = Cursor { handle, range, wanted: Wanted::from_bits(flags), stands: Stands::Behind };
-    let mut chunk = cursor.fill(Shared::of(&mut context.shared)?, call.integer(3)?, call.integer(4)?)?;
+    let wait = wait(flags & WAITS != 0);
+    let mut chunk =
+        cursor.fill(Shared::of(&mut context.shared)?, call.integer(3)?, call.integer(4)?, wait)?;
     if !chunk.last {
         chunk.cursor = context.cursors.insert(cursor)?;
     }
     chunk.tell(call, Shared::of(&mut context.shared)?)
 }
 
-/// `rangeNext(cursor, rows, limit): number`
+/// `rangeNext(cursor, rows, limit, wait: 0 | 1): number`
 pub fn next(context: &mut Context, call: &Call) -> Result<Value> {
     let number = call.integer(0)?;
     let Context { cursors, shared, .. } = context;
     let cursor = cursors.get_mut(number)?;
     let shared = Shared::of(shared)?;
-    let filled = cursor.fill(shared, call.integer(1)?, call.integer(2)?);
+    let filled = cursor.fill(shared, call.integer(1)?, call.integer(2)?, wait(call.integer(3)? != 0));
     let mut chunk = filled.inspect_err(|_| drop(cursors.remove(number)))?;
     if chunk.last {
         drop(cursors.remove(number));
@@ -86,14 +106,40 @@ pub fn next(context: &mut Context, call: &Call) -> Result<Value> {
     chunk.tell(call, shared)
 }
 
+/// `rangeWarm(cursor): number`, the task after which `rangeNext` has a row without waiting.
+pub fn warm(context: &mut Context, call: &Call) -> Result<Value> {
+    let number = call.integer(0)?;
+    let mailbox = context.mailbox()?.clone();
+    let cursor = context.cursors.get_mut(number)?;
+    cursor.range()?;
+    let Some(mut range) = cursor.range.take() else { return Ok(call.undefined()) };
+    let task = task::read(&mailbox, move |_| {
+        range.set_wait(Wait::ForDisk);
+        let found = range.next()?;
+        Ok(Outcome::Warmed(Warmed { cursor: number, range, found }))
+    })?;
+    call.value(task)
+}
+
+impl Warmed {
+    /// Gives the cursor back, unless it was closed meanwhile.
+    pub fn accept(self, context: &mut Context) -> Result<()> {
+        if let Ok(cursor) = context.cursors.get_mut(self.cursor) {
+            cursor.range = Some(self.range);
+            cursor.stands = if self.found { Stands::OnNext } else { Stands::AtEnd };
+        }
+        Ok(())
+    }
+}
+
 /// `rangeValue(cursor, text: 0 | 1): string | Buffer`, the value that was too large for the chunk of its row, which is
 /// the only row of its chunk.
 pub fn value(context: &mut Context, call: &Call) -> Result<Value> {
-    let cursor = context.cursors.get(call.integer(0)?)?;
+    let cursor = context.cursors.get_mut(call.integer(0)?)?;
     if cursor.stands != Stands::OnLarge {
         return Err(Error::new(Code::Invalid, "the range does not stand on a large value"));
     }
-    let value = cursor.range.entry().value;
+    let value = cursor.range()?.entry().value;
     if call.integer(1)? != 0 { call.text(value) } else { call.buffer(value) }
 }
 
@@ -103,7 +149,7 @@ pub fn seek(context: &mut Context, call: &Call) -> Result<Value> {
     key.clear();
     call.append_bytes(1, KEY_BYTES_MAX, "key", key)?;
     let cursor = cursors.get_mut(call.integer(0)?)?;
-    cursor.range.seek(key);
+    cursor.range()?.seek(key);
     cursor.stands = Stands::Behind;
     Ok(call.undefined())
 }
@@ -115,28 +161,58 @@ pub fn close(context: &mut Context, call: &Call) -> Result<Value> {
 }
 
 impl Cursor {
-    fn fill(&mut self, shared: &mut Shared, rows_max: u64, limit: u64) -> Result<Chunk> {
+    fn range(&mut self) -> Result<&mut RangeCursor> {
+        let away = || Error::new(Code::Busy, "the next rows of this range are being read: await them first");
+        self.range.as_deref_mut().ok_or_else(away)
+    }
+
+    fn fill(&mut self, shared: &mut Shared, rows_max: u64, limit: u64, wait: Wait) -> Result<Chunk> {
         let mut chunk = Chunk::new(shared, self.wanted, rows_max.min(limit));
+        let mut stands = self.stands;
+        let range = self.range()?;
+        range.set_wait(wait);
         while !chunk.is_full() {
-            if self.stands != Stands::OnNext && !self.range.next()? {
-                chunk.last = true;
-                return Ok(chunk);
+            if stands != Stands::OnNext {
+                match range.next() {
+                    Ok(true) => {}
+                    Ok(false) => stands = Stands::AtEnd,
+                    Err(error) if error.code() == Code::WouldBlock => {
+                        chunk.set_cold();
+                        stands = Stands::Behind;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-            self.stands = match chunk.push(shared, self.range.key(), &self.range.entry()) {
+            if stands == Stands::AtEnd {
+                break;
+            }
+            stands = match chunk.push(shared, range.key(), &range.entry()) {
                 Pushed::Whole => Stands::Behind,
                 Pushed::WithoutValue => Stands::OnLarge,
                 Pushed::Not => Stands::OnNext,
             };
-            if self.stands != Stands::Behind {
-                return Ok(chunk);
+            if stands != Stands::Behind {
+                break;
             }
         }
-        chunk.last = u64::from(chunk.rows) == limit;
-        if !chunk.last && self.stands == Stands::Behind && chunk.rows > 0 {
+        chunk.last = stands == Stands::AtEnd || (chunk.is_full() && u64::from(chunk.rows) == limit);
+        if !chunk.last && chunk.is_full() && stands == Stands::Behind && chunk.rows > 0 {
             // Looking one row ahead tells a short range that it is over, which saves it a call.
-            chunk.last = !self.range.next()?;
-            self.stands = Stands::OnNext;
+            match range.next() {
+                Ok(found) => {
+                    chunk.last = !found;
+                    stands = Stands::OnNext;
+                }
+                Err(error) if error.code() == Code::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
         }
+        self.stands = stands;
         Ok(chunk)
     }
+}
+
+fn wait(may: bool) -> Wait {
+    if may { Wait::ForDisk } else { Wait::Never }
 }

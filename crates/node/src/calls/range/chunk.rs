@@ -34,6 +34,7 @@ impl Wanted {
 const KEYS_ASCII: u32 = 1;
 const VALUES_ASCII: u32 = 2;
 const VALUE_TOO_LARGE: u32 = 4;
+const COLD: u32 = 8;
 
 pub struct Chunk {
     wanted: Wanted,
@@ -80,6 +81,11 @@ impl Chunk {
             values_start: shared.data().len(),
             values_bytes: 0,
         }
+    }
+
+    /// It ends here because what follows is not in memory.
+    pub fn set_cold(&mut self) {
+        self.flags |= COLD;
     }
 
     pub fn is_full(&self) -> bool {
