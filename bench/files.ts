@@ -1,7 +1,8 @@
 import { closeSync, fdatasyncSync, openSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-function files(folder: string): string[] {
+/** All files below a folder. */
+export function files(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
