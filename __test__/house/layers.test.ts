@@ -6,13 +6,14 @@ import { type Source, shippedRust, sources } from './sources.js';
 
 /** From the bottom up. What stands on one line may know each other. A longer name wins over its beginning. */
 const engine = [
-  ['error', 'limits', 'coding', 'key', 'entry', 'names'],
+  ['error', 'limits', 'coding', 'key', 'entry', 'names', 'sync'],
   ['disk', 'environment', 'simulation'],
   ['range_delete', 'batch', 'codec', 'filter'],
   ['wal'],
   ['dead_runs', 'memtable', 'table', 'cursor'],
   ['manifest', 'snapshot', 'options'],
   ['version', 'compaction'],
+  ['pin'],
   ['state', 'work', 'rate', 'pressure', 'stats', 'announce'],
   ['read', 'write', 'flush', 'upkeep', 'compaction/run', 'compaction/turns', 'compaction/hidden', 'compaction/output'],
   ['recovery', 'checkpoint', 'backup', 'verify', 'background', 'backoff', 'salvage'],

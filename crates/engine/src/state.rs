@@ -12,6 +12,7 @@ use crate::manifest::{Creation, ManifestLog};
 use crate::memtable::{Memtable, MemtableOptions};
 use crate::names::{FileName, FileNumbers};
 use crate::options::{Event, Filter, Options};
+use crate::pin::pin;
 use crate::pressure::{Allowance, Pressure};
 use crate::rate::Rate;
 use crate::snapshot::Snapshots;
@@ -252,15 +253,7 @@ impl State {
 
     /// Memtables and version that hold every commit up to the revision beside them, and all that it needs.
     pub fn pin(&self) -> (Arc<Readable>, Revision) {
-        loop {
-            // Revision first: a commit may land in a newer memtable in between. Tables second: a compaction may drop
-            // what the revision still needs. Only if nothing was replaced meanwhile do the two belong together.
-            let readable = self.readable.load_full();
-            let revision = self.visible.load(Ordering::Acquire);
-            if Arc::ptr_eq(&readable, &self.readable.load()) {
-                return (readable, revision);
-            }
-        }
+        pin(&self.readable, &self.visible)
     }
 
     /// Closes the active memtable for writes and gives the next one at least `bytes` of room. Under the commit lock.

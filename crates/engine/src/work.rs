@@ -2,8 +2,7 @@
 //! or until the one deadline that it was given.
 
 use crate::entry::NO_DEADLINE;
-use parking_lot::{Condvar, Mutex, MutexGuard};
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use std::time::{Duration, Instant};
 
 pub struct Work {
@@ -83,7 +82,8 @@ impl Work {
         self.log.notify_one();
     }
 
-    /// Called for every commit: the first one after a sync starts the log thread's clock.
+    /// Called for every commit: the first one after a sync starts the log thread's clock. The record is in the log by
+    /// then, behind a lock that a sync takes after `take_sync`: so either that sync finds it, or this finds the flag down.
     #[inline]
     pub fn note_unsynced(&self) {
         if !self.unsynced.load(Ordering::Relaxed) && !self.unsynced.swap(true, Ordering::AcqRel) {

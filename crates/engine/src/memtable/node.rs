@@ -13,10 +13,11 @@
 //!
 //! Codes are eight bytes of the key (`list::Root::code`) and order as the keys do, except that they may tie.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence, spin_loop, yield_now};
 
 pub const SLOTS: usize = 32;
 
+#[derive(Default)]
 #[repr(C, align(32))]
 pub struct Node {
     sequence: AtomicU32,
@@ -70,7 +71,7 @@ impl Node {
                 return sequence;
             }
             tries += 1;
-            if tries < 64 { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if tries < 64 { spin_loop() } else { yield_now() }
         }
     }
 

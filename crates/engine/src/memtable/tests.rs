@@ -13,6 +13,11 @@ use crate::entry::Kind;
 use crate::limits;
 use crate::testing::Seeded;
 
+/// Miri, which checks every access, takes some hundred times longer.
+const fn fewer(times: usize) -> usize {
+    if cfg!(miri) { times.div_ceil(100) } else { times }
+}
+
 fn memtable(bytes: usize) -> Arc<Memtable> {
     Memtable::new(MemtableOptions { bytes, ..MemtableOptions::default() })
 }
@@ -76,7 +81,7 @@ fn check_seeks(memtable: &Arc<Memtable>, model: &Model, key: &[u8], at: Revision
 #[test]
 fn it_answers_as_a_sorted_map_would_whatever_the_keys_and_options() {
     let mut random = Seeded::new();
-    for round in 0..24 {
+    for round in 0..fewer(24) {
         let memtable = Memtable::new(MemtableOptions {
             bytes: 8 << 20,
             max_level: random.below(13) as u8,
@@ -85,7 +90,7 @@ fn it_answers_as_a_sorted_map_would_whatever_the_keys_and_options() {
         });
         let mut model = Model::new();
         let spread = [4, 300, 100_000][round % 3];
-        for revision in 2..6000 {
+        for revision in 2..fewer(6000).max(700) as u64 {
             let n = random.below(spread) as u64;
             let user_key = match random.below(8) {
                 0 => n.to_be_bytes()[6..].to_vec(),
@@ -199,7 +204,7 @@ fn awkward_key(shape: u64, n: u64, random: &mut Seeded) -> Vec<u8> {
 #[test]
 fn inserts_after_a_true_has_room_never_fail_and_fill_the_arena() {
     let mut random = Seeded::new();
-    for round in 0..40 {
+    for round in 0..fewer(40) {
         let bytes = [40 << 10, 300 << 10, 5 << 20][round % 3];
         let memtable = Memtable::new(MemtableOptions {
             bytes,
@@ -235,7 +240,7 @@ fn inserts_after_a_true_has_room_never_fail_and_fill_the_arena() {
 #[test]
 fn what_bytes_needed_says_is_enough_and_has_room_agrees() {
     let mut random = Seeded::new();
-    for entries in [0, 1, 31, 32, 33, 1000, 5000, 40_000] {
+    for entries in [0, 1, 31, 32, 33, fewer(1000), fewer(5000), fewer(40_000)] {
         for shape in 0..5 {
             let memtable = memtable(Memtable::bytes_needed(entries, entries * 16));
             assert!(memtable.has_room(entries, entries * 16));
@@ -258,7 +263,7 @@ fn an_insert_without_room_is_a_bug_of_the_caller() {
 /// of them, in order, once, in both directions.
 #[test]
 fn readers_and_cursors_on_other_threads_see_everything_written_before_they_began() {
-    const NUMBERS: u64 = 60_000;
+    const NUMBERS: u64 = fewer(60_000) as u64;
     let mut random = Seeded::new();
     // Odd, so multiplying permutes the numbers; a prefix long enough that the list is rebuilt under the readers.
     let scatter = random.next() | 1;
@@ -333,7 +338,7 @@ fn a_reader_sees_the_old_or_the_new_value_while_one_is_replaced() {
     }
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            for round in 0..40_000u64 {
+            for round in 0..fewer(40_000) as u64 {
                 let value = [(round % 251) as u8; 24];
                 memtable.insert(0, &(round % 100).to_be_bytes(), &Entry::put(2, &value));
             }
