@@ -12,6 +12,9 @@ import { parseArgs } from 'node:util';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const profile = process.env.COPPICE_PROFILE ?? 'release';
 
+/** A decoder each: crates/fuzz/src/lib.rs. */
+const fuzzTargets = readdirSync(join(root, 'crates/fuzz/corpus')).sort();
+
 /**
  * Each proof: `shows` and `takes` for the list; `slices`, each with its own seed; `program()` builds what is to be
  * proved and answers its path, whose bytes tell one build from another; `command(program, seed, slice)` is one slice: the
@@ -50,6 +53,34 @@ const proofs = {
     slices: 4,
     program: simulation,
     command: (program, seed) => simulationTests(program, seed, ['damage::'], { COPPICE_FULL: '1' }),
+  },
+  fuzz: {
+    shows: 'every decoder answers any bytes: no panic, no endless loop, no memory beyond 1 GiB, checksums made right',
+    takes: '14 minutes',
+    slices: fuzzTargets.length,
+    program: fuzzers,
+    command: (program, seed, slice) => ({
+      program: process.execPath,
+      parameters: [join(root, 'scripts/fuzz.mjs'), program, fuzzTargets[slice], '60', String(seed)],
+    }),
+  },
+  loom: {
+    shows: "the memtable's blocks, pinning and the queue of work hold in every order of their threads' steps",
+    takes: '10 seconds',
+    slices: 1,
+    program: () => engineTests('loom'),
+    command: (program) => ({ program, parameters: ['--nocapture', '--test-threads=1'] }),
+  },
+  miri: {
+    shows: "the memtable's unsafe code does nothing undefined, by an interpreter that checks every access",
+    takes: '10 minutes',
+    slices: 1,
+    program: miri,
+    command: (program, seed) => ({
+      program,
+      parameters: ['+nightly', 'miri', 'test', '-p', 'coppice-engine', '--lib', 'memtable::'],
+      environment: { COPPICE_SEED: String(seed), MIRIFLAGS: '-Zmiri-disable-isolation' },
+    }),
   },
   workers: {
     shows:
@@ -99,16 +130,47 @@ function failureProgram(name, seed, rounds) {
 
 /** The engine's tests on a simulated disk. */
 function simulation() {
-  const build = ['test', '-p', 'coppice-engine', '--all-features', '--test', 'simulation', '--profile', profile];
-  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 };
-  const { status, stdout } = spawnSync('cargo', [...build, '--no-run', '--message-format=json'], options);
-  if (status !== 0) fail('cargo could not build the engine and its tests');
+  return engineTests('simulation');
+}
+
+function engineTests(name) {
+  const build = ['test', '-p', 'coppice-engine', '--all-features', '--test', name, '--profile', profile, '--no-run'];
+  return cargo(build, name) ?? fail('cargo could not build the engine and its tests');
+}
+
+/** The path of cargo, if it has what this takes. */
+function miri() {
+  const { status } = spawnSync('cargo', ['+nightly', 'miri', '--version'], { stdio: 'ignore' });
+  if (status !== 0) {
+    fail('there is no Miri here: rustup toolchain install nightly --component miri --component rust-src');
+  }
+  return spawnSync('rustup', ['which', 'cargo'], { encoding: 'utf8' }).stdout.trim();
+}
+
+/** The fuzzing program: with libFuzzer, or, where there is no compiler for that, one that changes inputs blindly. */
+function fuzzers() {
+  const coverage = ['level=4', 'inline-8bit-counters', 'pc-table', 'trace-compares'];
+  const flags = coverage.map((name) => `-Cllvm-args=-sanitizer-coverage-${name}`).join(' ');
+  const build = ['build', '-p', 'coppice-fuzz', '--profile', 'fuzz', '--target-dir', join(root, '.cache/fuzz-build')];
+  // Flags are for what is fuzzed alone, not for programs that run while it is built: hence a named target.
+  const host = spawnSync('rustc', ['--print', 'host-tuple'], { encoding: 'utf8' }).stdout.trim();
+  const RUSTFLAGS = `--cfg fuzzing -Cpasses=sancov-module ${flags}`;
+  const made = cargo([...build, '--target', host], 'coppice-fuzz', { RUSTFLAGS });
+  if (made !== undefined) return made;
+  console.log('prove: libFuzzer cannot be built here (it takes a C++ compiler): changes are blind');
+  return cargo(build, 'coppice-fuzz') ?? fail('cargo could not build crates/fuzz');
+}
+
+/** Builds, and answers the path of the program of this name; nothing if it cannot be built. */
+function cargo(parameters, name, environment) {
+  const env = { ...process.env, ...environment };
+  const options = { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 };
+  const { status, stdout } = spawnSync('cargo', [...parameters, '--message-format=json'], options);
+  if (status !== 0) return undefined;
   const artifacts = stdout.split('\n').filter((line) => line.startsWith('{'));
   const made = artifacts
     .map((line) => JSON.parse(line))
-    .find(({ executable, target }) => {
-      return typeof executable === 'string' && target?.name === 'simulation';
-    });
+    .find(({ executable, target }) => typeof executable === 'string' && target?.name === name);
   return made.executable;
 }
 
@@ -195,6 +257,8 @@ async function run({ program, parameters, environment }) {
   });
   if (code !== 0) console.error(`prove: the slice ended with exit code ${code}, signal ${signal}`);
   const found = [...output.matchAll(/figures: (\{.*\})/g)].map(([, json]) => JSON.parse(json));
+  const passed = output.match(/test result: ok\. (\d+) passed/);
+  if (found.length === 0 && passed !== null) found.push({ tests: Number(passed[1]) });
   return code === 0 && found.length > 0 ? sum(found) : undefined;
 }
 

@@ -106,7 +106,7 @@ test('every Rust file belongs to a module', (t) => {
     const parts = path.replace(/(\/mod)?\.rs$/, '').split('/');
     const name = parts.pop();
     const folder = parts.join('/');
-    if (name === 'lib') return false;
+    if (name === 'lib' || name === 'main') return false;
     const parents = [`${folder}/mod.rs`, `${folder}.rs`, `${folder}/lib.rs`];
     const declaration = new RegExp(`\\bmod ${name};|path = "${name}\\.rs"`);
     return !files.some((file) => parents.includes(file.path) && declaration.test(file.text));

@@ -30,7 +30,7 @@ export function sources(folder: string, ending: string): Source[] {
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-const isTest = (path: string) => /(^|\/)(tests?|testing|simulation|golden)(\/|\.rs$)/.test(path);
+const isTest = (path: string) => /(^|\/)(tests?|testing|simulation|golden|fuzz)(\/|\.rs$)/.test(path);
 
 /** What is shipped of the Rust: without test files, and without the test modules at the ends of files. */
 export function shippedRust(folder = 'crates'): Source[] {

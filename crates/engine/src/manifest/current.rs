@@ -36,7 +36,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<u64> {
         _ => return Err(damaged()),
     }
     match (words.next().and_then(FileName::parse), words.next()) {
-        (Some(FileName::Manifest(number)), None) => Ok(number),
+        // One line for each manifest: numbers can be written in other ways, but never were.
+        (Some(FileName::Manifest(number)), None) if encode(number).as_bytes() == bytes => Ok(number),
         _ => Err(damaged()),
     }
 }
@@ -100,6 +101,14 @@ mod tests {
                 assert_eq!(decode(&bad).unwrap_err().code(), Code::Corrupt, "bit {bit} of byte {at}");
             }
             assert_eq!(decode(&line[..at]).unwrap_err().code(), Code::Corrupt, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_names_a_manifest_in_another_way_is_corrupt() {
+        for line in ["coppice 01 000007.manifest", "coppice +1 000007.manifest"] {
+            let text = format!("{line} {:08x}\n", crc32c::crc32c(line.as_bytes()));
+            assert_eq!(decode(text.as_bytes()).unwrap_err().code(), Code::Corrupt, "{line}");
         }
     }
 

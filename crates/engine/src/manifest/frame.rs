@@ -131,6 +131,17 @@ fn frame_at(bytes: &[u8], salt: u32, offset: usize) -> Option<&[u8]> {
     good.then(|| &frame[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + length])
 }
 
+/// Makes the checksum of the frame at `offset` right, if one fits there; the bytes that it takes.
+#[cfg(feature = "fuzz")]
+pub fn sign(bytes: &mut [u8], salt: u32, offset: usize) -> Option<usize> {
+    let length = u32::from_le_bytes(*bytes.get(offset + 4..)?.first_chunk()?) as usize;
+    let taken = frame_bytes(length);
+    let frame = bytes.get_mut(offset..offset.checked_add(taken)?)?;
+    let crc = checksum(salt, offset as u64, &frame[4..]);
+    frame[..4].copy_from_slice(&crc.to_le_bytes());
+    Some(taken)
+}
+
 /// What is in a manifest: its header, the payload of each edit with its offset, and how it ends.
 pub struct Contents<'a> {
     pub header: Header,

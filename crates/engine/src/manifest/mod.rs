@@ -8,6 +8,8 @@
 mod current;
 mod edit;
 mod frame;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod log;
 mod recovery;
 mod state;

@@ -9,6 +9,8 @@ mod checksum;
 mod contents;
 mod cursor;
 mod footer;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod garbage;
 mod head;
 mod index;

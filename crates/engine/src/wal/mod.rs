@@ -11,6 +11,8 @@
 //! `Log` may be used from any thread and starts none; who syncs when is the engine's business.
 
 mod frame;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod reader;
 mod recovery;
 mod rescue;
