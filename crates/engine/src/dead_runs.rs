@@ -131,11 +131,14 @@ impl DeadRuns {
         let remembered = recent.since.is_some();
         let before = self.runs.load();
         let mut changed: Option<Vec<DeadRun>> = None;
+        let mut key = Vec::new();
         for op in batch::ops(body).filter(|op| op.kind == OpKind::Put) {
-            let key = [&[op.keyspace], op.key].concat();
+            key.clear();
+            key.push(op.keyspace);
+            key.extend_from_slice(op.key);
             recent.note(revision, &key);
             if let Some(at) = find(changed.as_ref().unwrap_or(&before), &key) {
-                take_out(changed.get_or_insert_with(|| before.to_vec()), at, key);
+                take_out(changed.get_or_insert_with(|| before.to_vec()), at, &key);
             }
         }
         if changed.is_some() || recent.since.is_some() != remembered {
@@ -185,14 +188,14 @@ pub fn find(runs: &[DeadRun], key: &[u8]) -> Option<usize> {
 }
 
 /// Splits a run around a key.
-fn take_out(runs: &mut Vec<DeadRun>, at: usize, key: Vec<u8>) {
+fn take_out(runs: &mut Vec<DeadRun>, at: usize, key: &[u8]) {
     let run = runs.remove(at);
-    let after: Arc<[u8]> = [&key[..], &[0]].concat().into();
+    let after: Arc<[u8]> = [key, &[0]].concat().into();
     let keys = run.keys / 2;
     if after < run.upper {
         runs.insert(at, DeadRun { lower: after, keys, ..run.clone() });
     }
-    if run.lower[..] < key[..] {
+    if run.lower[..] < *key {
         runs.insert(at, DeadRun { upper: key.into(), keys, ..run });
     }
 }

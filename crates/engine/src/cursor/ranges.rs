@@ -37,7 +37,7 @@ impl Hidden {
         self.nodes.is_empty()
     }
 
-    /// Whether an older version than `revision` + 1 of `key` is hidden.
+    /// Whether the version of a key that was written at `revision` is hidden.
     #[inline]
     pub fn hides(&mut self, key: &[u8], revision: Revision) -> bool {
         !self.nodes.is_empty() && self.at(key).revision > revision
