@@ -139,7 +139,7 @@ fn run_compaction(state: &State) {
         }
         let mut backoff = Backoff::new(COMPACTION_PAUSE_MAX);
         while state.compaction_step() == Step::Pause
-            && backoff.wait(state, &state.work.compaction, |due| std::mem::take(&mut due.compact))
+            && backoff.wait(state, &state.work.compaction, |due| std::mem::take(&mut due.changed))
         {}
     }
 }
@@ -299,7 +299,9 @@ impl State {
         while let Some(turn) = self.next_turn()? {
             turns.push(turn);
             if self.environment.threads {
-                self.work.request_compaction();
+                if self.compaction_threads > 1 {
+                    self.work.pass_compaction_on();
+                }
                 break;
             }
         }

@@ -258,4 +258,39 @@ mod tests {
         let idle = due.upkeep_at_ms == NO_DEADLINE && due.compact_at_ms == NO_DEADLINE;
         assert!(idle, "a database that is left alone sets itself no deadline");
     }
+
+    #[test]
+    fn what_expires_under_a_snapshot_keeps_no_thread_awake_until_it_ends() {
+        let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
+        let tuning = Tuning { garbage_bytes_min: 1 << 10, ..Tuning::default() };
+        let options = Options { tuning, ..Options::default() };
+        let db = Db::open(Path::new("/db"), options, environment(&disk, &clock, 1)).unwrap();
+        for flushes in [true, false] {
+            let mut batch = Batch::new();
+            for index in 0..1200u32 {
+                batch.put(KEYSPACE_USER, &index.to_be_bytes(), b"value", Some(1_000)).unwrap();
+            }
+            db.write(batch.body(), &[]).unwrap();
+            if flushes {
+                db.flush().unwrap();
+            }
+        }
+        let snapshot = db.snapshot().unwrap();
+        clock.advance(60_000);
+        (0..3).for_each(|_| db.run_background());
+        let state = &db.0.state;
+        let wakes_ms = || {
+            let due = state.work.lock();
+            due.compact_at_ms.min(due.upkeep_at_ms)
+        };
+        assert!(wakes_ms() > db.now_ms(), "a thread would be awake all the time");
+        drop(snapshot);
+        for _ in 0..3 {
+            clock.advance(6_000);
+            db.run_background();
+        }
+        let stats = db.stats();
+        assert_eq!(stats.levels.iter().map(|level| level.entries).sum::<u64>(), 0);
+        assert!(stats.log_bytes <= 128 << 10, "{stats:?}");
+    }
 }

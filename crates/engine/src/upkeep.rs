@@ -119,7 +119,12 @@ impl State {
             debug_assert!(entry.kind == Kind::Put || entry.value.is_empty());
             cursor.next()?;
         }
-        let later = |ms: &i64| *ms > pinned.now_ms;
+        let now_ms = self.time.now_ms();
+        if pinned.now_ms < now_ms && garbage.garbage_ms() <= now_ms {
+            // What has expired meanwhile a snapshot may still read.
+            self.upkeep_held.store(true, Ordering::SeqCst);
+        }
+        let later = |ms: &i64| *ms > now_ms;
         let times = [garbage.garbage_ms(), garbage.dead_ms()];
         contents.next_ms = times.into_iter().filter(later).min().unwrap_or(NO_DEADLINE);
         Ok(contents)

@@ -31,6 +31,7 @@ impl Default for Work {
                 spare: false,
                 flush: false,
                 compact: false,
+                changed: false,
                 upkeep_at_ms: NO_DEADLINE,
                 compact_at_ms: NO_DEADLINE,
                 room_at: None,
@@ -57,6 +58,8 @@ pub struct Due {
     pub spare: bool,
     pub flush: bool,
     pub compact: bool,
+    /// Something has changed since a compaction found the disk full.
+    pub changed: bool,
     /// When the database is looked after if nobody writes; `NO_DEADLINE`: not at all.
     pub upkeep_at_ms: i64,
     /// When deadlines that pass may make a compaction due; `NO_DEADLINE`: never.
@@ -112,9 +115,18 @@ impl Work {
         self.flush.notify_one();
     }
 
+    /// Something was written, or let go of, that compactions may make use of.
     pub fn request_compaction(&self) {
+        let mut due = self.due.lock();
+        (due.compact, due.changed) = (true, true);
+        // Also those that wait for room on the disk.
+        self.compaction.notify_all();
+    }
+
+    /// There may be a compaction for another thread. It is no news to those that wait for room on the disk.
+    pub fn pass_compaction_on(&self) {
         self.due.lock().compact = true;
-        self.compaction.notify_one();
+        self.compaction.notify_all();
     }
 
     /// Waits so long, or until the database stops.

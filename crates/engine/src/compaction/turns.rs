@@ -70,7 +70,7 @@ impl State {
                 turns.round_robin.advance(&plan);
                 return Ok(Some(self.begin_turn(&mut turns, plan, version)));
             }
-            let next_ms = next_garbage_ms(&version.summary(), &options);
+            let next_ms = next_garbage_ms(&version.summary(), &options, self.time.now_ms());
             self.work.lock().compact_at_ms = next_ms.unwrap_or(NO_DEADLINE);
             if !self.note_held(&version, options, &turns)? {
                 return Ok(None);

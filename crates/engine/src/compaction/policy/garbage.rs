@@ -39,12 +39,13 @@ pub fn pick_garbage(
     })
 }
 
-/// When deadlines that pass may make the next pick, if nothing else changes.
-pub fn next_garbage_ms(levels: &Levels<'_>, options: &PolicyOptions) -> Option<i64> {
+/// When deadlines that pass may make the next pick, if nothing else changes. `now_ms` is the time itself: what has passed
+/// and is held by a snapshot is waited for otherwise.
+pub fn next_garbage_ms(levels: &Levels<'_>, options: &PolicyOptions, now_ms: i64) -> Option<i64> {
     let times = tables(levels)
         .filter(|(_, table)| table.summary.max_revision <= options.droppable_revision)
         .flat_map(|(_, table)| [due_ms(table), table.summary.dead_ms]);
-    times.filter(|ms| *ms > options.now_ms && *ms != NO_DEADLINE).min()
+    times.filter(|ms| *ms > now_ms && *ms != NO_DEADLINE).min()
 }
 
 /// Whether a table that overlaps nothing below can be rewritten to less.

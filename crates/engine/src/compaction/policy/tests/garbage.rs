@@ -60,7 +60,9 @@ fn passed_deadlines_are_collected_when_a_fifth_has_passed_and_dropped_when_all_h
 
 #[test]
 fn the_next_look_is_when_the_next_deadlines_pass() {
-    let next = |text: &str, options: &PolicyOptions| next_garbage_ms(&tables(text).levels(), options);
+    let next = |text: &str, options: &PolicyOptions| {
+        next_garbage_ms(&tables(text).levels(), options, options.now_ms)
+    };
     let text = "L0 3:a-c/f500/a900\nL6 1:a-f/f1000/a90000 2:g-k/d60 4:l-z/f700";
     assert_eq!(next(text, &at(0)), Some(700));
     assert_eq!(next(text, &at(700)), Some(900));
