@@ -2,7 +2,8 @@
 
 use crate::batch::{self, Header};
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::key::KEYSPACE_USER;
 use crate::memtable::Memtable;
 use crate::options::Options;
 use crate::state::{Sealed, new_memtable};
@@ -33,6 +34,11 @@ impl<'a> Replay<'a> {
 
     pub fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
         let (_, summary) = batch::validate_logged(body)?;
+        if let Some(op) = batch::ops(body).find(|op| op.keyspace != KEYSPACE_USER) {
+            let message =
+                format!("a log record is for the keyspace {}: a newer version wrote it", op.keyspace);
+            return Err(Error::new(Code::Unsupported, message));
+        }
         let (entries, bytes) = (summary.entries, summary.memtable_bytes());
         if !self.active.has_room(entries, bytes) {
             let room = Memtable::bytes_needed(entries, bytes);
@@ -48,5 +54,30 @@ impl<'a> Replay<'a> {
         self.time_ms = self.time_ms.max(header.time_ms);
         self.records += 1;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Batch, RecordKind, set_header};
+    use crate::disk::simulated::SimulatedDisk;
+    use crate::simulation::{FixedClock, environment};
+
+    #[test]
+    fn a_record_for_a_keyspace_of_a_later_version_is_refused() {
+        let environment = environment(&SimulatedDisk::default(), &Arc::new(FixedClock::new(1)), 1);
+        let options = Options::default();
+        let (floor, last) = (LogFloor::default(), Watermark::default());
+        let mut replay = Replay::new(&environment, &options, floor, last);
+        for (keyspace, wanted) in [(KEYSPACE_USER, None), (1, Some(Code::Unsupported))] {
+            let mut batch = Batch::new();
+            batch.put(keyspace, b"key", b"value", None).unwrap();
+            let header = Header { kind: RecordKind::Data, count: 1, sequence: 1, revision: 2, time_ms: 1 };
+            set_header(batch.body(), header);
+            let applied = replay.apply(header, batch.body());
+            assert_eq!(applied.err().map(|error| error.code()), wanted, "keyspace {keyspace}");
+        }
+        assert_eq!(replay.records, 1);
     }
 }
