@@ -137,8 +137,15 @@ impl Log {
 
     /// If all records are in tables: keeps one small spare, ready for the next commit, and gives the rest back.
     pub fn rest(&self) -> Result<()> {
-        self.sync()?;
         let _making = self.making.lock();
+        {
+            let mut buffer = self.buffer.lock();
+            if buffer.flushed >= buffer.last.sequence {
+                // Whole, like every segment before a later one: should it not go, that one vouches for it.
+                buffer.seal();
+            }
+        }
+        self.sync()?;
         self.leave_one_spare()?;
         let Spare::Raw(bytes) = self.buffer.lock().spare else { return Ok(()) };
         let file = self.environment.disk.open(&self.folder.join(SPARE_NAME), Access::ReadWrite)?;
@@ -152,7 +159,8 @@ impl Log {
             let mut unneeded = Vec::new();
             if buffer.flushed >= buffer.last.sequence {
                 unneeded = std::mem::take(&mut buffer.sealed);
-                let active = buffer.active.take();
+                // Of a log that goes on the active one is not sealed.
+                let active = if buffer.closed { buffer.active.take() } else { None };
                 unneeded.extend(active.map(|it| SegmentFile { number: it.number, bytes: it.capacity }));
             }
             (unneeded, std::mem::replace(&mut buffer.spare, Spare::None))
@@ -163,7 +171,13 @@ impl Log {
             Spare::Raw(bytes) => Some((None, bytes)),
             Spare::Ready(spare) => Some((None, spare.capacity)),
         };
-        self.remove_segments(&mut unneeded)?;
+        if let Err(error) = self.remove_segments(&mut unneeded) {
+            let recycled = found.and_then(|(recycled, _)| recycled);
+            let mut buffer = self.buffer.lock();
+            buffer.sealed.extend(unneeded.into_iter().chain(recycled));
+            buffer.sealed.sort_by_key(|segment| segment.number);
+            return Err(error);
+        }
         let Some((recycled, bytes)) = found else { return Ok(()) };
         recycled.map_or(Ok(()), |segment| self.make_spare(segment))?;
         let bytes_left = bytes.min(self.bytes_at_rest());

@@ -164,19 +164,20 @@ impl Log {
         let Io { bytes, unsynced } = &mut *io;
         let (active, start, full, last) = {
             let mut buffer = self.buffer.lock();
-            let Some(active) = buffer.active.clone() else { return Ok(()) };
             if buffer.bytes.is_empty() && buffer.full.is_empty() {
                 return Ok(());
             }
             std::mem::swap(&mut buffer.bytes, bytes);
             let start = buffer.start;
             buffer.start += bytes.len() as u64;
-            (active, start, std::mem::take(&mut buffer.full), buffer.last)
+            (buffer.active.clone(), start, std::mem::take(&mut buffer.full), buffer.last)
         };
         for chunk in &full {
             self.write_at(unsynced, &chunk.segment, chunk.start, &chunk.bytes)?;
         }
-        self.write_at(unsynced, &active, start, bytes)?;
+        if let Some(active) = active {
+            self.write_at(unsynced, &active, start, bytes)?;
+        }
         bytes.clear();
         bytes.shrink_to(BUFFER_BYTES_KEPT);
         self.marks.lock().written = Watermark { sequence: last.sequence, revision: last.revision };
@@ -310,8 +311,8 @@ impl Buffer {
         self.put(&body);
     }
 
-    /// Seals the active segment; what is appended from now on goes to `next`.
-    fn switch_to(&mut self, next: Segment, now_ms: i64) {
+    /// Ends the active segment, if there is one: nothing is appended to it any more.
+    pub fn seal(&mut self) {
         if self.active.is_some() {
             self.put_control(RecordKind::Seal);
         }
@@ -320,6 +321,11 @@ impl Buffer {
             let bytes = std::mem::take(&mut self.bytes);
             self.full.push(Chunk { segment, start: self.start, bytes });
         }
+    }
+
+    /// Seals the active segment; what is appended from now on goes to `next`.
+    fn switch_to(&mut self, next: Segment, now_ms: i64) {
+        self.seal();
         self.active = Some(Arc::new(next));
         self.start = super::segment::FIRST_FRAME;
         self.opened_ms = now_ms;
