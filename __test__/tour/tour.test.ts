@@ -78,10 +78,12 @@ test('only the files of a database are removed with it', async (t) => {
   await writeFile(precious, 'text');
   await removeDatabase(path);
   t.deepEqual(await readdir(path), ['precious.txt'], 'where there is no database');
+  await rm(precious);
   const db = await open(path);
   await db.put('k', 'v');
   await db.flush();
   await db.close();
+  await writeFile(precious, 'text');
   await removeDatabase(path);
   t.deepEqual(await readdir(path), ['precious.txt'], 'beside a database');
   await rm(precious);

@@ -60,6 +60,8 @@ export async function removeDatabase(path: string): Promise<void> {
   } catch (error) {
     const code = error instanceof CoppiceError ? error.code : undefined;
     if (code === 'COPPICE_NOT_FOUND') return;
+    // A folder with other things, or a database of another version, which is not ours to remove.
+    if (code === 'COPPICE_FORMAT' && !(await readdir(path)).includes('CURRENT')) return;
     if (code !== 'COPPICE_CORRUPT') throw error;
   }
   const names = await readdir(path);
