@@ -75,7 +75,7 @@ fn run_log(state: &State) {
     // When what nobody waits for is synced.
     let mut sync_at = None;
     loop {
-        {
+        let was_asked = {
             let mut due = state.work.lock();
             let is_room = loop {
                 if state.work.is_stopping() {
@@ -106,9 +106,14 @@ fn run_log(state: &State) {
             if due.unsynced {
                 state.arm_upkeep(&mut due);
             }
+            let was_asked = due.sync;
             state.work.take_sync(&mut due);
-        }
+            was_asked
+        };
         state.log_step();
+        if was_asked {
+            state.work.linger();
+        }
     }
 }
 
