@@ -211,23 +211,8 @@ impl TableBuilder {
         self.finished = true;
 
         let properties = std::mem::replace(&mut self.properties, Properties::new());
-        Ok(TableSummary {
-            id: self.id,
-            bytes: self.written,
-            sha256: std::mem::take(&mut self.sha256).finalize().into(),
-            footer_crc: footer.crc,
-            entries: properties.entries,
-            deletes: properties.deletes,
-            range_deletes: properties.range_deletes,
-            smallest: properties.smallest,
-            largest: properties.largest,
-            min_revision: properties.min_revision,
-            max_revision: properties.max_revision,
-            min_deadline_ms: properties.min_deadline_ms,
-            garbage_ms: properties.garbage_ms,
-            dead_ms: properties.dead_ms,
-            raw_bytes: properties.raw_bytes,
-        })
+        let sha256 = std::mem::take(&mut self.sha256).finalize().into();
+        Ok(properties.into_summary(self.id, self.written, sha256, footer.crc))
     }
 
     fn finish_page(&mut self) -> Result<()> {

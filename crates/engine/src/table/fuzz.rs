@@ -97,23 +97,8 @@ pub fn sign(table: &mut Vec<u8>) -> Option<TableSummary> {
     let properties = Properties::decode(&table[range(footer.properties)]).ok()?;
     let encoded = footer.encode();
     table[footer_at..].copy_from_slice(&encoded);
-    Some(TableSummary {
-        id: footer.id,
-        bytes: table.len() as u64,
-        sha256: Sha256::digest(&*table).into(),
-        footer_crc: footer.crc,
-        entries: properties.entries,
-        deletes: properties.deletes,
-        range_deletes: properties.range_deletes,
-        smallest: properties.smallest,
-        largest: properties.largest,
-        min_revision: properties.min_revision,
-        max_revision: properties.max_revision,
-        min_deadline_ms: properties.min_deadline_ms,
-        garbage_ms: properties.garbage_ms,
-        dead_ms: properties.dead_ms,
-        raw_bytes: properties.raw_bytes,
-    })
+    let sha256 = Sha256::digest(&*table).into();
+    Some(properties.into_summary(footer.id, table.len() as u64, sha256, footer.crc))
 }
 
 fn sign_page(stored: &mut [u8], seed: Seed, number: u32) -> Option<u32> {

@@ -101,6 +101,27 @@ impl Properties {
         }
     }
 
+    /// With what only the finished file tells.
+    pub fn into_summary(self, id: [u8; 16], bytes: u64, sha256: [u8; 32], footer_crc: u32) -> TableSummary {
+        TableSummary {
+            id,
+            bytes,
+            sha256,
+            footer_crc,
+            entries: self.entries,
+            deletes: self.deletes,
+            range_deletes: self.range_deletes,
+            smallest: self.smallest,
+            largest: self.largest,
+            min_revision: self.min_revision,
+            max_revision: self.max_revision,
+            min_deadline_ms: self.min_deadline_ms,
+            garbage_ms: self.garbage_ms,
+            dead_ms: self.dead_ms,
+            raw_bytes: self.raw_bytes,
+        }
+    }
+
     /// Tag, length, bytes for each, so that a reader steps over what a later version adds.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
