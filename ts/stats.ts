@@ -17,7 +17,7 @@ export interface Stats {
    * compacted away count too.
    */
   keysEstimate: number;
-  /** Bytes of tables and log. */
+  /** Bytes of tables, blob files and log. */
   diskBytes: number;
   logBytes: number;
   /** Bytes of what is not in tables yet. */
@@ -27,13 +27,15 @@ export interface Stats {
   residentBytes: number;
   /** Tables, by level; level 0 holds the newest. */
   levels: { files: number; bytes: number; entries: number; deletes: number; rangeDeletes: number }[];
+  /** Files of large values (`blobBytes`), and how much of them is garbage that compactions have still to collect. */
+  blobs: { files: number; bytes: number; garbageBytes: number };
   /** Snapshots that are open. */
   snapshots: number;
   /** Pages found in memory, of all asked for: 0 to 1. 0 if none was. */
   cacheHitRatio: number;
   /** Pages that a filter asked for in vain, of all it asked for: 0 to 1. 0 if none was. */
   filterFalsePositiveRatio: number;
-  /** Bytes written to tables for each byte of keys and values given; the log adds about 1. 0 if nothing was written. */
+  /** Bytes written to tables and blob files for each byte of keys and values given; the log adds about 1. 0 if nothing was written. */
   writeAmplification: number;
   commits: number;
   flushes: number;
@@ -67,6 +69,7 @@ export function makeStats(engine: EngineStats, queued: Queued): Stats {
     cacheBytes: engine.cacheBytes,
     residentBytes: engine.residentBytes,
     levels: engine.levels.map((level) => ({ ...level })),
+    blobs: { ...engine.blobs },
     snapshots: engine.snapshots,
     cacheHitRatio: ratio(engine.cacheHits, engine.cacheHits + engine.cacheMisses),
     filterFalsePositiveRatio: ratio(engine.filterFalsePasses, engine.filterPasses),
@@ -97,13 +100,16 @@ function ratio(part: number, whole: number): number {
 export function makeMetrics(path: string, engine: EngineStats, queued: Queued): string {
   const page = new MetricsPage(path);
   page.gauge('keys_estimate', 'Keys, estimated without reading.', engine.keysEstimate);
-  page.gauge('disk_bytes', 'Bytes of tables and log.', engine.diskBytes);
+  page.gauge('disk_bytes', 'Bytes of tables, blob files and log.', engine.diskBytes);
   page.gauge('log_bytes', 'Bytes of the log.', engine.logBytes);
   page.gauge('memtable_bytes', 'Bytes of what is not in tables yet.', engine.memtableBytes);
   page.gauge('cache_bytes', 'Bytes of pages held in memory.', engine.cacheBytes);
   page.gauge('resident_bytes', 'Bytes of indexes and filters held in memory.', engine.residentBytes);
   page.levels('level_files', 'Tables of a level.', engine.levels, 'files');
   page.levels('level_bytes', 'Bytes of the tables of a level.', engine.levels, 'bytes');
+  page.gauge('blob_files', 'Files of large values.', engine.blobs.files);
+  page.gauge('blob_bytes', 'Bytes of files of large values.', engine.blobs.bytes);
+  page.gauge('blob_garbage_bytes', 'Bytes of values in them that are not needed.', engine.blobs.garbageBytes);
   page.gauge('snapshots', 'Snapshots that are open.', engine.snapshots);
   page.counter('cache_hits_total', 'Pages found in memory.', engine.cacheHits);
   page.counter('cache_misses_total', 'Pages read from disk.', engine.cacheMisses);
@@ -112,9 +118,13 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued): 
   page.counter('commits_total', 'Commits.', engine.commits);
   page.counter('user_bytes_total', 'Bytes of keys and values as given.', engine.userBytes);
   page.counter('flushes_total', 'Memtables written to tables.', engine.flushes);
-  page.counter('flushed_bytes_total', 'Bytes of tables written by flushes.', engine.flushedBytes);
+  page.counter('flushed_bytes_total', 'Bytes of tables and blob files written by flushes.', engine.flushedBytes);
   page.counter('compactions_total', 'Compactions.', engine.compactions);
-  page.counter('compacted_bytes_total', 'Bytes of tables written by compactions.', engine.compactedBytes);
+  page.counter(
+    'compacted_bytes_total',
+    'Bytes of tables and blob files written by compactions.',
+    engine.compactedBytes,
+  );
   page.counter('stalls_total', 'Times that writes found the memory full.', engine.stalls);
   page.counter('stalled_seconds_total', 'How long writes waited for memory.', engine.stalledMs / 1_000);
   page.gauge('pressure', 'How far compaction is behind; from 0.5 on writes are slowed down.', engine.pressure);

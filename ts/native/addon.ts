@@ -60,6 +60,7 @@ export interface AddonOptions {
   cacheBytes?: number | undefined;
   maxDiskBytes?: number | undefined;
   compression: boolean;
+  blobBytes: number;
   filter: string;
   maxLevel: number;
   probability: number;

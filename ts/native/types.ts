@@ -28,6 +28,8 @@ export interface EngineOptions {
   cacheBytes?: number | undefined;
   maxDiskBytes?: number | undefined;
   compression: boolean;
+  /** Values from so many bytes on move into blob files; 0: none. */
+  blobBytes: number;
   filter: 'auto' | 'cuckoo' | 'none';
   memtable: { maxLevel: number; probability: number };
   compaction: {
@@ -165,6 +167,13 @@ export interface LevelStats {
   rangeDeletes: number;
 }
 
+export interface BlobStats {
+  files: number;
+  bytes: number;
+  /** Of values that are not needed any more. */
+  garbageBytes: number;
+}
+
 export interface VerifyProblem {
   file: string;
   offset: number;
@@ -277,12 +286,13 @@ export interface Census {
 export interface EngineStats {
   /** Now. Exact where no key was written twice. */
   keysEstimate: number;
-  /** Now: tables and log. */
+  /** Now: tables, blob files and log. */
   diskBytes: number;
   logBytes: number;
   memtableBytes: number;
   memtables: number;
   levels: LevelStats[];
+  blobs: BlobStats;
   /** Now: pages held uncompressed. */
   cacheBytes: number;
   cacheHits: number;

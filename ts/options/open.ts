@@ -54,6 +54,12 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   maxDiskBytes?: number;
   /** How pages are compressed: `lz` writes LZ4 blocks where they save at least an eighth. Default `lz`. */
   compression?: 'none' | 'lz';
+  /**
+   * Values of at least this many bytes are moved into files of their own when they are flushed, so that compactions need
+   * not copy them: worth it for values of kilobytes that are overwritten or sorted in again and again. 0 or `Infinity`
+   * keeps every value beside its key. Default 4 KiB.
+   */
+  blobBytes?: number;
   /** The memtable's skip list: levels at most (1 to 16) and the probability of a node's next level. Default 8 and 1/16. */
   memtable?: { maxLevel?: number; probability?: number };
   /** The filter that says which page of a table may hold a key. Default `auto`. */
@@ -126,6 +132,7 @@ const OPEN = names(
     'cacheBytes',
     'maxDiskBytes',
     'compression',
+    'blobBytes',
     'memtable',
     'filter',
     'compaction',
@@ -142,6 +149,7 @@ const COMPACTION_INTERVAL_MS_MIN = 1_000;
 const COMPACTION_INTERVAL_MS_MAX = 2 ** 40;
 const MEMTABLE_MAX_LEVEL_DEFAULT = 8;
 const MEMTABLE_PROBABILITY_DEFAULT = 1 / 16;
+const BLOB_BYTES_DEFAULT = 4_096;
 const SYNC_INTERVAL_MS_DEFAULT = 1_000;
 const SYNC_INTERVAL_MS_MAX = 3_600_000;
 const BYTES_MAX = Number.MAX_SAFE_INTEGER;
@@ -193,6 +201,10 @@ function engineOptions(options: OpenOptions<KeyEncoding, ValueEncoding>): Engine
     maxDiskBytes:
       options.maxDiskBytes === undefined ? undefined : integer(options.maxDiskBytes, 'maxDiskBytes', 1, BYTES_MAX),
     compression: oneOf(or(options.compression, 'lz'), 'compression', ['none', 'lz']) === 'lz',
+    blobBytes:
+      options.blobBytes === Number.POSITIVE_INFINITY
+        ? 0
+        : integer(or(options.blobBytes, BLOB_BYTES_DEFAULT), 'blobBytes', 0, BYTES_MAX),
     filter: oneOf(or(options.filter, 'auto'), 'filter', ['auto', 'cuckoo', 'none']),
     memtable: memtable(or(options.memtable, {})),
     compaction: compaction(or(options.compaction, {})),

@@ -1,9 +1,10 @@
 //! A copy of the database in a folder of its own, on any file system, brought up to date by each further backup. The copy
-//! is a database like any other. Its files have numbers of their own: a table is known by its id and its hash.
+//! is a database like any other. Its files have numbers of their own: a table is known by its hash, a blob file by its id.
 //!
 //! Nothing that the last backup relies on is changed until CURRENT is replaced, in one step, by one that names a manifest
 //! of what is there now; only then what is no longer needed goes. Writers of the database do not stop for it.
 
+use crate::blob::{BlobFile, BlobMeta};
 use crate::cursor::Cursor;
 use crate::disk::{Disk, File, SyncPoint};
 use crate::error::{Code, Error, Result};
@@ -45,6 +46,23 @@ struct Target<'a> {
     numbers: FileNumbers,
     /// Whole tables that are there, by what they hold.
     there: BTreeMap<[u8; 32], TableMeta>,
+    /// Blob files that the last backup relies on, by their ids.
+    blobs: BTreeMap<[u8; 16], BlobMeta>,
+}
+
+/// A blob file of the database, and its number in the backup.
+struct PlacedBlob {
+    file: Arc<BlobFile>,
+    number: u64,
+    is_there: bool,
+}
+
+/// A file to copy.
+struct Original<'a> {
+    file: &'a dyn File,
+    path: &'a Path,
+    bytes: u64,
+    sha256: [u8; 32],
 }
 
 /// What is to be copied, as of one moment.
@@ -85,17 +103,34 @@ impl State {
             copied_tables: 0,
             copied_bytes: 0,
         };
-        let mut tables = self.copy_tables(&source, &target, &mut info, on_progress)?;
+        let blobs = target.place_blobs(&source);
+        let mut progress = Progress { done_bytes: 0, total_bytes: 0 };
+        progress.total_bytes =
+            blobs.values().filter(|blob| !blob.is_there).map(|blob| blob.file.meta().bytes).sum();
+        let mut tables = self.copy_tables(&source, &target, &mut info, &mut progress, on_progress)?;
+        self.copy_blobs(&blobs, &target, &mut info, &mut progress, on_progress)?;
         for table in self.write_memtables(&source, &target)? {
             info.copied_tables += 1;
             info.copied_bytes += table.summary.bytes;
             tables.push((0, table));
         }
+        let mut counted: BTreeMap<u64, (BlobMeta, u32)> = BTreeMap::new();
+        for (_, table) in &mut tables {
+            for used in &mut table.summary.blobs {
+                let blob = &blobs[&used.id];
+                used.file = blob.number;
+                let meta = BlobMeta { number: blob.number, ..blob.file.meta().clone() };
+                counted.entry(blob.number).or_insert((meta, 0)).1 += 1;
+            }
+        }
         info.tables = tables.len() as u64;
         info.bytes = tables.iter().map(|(_, table)| table.summary.bytes).sum();
+        info.bytes += counted.values().map(|(blob, _)| blob.bytes).sum::<u64>();
+        let kept_blobs: Vec<u64> = counted.keys().copied().collect();
         let state = manifest::State {
             creation: self.creation,
             tables: tables.into_iter().map(|(level, table)| (table.number, (level, table))).collect(),
+            blobs: counted,
             // Segments that somebody who opened the backup has left are below it.
             log_floor: LogFloor { segment: target.numbers.take(), flushed_sequence: source.last.sequence },
             next_number: target.numbers.next(),
@@ -107,7 +142,7 @@ impl State {
         let kept: Vec<u64> = state.tables.keys().copied().collect();
         ManifestLog::install(&self.environment, folder, &target.numbers, state)?;
         sync_names(disk.as_ref(), folder, SyncPoint::ParentFolder)?;
-        target.remove_the_rest(&kept);
+        target.remove_the_rest(&kept, &kept_blobs);
         Ok(info)
     }
 
@@ -131,11 +166,11 @@ impl State {
         source: &Source,
         target: &Target<'_>,
         info: &mut BackupInfo,
+        progress: &mut Progress,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<(u8, TableMeta)>> {
         let mut least = 0;
         let mut plan = Vec::new();
-        let mut total_bytes = 0;
         for (level, table) in &source.tables {
             let there = target.there.get(&table.summary().sha256).map(|table| table.number);
             let there = there.filter(|number| *level > 0 || *number > least);
@@ -144,25 +179,19 @@ impl State {
                 least = number;
             }
             if there.is_none() {
-                total_bytes += table.summary().bytes;
+                progress.total_bytes += table.summary().bytes;
             }
             plan.push((*level, table, number, there.is_some()));
         }
-        let mut progress = Progress { done_bytes: 0, total_bytes };
         let mut tables = Vec::new();
         for (level, table, number, is_there) in plan {
             if !is_there {
-                let path = FileName::Table(number).in_folder(target.folder);
-                let to = target.disk.create(&path)?;
-                let copied = self.copy_table(table, to.as_ref(), &mut |bytes| {
+                let TableSummary { bytes, sha256, .. } = *table.summary();
+                let from = Original { file: &*table.open_file()?, path: table.path(), bytes, sha256 };
+                self.copy(&from, target, FileName::Table(number), &mut |bytes| {
                     progress.done_bytes += bytes;
-                    on_progress(progress);
-                });
-                if copied.is_err() {
-                    // What stays is taken away by the next backup.
-                    let _ = target.disk.remove(&path);
-                }
-                copied?;
+                    on_progress(*progress);
+                })?;
                 info.copied_tables += 1;
                 info.copied_bytes += table.summary().bytes;
             }
@@ -171,20 +200,54 @@ impl State {
         Ok(tables)
     }
 
-    /// Reads a table once, checks it against its hash on the way, and syncs the copy.
-    fn copy_table(&self, table: &Table, to: &dyn File, passed: &mut dyn FnMut(u64)) -> Result<()> {
-        let from = table.open_file()?;
+    fn copy_blobs(
+        &self,
+        blobs: &BTreeMap<[u8; 16], PlacedBlob>,
+        target: &Target<'_>,
+        info: &mut BackupInfo,
+        progress: &mut Progress,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
+        for blob in blobs.values().filter(|blob| !blob.is_there) {
+            let BlobMeta { bytes, sha256, .. } = *blob.file.meta();
+            let from = Original { file: &*blob.file.open_file()?, path: blob.file.path(), bytes, sha256 };
+            self.copy(&from, target, FileName::Blob(blob.number), &mut |bytes| {
+                progress.done_bytes += bytes;
+                on_progress(*progress);
+            })?;
+            info.copied_bytes += bytes;
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing if it fails; what stays all the same is taken away by the next backup.
+    fn copy(
+        &self,
+        from: &Original<'_>,
+        target: &Target<'_>,
+        name: FileName,
+        passed: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let path = name.in_folder(target.folder);
+        let to = target.disk.create(&path)?;
+        self.copy_checked(from, to.as_ref(), passed).inspect_err(|_| {
+            let _ = target.disk.remove(&path);
+        })
+    }
+
+    /// Reads a file once, checks it against its hash on the way, and syncs the copy.
+    fn copy_checked(&self, from: &Original<'_>, to: &dyn File, passed: &mut dyn FnMut(u64)) -> Result<()> {
         let mut at = 0;
-        let read = hash(from.as_ref(), table.summary().bytes, &mut |chunk| {
+        let read = hash(from.file, from.bytes, &mut |chunk| {
             self.check_open()?;
             to.write_at(at, chunk)?;
             at += chunk.len() as u64;
             passed(chunk.len() as u64);
             Ok(())
         })?;
-        if read != table.summary().sha256 {
-            let message = "the content of the table does not hash to what the manifest says";
-            return Err(Error::corrupt(message).in_file(table.path()).at_offset(0));
+        if read != from.sha256 {
+            let message = "the content of the file does not hash to what the manifest says";
+            return Err(Error::corrupt(message).in_file(from.path).at_offset(0));
         }
         to.sync(SyncPoint::Table)
     }
@@ -227,12 +290,14 @@ impl<'a> Target<'a> {
         let numbers = names.iter().filter_map(|name| FileName::parse(name)?.number());
         let above_all = numbers.max().unwrap_or(0) + 1;
         let mut there = BTreeMap::new();
+        let mut blobs = BTreeMap::new();
         let next = match manifest::recover(disk.as_ref(), folder) {
             Ok(found) if found.state.creation.database_id != database_id => {
                 let message = "the folder holds another database: back up to a folder of its own";
                 return Err(Error::new(Code::Exists, message).in_file(folder));
             }
             Ok(found) => {
+                blobs.extend(found.state.blobs.into_values().map(|(blob, _)| (blob.id, blob)));
                 there
                     .extend(found.state.tables.into_values().map(|(_, table)| (table.summary.sha256, table)));
                 // An edit that is not marked may be gone after a crash, and with it the tables that it names.
@@ -252,7 +317,17 @@ impl<'a> Target<'a> {
             }
             Err(error) => return Err(error),
         };
-        Ok(Target { disk, folder, numbers: FileNumbers::starting_at(next), there })
+        Ok(Target { disk, folder, numbers: FileNumbers::starting_at(next), there, blobs })
+    }
+
+    /// Each under the number that it has there, or is to have.
+    fn place_blobs(&self, source: &Source) -> BTreeMap<[u8; 16], PlacedBlob> {
+        let place = |file: &Arc<BlobFile>| {
+            let there = self.blobs.get(&file.meta().id).map(|blob| blob.number);
+            let number = there.unwrap_or_else(|| self.numbers.take());
+            (file.meta().id, PlacedBlob { file: file.clone(), number, is_there: there.is_some() })
+        };
+        source.readable.version.blobs().map(|blob| place(&blob.file)).collect()
     }
 
     /// Whole tables that a backup has copied which did not come to its end count as there. Others go.
@@ -287,10 +362,11 @@ impl<'a> Target<'a> {
     }
 
     /// Best effort: what stays is in nobody's way, and goes at the next open or backup.
-    fn remove_the_rest(&self, kept: &[u64]) {
+    fn remove_the_rest(&self, kept: &[u64], kept_blobs: &[u64]) {
         let manifest = manifest::current(self.disk.as_ref(), self.folder).ok();
         let is_needed = |name: &FileName| match name {
             FileName::Table(number) => kept.contains(number),
+            FileName::Blob(number) => kept_blobs.contains(number),
             FileName::Manifest(number) => Some(*number) == manifest,
             _ => true,
         };

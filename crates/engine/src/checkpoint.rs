@@ -1,5 +1,5 @@
-//! A copy of the database as of now in another folder of the same file system: tables are linked, the manifest is
-//! written anew, and there is no log because everything was flushed first. Writers do not stop for it.
+//! A copy of the database as of now in another folder of the same file system: tables and blob files are linked, the
+//! manifest is written anew, and there is no log because everything was flushed first. Writers do not stop for it.
 
 use crate::disk::{Access, SyncPoint};
 use crate::error::{Code, Error, Result};
@@ -62,6 +62,10 @@ impl State {
             disk.link(table.path(), &FileName::Table(table.number()).in_folder(folder))?;
             info.tables += 1;
             info.bytes += table.summary().bytes;
+        }
+        for blob in version.blobs() {
+            disk.link(blob.file.path(), &FileName::Blob(blob.file.number()).in_folder(folder))?;
+            info.bytes += blob.file.meta().bytes;
         }
         // CURRENT comes last: a folder without it is not mistaken for a database.
         for (name, bytes) in manifest {

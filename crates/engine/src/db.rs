@@ -3,18 +3,18 @@
 use crate::background::Threads;
 use crate::backup::BackupInfo;
 use crate::checkpoint::CheckpointInfo;
-use crate::cursor::VisibleCursor;
+use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::options::Options;
+use crate::range::RangeCursor;
 use crate::read::{Range, Snapshot, stored_key};
 use crate::recovery;
 use crate::snapshot::View;
 use crate::state::State;
 use crate::stats::Stats;
-use crate::table::Wait;
 use crate::verify::{Progress, VerifyReport};
 use crate::write::{Guard, Written};
 use parking_lot::Mutex;
@@ -113,9 +113,26 @@ impl Db {
         self.0.state.get(key, view, Wait::Never, read)
     }
 
+    /// The live entry of a key without its value, and the value as the caller's own: one in blob files is not copied.
+    pub fn get_value(&self, key: &[u8], view: View) -> Result<Option<(Entry<'static>, Vec<u8>)>> {
+        self.0.state.get_value(key, view)
+    }
+
+    /// Whether there is a live entry of a key. Reads no value.
+    #[inline]
+    pub fn has(&self, key: &[u8], view: View) -> Result<bool> {
+        self.0.state.has(key, view, Wait::ForDisk)
+    }
+
+    /// As `has`, but fails with `WouldBlock` where it would have to wait for the disk.
+    #[inline]
+    pub fn has_now(&self, key: &[u8], view: View) -> Result<bool> {
+        self.0.state.has(key, view, Wait::Never)
+    }
+
     /// The rows of a range, as they are at `view`.
     pub fn range(&self, range: Range, view: View) -> Result<RangeCursor> {
-        Ok(RangeCursor(self.0.state.range(range, view)?))
+        Ok(RangeCursor::new(self.0.state.range(range, view)?))
     }
 
     pub fn snapshot(&self) -> Result<Snapshot> {
@@ -167,40 +184,6 @@ impl Drop for Handle {
         if let Some(threads) = self.threads.get_mut().take() {
             threads.stop(&self.state);
         }
-    }
-}
-
-/// The rows of a range in order, each once. Owned by one thread at a time; it pins what it reads until it is dropped.
-pub struct RangeCursor(VisibleCursor);
-
-impl RangeCursor {
-    /// Moves to the next row; false at the end.
-    #[inline]
-    #[expect(clippy::should_implement_trait, reason = "rows are borrowed from the cursor")]
-    pub fn next(&mut self) -> Result<bool> {
-        self.0.advance()
-    }
-
-    /// Whether `next` may wait for the disk; at first it may. Where it may not but would have to, it fails with
-    /// `WouldBlock`, and the next call tries again.
-    pub fn set_wait(&self, wait: Wait) {
-        self.0.set_wait(wait);
-    }
-
-    /// The next `next` gives the first row at or past this user key, in the range's direction.
-    pub fn seek(&mut self, key: &[u8]) {
-        self.0.seek(stored_key(key));
-    }
-
-    /// The row's user key.
-    #[inline]
-    pub fn key(&self) -> &[u8] {
-        &self.0.key()[1..]
-    }
-
-    #[inline]
-    pub fn entry(&self) -> Entry<'_> {
-        self.0.entry()
     }
 }
 

@@ -11,6 +11,8 @@ pub const NO_DEADLINE: i64 = i64::MAX;
 pub enum Kind {
     Put = 1,
     Delete = 2,
+    /// A put whose value is elsewhere: what stands in its place is a `blob::Reference`.
+    Reference = 5,
 }
 
 impl Kind {
@@ -18,8 +20,15 @@ impl Kind {
         match byte {
             1 => Ok(Kind::Put),
             2 => Ok(Kind::Delete),
+            5 => Ok(Kind::Reference),
             _ => Err(Error::corrupt(format!("unknown kind of entry {byte}"))),
         }
+    }
+
+    /// Whether the key has a value here, wherever the value is.
+    #[inline]
+    pub fn is_put(self) -> bool {
+        matches!(self, Kind::Put | Kind::Reference)
     }
 }
 
@@ -61,6 +70,6 @@ impl<'a> Entry<'a> {
     /// versions below it.
     #[inline]
     pub fn is_live(&self, now_ms: i64) -> bool {
-        self.kind == Kind::Put && self.deadline_ms > now_ms
+        self.kind.is_put() && self.deadline_ms > now_ms
     }
 }

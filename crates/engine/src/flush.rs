@@ -4,7 +4,7 @@ use crate::compaction::{Output, Retention, debt};
 use crate::cursor::Cursor;
 use crate::disk::SyncPoint;
 use crate::entry::NO_DEADLINE;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manifest::Edit;
 use crate::options::{Event, WorkKind};
 use crate::pressure::Debt;
@@ -32,11 +32,12 @@ impl State {
         let kept = retention.ranges(|range| !version.may_hold_any(range, 0));
         let mut output = Output::of_flush(self, kept);
         write_entries(&sealed, retention, &version, &mut output).inspect_err(|_| output.discard())?;
-        let tables = output.finish()?;
-        let bytes = tables.iter().map(|table| table.summary.bytes).sum();
+        let written = output.finish()?;
+        let bytes = written.bytes();
         let floor = LogFloor { segment: sealed.floor_segment, flushed_sequence: sealed.last.sequence };
         let edit = Edit {
-            added: tables.into_iter().map(|table| (0, table)).collect(),
+            added: written.tables.into_iter().map(|table| (0, table)).collect(),
+            blobs: written.blobs,
             log_floor: Some(floor),
             ..self.new_edit(sealed.last)
         };
@@ -101,13 +102,15 @@ impl State {
         self.observe_pressure(&before, &version, flushed.is_some());
         // Their files go when the last reader lets go of them.
         before.missing_from(&version).for_each(|table| table.mark_obsolete());
+        before.blobs_missing_from(&version).for_each(|blob| blob.mark_obsolete());
         Ok(())
     }
 
     /// How far compaction is behind with the version that an edit has made.
     fn observe_pressure(&self, before: &Version, after: &Version, is_flush: bool) {
-        let level0_bytes =
-            |version: &Version| -> u64 { version.levels[0].iter().map(|table| table.summary().bytes).sum() };
+        let level0_bytes = |version: &Version| -> u64 {
+            version.levels[0].iter().map(|table| table.summary().held_bytes()).sum()
+        };
         let tuning = &self.options.tuning;
         let level0_stop = tuning.level0_stop as u64;
         let full = level0_stop.saturating_mul(self.options.memtable_arena_bytes() as u64);
@@ -189,7 +192,9 @@ fn write_entries(
     while cursor.valid() {
         let (key, entry) = (cursor.key(), cursor.entry());
         let fate = retention.judge(key, &entry, || !version.may_hold(key, 0));
-        output.add(key, &entry, fate)?;
+        // What a memtable holds was not moved out yet.
+        let find = || Err(Error::corrupt("a memtable refers to a blob file"));
+        output.add(key, &entry, fate, find)?;
         cursor.next()?;
     }
     Ok(())

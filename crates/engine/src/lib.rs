@@ -1,13 +1,14 @@
 //! The Coppice engine: an ordered key-value store on local disk, without JavaScript.
 //!
 //! Modules depend downwards only: `db > background, recovery, checkpoint, feed > write, read, compaction > version,
-//! snapshot > memtable, table, cursor > wal, pager, batch > disk > error, limits, coding, key`.
+//! snapshot > memtable, table, cursor > wal, blob, batch > disk > error, limits, coding, key`.
 
 mod announce;
 mod background;
 mod backoff;
 mod backup;
 pub mod batch;
+pub mod blob;
 mod checkpoint;
 pub mod codec;
 pub mod coding;
@@ -29,6 +30,7 @@ mod names;
 mod options;
 mod pin;
 mod pressure;
+mod range;
 mod range_delete;
 mod rate;
 mod read;
@@ -50,15 +52,16 @@ mod write;
 
 pub use backup::BackupInfo;
 pub use checkpoint::CheckpointInfo;
-pub use db::{Db, RangeCursor};
+pub use db::Db;
+pub use disk::Wait;
 pub use options::{
     Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, SkipList, Tuning, WorkKind,
 };
+pub use range::RangeCursor;
 pub use read::{Range, Snapshot};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;
-pub use stats::{LevelStats, Stats};
-pub use table::Wait;
+pub use stats::{BlobStats, LevelStats, Stats};
 pub use verify::{Problem, Progress, VerifyReport};
 pub use write::{Guard, Written};
 

@@ -32,6 +32,16 @@ pub const PAGE_BYTES: usize = 16 << 10;
 pub const RESTART_INTERVAL: usize = 8;
 /// A compaction starts a new table at this many bytes on disk.
 pub const TABLE_BYTES_TARGET: u64 = 16 << 20;
+/// Values from this many bytes on are moved into blob files, unless the option says otherwise.
+pub const BLOB_BYTES_DEFAULT: u64 = 4 << 10;
+/// A flush or a compaction starts a new blob file at this many bytes.
+pub const BLOB_FILE_BYTES_TARGET: u64 = 32 << 20;
+/// One record of a blob file before compression: a longer value has several.
+pub const BLOB_RECORD_BYTES_MAX: usize = 4 << 20;
+/// Blob files that one table refers to at most: far more than a table of references fills.
+pub const TABLE_BLOBS_MAX: usize = 1 << 19;
+/// Blob files that are kept open.
+pub const BLOB_HANDLES_MAX: usize = 256;
 /// Levels of a version, level 0 included.
 pub const LEVELS: usize = 7;
 

@@ -18,6 +18,7 @@ pub enum FileName {
     /// What becomes a segment by a rename when no spare was ready.
     FreshSegment,
     Table(u64),
+    Blob(u64),
 }
 
 impl FileName {
@@ -37,6 +38,7 @@ impl FileName {
                     "manifest" => FileName::Manifest(number),
                     "log" => FileName::Segment(number),
                     "table" => FileName::Table(number),
+                    "blob" => FileName::Blob(number),
                     _ => return None,
                 }
             }
@@ -46,7 +48,10 @@ impl FileName {
 
     pub fn number(self) -> Option<u64> {
         match self {
-            FileName::Manifest(number) | FileName::Segment(number) | FileName::Table(number) => Some(number),
+            FileName::Manifest(number)
+            | FileName::Segment(number)
+            | FileName::Table(number)
+            | FileName::Blob(number) => Some(number),
             FileName::Current | FileName::CurrentReplacement | FileName::Lock => None,
             FileName::SpareSegment | FileName::FreshSegment => None,
         }
@@ -68,11 +73,12 @@ impl fmt::Display for FileName {
             FileName::SpareSegment => write!(f, "spare.log"),
             FileName::FreshSegment => write!(f, "fresh.log"),
             FileName::Table(number) => write!(f, "{number:06}.table"),
+            FileName::Blob(number) => write!(f, "{number:06}.blob"),
         }
     }
 }
 
-/// Numbers manifests, segments and tables together, and never goes back. Any thread.
+/// Numbers manifests, segments, tables and blob files together, and never goes back. Any thread.
 #[derive(Debug)]
 pub struct FileNumbers(AtomicU64);
 
@@ -112,6 +118,7 @@ mod tests {
             ("000001.manifest", FileName::Manifest(1)),
             ("000002.log", FileName::Segment(2)),
             ("1000000.table", FileName::Table(1_000_000)),
+            ("000003.blob", FileName::Blob(3)),
         ] {
             assert_eq!(FileName::parse(name), Some(parsed));
             assert_eq!(parsed.to_string(), name);

@@ -23,6 +23,8 @@ pub struct Options {
     /// Writes are refused with `DiskFull` above it, but for those that only delete. Nothing is deleted for it.
     pub max_disk_bytes: Option<u64>,
     pub compression: bool,
+    /// Values from this many bytes on are moved into blob files when they are flushed; 0: none is.
+    pub blob_bytes: u64,
     pub filter: Filter,
     pub memtable: SkipList,
     /// The longest that a written record stays unsynced while nobody waits for it.
@@ -87,6 +89,8 @@ pub struct Tuning {
     pub segment_bytes_max: u64,
     pub page_bytes: usize,
     pub table_bytes: u64,
+    /// A blob file ends at this size.
+    pub blob_file_bytes: u64,
     pub manifest_roll_bytes: u64,
     /// Level-0 tables that make a compaction due.
     pub level0_trigger: usize,
@@ -107,6 +111,7 @@ impl Default for Tuning {
             segment_bytes_max: limits::SEGMENT_BYTES_MAX,
             page_bytes: limits::PAGE_BYTES,
             table_bytes: limits::TABLE_BYTES_TARGET,
+            blob_file_bytes: limits::BLOB_FILE_BYTES_TARGET,
             manifest_roll_bytes: 256 << 10,
             level0_trigger: 4,
             level0_stop: 24,
@@ -129,6 +134,7 @@ impl Default for Options {
             cache_bytes: None,
             max_disk_bytes: None,
             compression: true,
+            blob_bytes: limits::BLOB_BYTES_DEFAULT,
             filter: Filter::Auto,
             memtable: SkipList { max_level: 8, probability: 1.0 / 16.0 },
             sync_interval_ms: 1000,

@@ -1,4 +1,4 @@
-//! One bucket of tokens for all that the background writes to tables. Any thread. Flushes take from it and never wait, so
+//! One bucket of tokens for all that the background writes to tables and blob files. Any thread. Flushes take from it and never wait, so
 //! that compactions, which do, make way for them.
 
 use parking_lot::Mutex;

@@ -4,14 +4,16 @@
 //! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache, unless it is
 //! told not to wait for it.
 
+use crate::blob::{BlobFile, Found, Reference};
 use crate::cursor::{DeadWalk, Hidden, LevelCursor, MergeCursor, Source, VisibleCursor, Window};
-use crate::entry::Entry;
+use crate::disk::Wait;
+use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::filter;
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::snapshot::View;
 use crate::state::{Readable, State};
-use crate::table::{Patience, Table, Wait};
+use crate::table::{Patience, Table};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,10 +41,55 @@ impl State {
         let readable = self.readable.load();
         let at = view.revision.min(self.visible.load(Ordering::Acquire));
         let key = StoredKey::new(key);
-        let found = self.get_in(&readable, key.bytes(), at, wait, |entry| {
-            self.is_live(&entry, view).then(|| read(&entry))
+        // The closure can be called once; whichever way the value is found takes it.
+        let mut read = Some(read);
+        let mut answer = |entry: &Entry<'_>| (read.take().expect("called once"))(entry);
+        let found = self.get_in(&readable, key.bytes(), at, wait, |entry, files| match entry.kind {
+            _ if !self.is_live(&entry, view) => Ok(None),
+            Kind::Reference => Err(away(&entry, files)),
+            _ => Ok(Some(answer(&entry))),
         })?;
-        Ok(found.flatten())
+        match found {
+            None => Ok(None),
+            Some(Ok(answered)) => Ok(answered),
+            Some(Err(away)) => {
+                let (fields, found) = away?;
+                let value = found.read(wait)?;
+                Ok(Some(answer(&Entry { value: &value, ..fields })))
+            }
+        }
+    }
+
+    /// The live entry of a user key without its value, and the value as the caller's own.
+    pub fn get_value(&self, key: &[u8], view: View) -> Result<Option<(Entry<'static>, Vec<u8>)>> {
+        self.check_open()?;
+        let readable = self.readable.load();
+        let at = view.revision.min(self.visible.load(Ordering::Acquire));
+        let key = StoredKey::new(key);
+        let found =
+            self.get_in(&readable, key.bytes(), at, Wait::ForDisk, |entry, files| match entry.kind {
+                _ if !self.is_live(&entry, view) => None,
+                Kind::Reference => Some(Err(away(&entry, files))),
+                _ => Some(Ok((Entry { value: &[], ..entry }, entry.value.to_vec()))),
+            })?;
+        match found.flatten() {
+            None => Ok(None),
+            Some(Ok(here)) => Ok(Some(here)),
+            Some(Err(away)) => {
+                let (fields, found) = away?;
+                Ok(Some((fields, found.read(Wait::ForDisk)?)))
+            }
+        }
+    }
+
+    /// Whether a user key has a live value, wherever that is.
+    pub fn has(&self, key: &[u8], view: View, wait: Wait) -> Result<bool> {
+        self.check_open()?;
+        let readable = self.readable.load();
+        let at = view.revision.min(self.visible.load(Ordering::Acquire));
+        let key = StoredKey::new(key);
+        let found = self.get_in(&readable, key.bytes(), at, wait, |entry, _| self.is_live(&entry, view))?;
+        Ok(found.unwrap_or(false))
     }
 
     /// The clock is read only for entries that have a deadline.
@@ -55,30 +102,34 @@ impl State {
         }
     }
 
-    /// The newest version of a stored key at or below `at`, live or not.
+    /// The newest version of a stored key at or below `at`, live or not, and the blob files that it counts by if it is a
+    /// reference.
     pub fn get_in<R>(
         &self,
         readable: &Readable,
         key: &[u8],
         at: Revision,
         wait: Wait,
-        read: impl FnOnce(Entry<'_>) -> R,
+        read: impl FnOnce(Entry<'_>, &[Arc<BlobFile>]) -> R,
     ) -> Result<Option<R>> {
         // The closure can be called once; whichever place answers takes it.
         let mut read = Some(read);
-        let mut answer = |entry: Entry<'_>| (read.take().expect("one place answers"))(entry);
-        if let Some(found) = readable.get_from_memtables(key, at, &mut answer) {
+        let mut answer = |entry: Entry<'_>, files: &[Arc<BlobFile>]| {
+            (read.take().expect("one place answers"))(entry, files)
+        };
+        // What a memtable holds was not moved out yet.
+        if let Some(found) = readable.get_from_memtables(key, at, |entry| answer(entry, &[])) {
             return Ok(Some(found));
         }
         let version = &readable.version;
         let hash = filter::hash(key, self.creation.filter_seed);
         for table in version.level0_holding(key) {
-            if let Some(found) = table.get(key, hash, at, wait, &mut answer)? {
+            if let Some(found) = table.get(key, hash, at, wait, |entry| answer(entry, table.blobs()))? {
                 return Ok(Some(found));
             }
         }
         for table in version.deeper_holding(key) {
-            if let Some(found) = table.get(key, hash, at, wait, &mut answer)? {
+            if let Some(found) = table.get(key, hash, at, wait, |entry| answer(entry, table.blobs()))? {
                 return Ok(Some(found));
             }
         }
@@ -105,6 +156,13 @@ impl State {
         let (sources, hidden) = readable.sources(&window)?;
         Ok(VisibleCursor::new(MergeCursor::new(sources), hidden, dead, window))
     }
+}
+
+/// A reference's entry without a value, and where the value is.
+#[cold]
+fn away(entry: &Entry<'_>, files: &[Arc<BlobFile>]) -> Result<(Entry<'static>, Found)> {
+    let found = Reference::decode(entry.value)?.find(files)?;
+    Ok((Entry { kind: Kind::Put, value: &[], ..*entry }, found))
 }
 
 impl Readable {

@@ -4,6 +4,7 @@ mod beside;
 mod left_out;
 mod replay;
 
+use crate::blob::Handles;
 use crate::disk::{Disk, Lock, SyncPoint};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
@@ -62,8 +63,10 @@ fn load(
         None => Arc::new(FileNumbers::starting_at(found.next_number)),
     };
     let cache = Arc::new(PageCache::new(options.page_cache_bytes()));
-    let tables = Tables { disk, folder, cache: &cache, filter_seed: manifest.creation.filter_seed };
-    let version = Version::recover(&manifest.tables, tables);
+    let handles = Arc::new(Handles::default());
+    let filter_seed = manifest.creation.filter_seed;
+    let tables = Tables { disk, folder, cache: &cache, filter_seed, handles: &handles };
+    let version = Version::recover(&manifest, tables);
 
     let flushed = Watermark { sequence: manifest.last_sequence, revision: manifest.last_revision };
     let (replay, recovered, left_out) = read_log(&environment, folder, options, &found.strangers, || {
@@ -92,6 +95,7 @@ fn load(
         options: options.clone(),
         creation: manifest.creation,
         cache,
+        handles,
         log,
         install,
         readable: Readable { active, sealed, version: Arc::new(version), flushed },
@@ -189,7 +193,7 @@ fn check_strangers(
         return Ok(());
     }
     let mut newest = None;
-    for name in &found.strangers {
+    for name in found.strangers.iter().filter(|name| matches!(name, FileName::Table(_))) {
         let revision = table::newest_revision(disk, &name.in_folder(folder))?;
         newest = newest.max(revision.map(|revision| (revision, *name)));
     }

@@ -9,6 +9,9 @@ mod source;
 
 pub use report::{Lost, SalvageReport};
 
+use crate::blob::{BlobFile, Reference};
+use crate::disk::{Disk, Wait};
+use crate::entry::{Entry, Kind};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::EMPTY_REVISION;
@@ -22,6 +25,7 @@ use crate::wal::LogFloor;
 use source::{Merge, Records, Sources};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Copies what is readable in `from` into a new database in `to`, a folder that is absent or empty. `NotFound` if there
 /// is no file of a database in `from`, `Locked` if one is open there. After any other failure `to` is empty again.
@@ -62,6 +66,57 @@ pub fn salvage(
     done
 }
 
+/// Values in blob files, which come to stand beside their keys.
+struct Blobs<'a> {
+    folder: &'a Path,
+    /// All that say who they are.
+    files: Vec<Arc<BlobFile>>,
+    manifest: Option<&'a manifest::State>,
+}
+
+impl<'a> Blobs<'a> {
+    fn open(
+        disk: &Arc<dyn Disk>,
+        folder: &'a Path,
+        numbers: &[u64],
+        manifest: Option<&'a manifest::State>,
+    ) -> Blobs<'a> {
+        // One that does not is missed by the values that are in it; most likely there are none.
+        let open =
+            |number: &u64| BlobFile::rescue(disk, &FileName::Blob(*number).in_folder(folder), *number).ok();
+        Blobs { folder, files: numbers.iter().filter_map(open).map(Arc::new).collect(), manifest }
+    }
+
+    /// `ids`: of the files that the reference counts by, if they are known.
+    fn value(&self, reference: &[u8], ids: Option<&[[u8; 16]]>) -> Result<Vec<u8>> {
+        let mut value = Vec::new();
+        for (file, piece) in &Reference::decode(reference)?.pieces {
+            let start = value.len();
+            value.resize(start + piece.raw as usize, 0);
+            let out = &mut value[start..];
+            match ids.and_then(|ids| ids.get(*file as usize)) {
+                Some(id) => self.file(id)?.read(piece, out, Wait::ForDisk)?,
+                // The checksum fits one record of one file.
+                None if self.files.iter().any(|file| file.read(piece, out, Wait::ForDisk).is_ok()) => {}
+                None => return Err(Error::corrupt("no blob file has the value")),
+            }
+        }
+        Ok(value)
+    }
+
+    fn file(&self, id: &[u8; 16]) -> Result<&BlobFile> {
+        if let Some(file) = self.files.iter().find(|file| file.meta().id == *id) {
+            return Ok(file);
+        }
+        let error = Error::corrupt("the blob file of the value is not there, or does not say who it is");
+        let known = self.manifest.and_then(|state| state.blobs.values().find(|(blob, _)| blob.id == *id));
+        Err(match known {
+            Some((blob, _)) => error.in_file(&FileName::Blob(blob.number).in_folder(self.folder)),
+            None => error,
+        })
+    }
+}
+
 struct Salvage<'a> {
     environment: &'a Environment,
     options: &'a Options,
@@ -72,7 +127,7 @@ struct Salvage<'a> {
 impl Salvage<'_> {
     fn run(&self, sources: Sources, on_progress: &mut dyn FnMut(Progress)) -> Result<SalvageReport> {
         let disk = self.environment.disk.as_ref();
-        let Sources { manifest, tables, segments, mut report } = sources;
+        let Sources { manifest, tables, segments, blobs, mut report } = sources;
         let mut merge = Merge::open(disk, self.from, &tables, manifest.as_ref(), &mut report)?;
         let flushed = merge.newest_revision().max(manifest.as_ref().map_or(0, |state| state.last_revision));
         let records = Records::read(disk, self.from, &segments, flushed, &mut report);
@@ -88,12 +143,24 @@ impl Salvage<'_> {
         let mut output = TableOutput::new(self.environment, self.to, self.table_options(creation), &numbers)
             .cut_at(self.options.tuning.table_bytes);
         merge.add_records(records);
+        let blobs = Blobs::open(&self.environment.disk, self.from, &blobs, manifest.as_ref());
         while merge.advance(&mut report, on_progress) {
             let (key, entry) = merge.newest();
             last_revision = last_revision.max(entry.revision);
-            if merge.is_live() {
+            if !merge.is_live() {
+                continue;
+            }
+            if entry.kind != Kind::Reference {
                 output.add(key, &entry)?;
                 report.keys += 1;
+                continue;
+            }
+            match blobs.value(entry.value, merge.blobs()) {
+                Ok(value) => {
+                    output.add(key, &Entry { kind: Kind::Put, value: &value, ..entry })?;
+                    report.keys += 1;
+                }
+                Err(error) => report.lose_value(&error, self.from, key),
             }
         }
         let tables = output.finish()?;
@@ -107,6 +174,7 @@ impl Salvage<'_> {
                 .into_iter()
                 .map(|table| (table.number, (level, table)))
                 .collect::<BTreeMap<_, _>>(),
+            blobs: BTreeMap::new(),
             log_floor: LogFloor { segment: 0, flushed_sequence: last_sequence },
             next_number: numbers.next(),
             last_sequence,

@@ -2,6 +2,7 @@
 //! `compacting` (which plans run), `install` (who may change the version), `commit` (who may write), `work` (what is due).
 
 use crate::announce::SegmentChange;
+use crate::blob::Handles;
 use crate::compaction::Turns;
 use crate::dead_runs::DeadRuns;
 use crate::disk::Lock;
@@ -34,6 +35,7 @@ pub struct State {
     pub creation: Creation,
     pub time: Time,
     pub cache: Arc<PageCache>,
+    pub handles: Arc<Handles>,
     pub log: Log,
     /// The only writer of versions. None in a read-only database, and once closed.
     pub install: Mutex<Option<ManifestLog>>,
@@ -132,6 +134,7 @@ pub struct Parts {
     pub creation: Creation,
     pub time: Time,
     pub cache: Arc<PageCache>,
+    pub handles: Arc<Handles>,
     pub log: Log,
     pub install: Option<ManifestLog>,
     pub readable: Readable,
@@ -157,6 +160,7 @@ impl State {
             creation: parts.creation,
             time: parts.time,
             cache: parts.cache,
+            handles: parts.handles,
             log: parts.log,
             install: Mutex::new(parts.install),
             commit: Mutex::new(Commit { last: parts.last, stalled: None, allowance: Allowance::default() }),
@@ -285,11 +289,16 @@ impl State {
             folder: &self.folder,
             cache: &self.cache,
             filter_seed: self.creation.filter_seed,
+            handles: &self.handles,
         }
     }
 
     pub fn table_path(&self, number: u64) -> PathBuf {
         FileName::Table(number).in_folder(&self.folder)
+    }
+
+    pub fn blob_path(&self, number: u64) -> PathBuf {
+        FileName::Blob(number).in_folder(&self.folder)
     }
 }
 

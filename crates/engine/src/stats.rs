@@ -1,6 +1,7 @@
 //! What a database has done and holds, in numbers.
 
 use crate::state::State;
+use crate::version::Version;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counted since the database was opened.
@@ -32,12 +33,13 @@ pub struct Counters {
 pub struct Stats {
     /// Entries in tables and memtables less two a delete: exact where no key was written twice and no range deleted.
     pub keys_estimate: u64,
-    /// Tables and log.
+    /// Tables, blob files and log.
     pub disk_bytes: u64,
     pub log_bytes: u64,
     pub memtable_bytes: u64,
     pub memtables: u64,
     pub levels: Vec<LevelStats>,
+    pub blobs: BlobStats,
     pub cache_bytes: u64,
     pub cache_hits: u64,
     pub cache_misses: u64,
@@ -77,6 +79,15 @@ pub struct LevelStats {
     pub range_deletes: u64,
 }
 
+/// Files of large values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlobStats {
+    pub files: u64,
+    pub bytes: u64,
+    /// Bytes of values in them that are not needed any more.
+    pub garbage_bytes: u64,
+}
+
 impl State {
     pub fn stats(&self) -> Stats {
         let readable = self.readable.load_full();
@@ -93,11 +104,12 @@ impl State {
         let tables = || readable.version.levels.iter().flatten();
         Stats {
             keys_estimate: entries.saturating_sub(2 * deletes),
-            disk_bytes: readable.version.table_bytes() + log_bytes,
+            disk_bytes: readable.version.disk_bytes() + log_bytes,
             log_bytes,
             memtable_bytes: memtables().map(|memtable| memtable.bytes() as u64).sum(),
             memtables: memtables().count() as u64,
             levels,
+            blobs: blob_stats(&readable.version),
             cache_bytes: self.cache.bytes(),
             cache_hits: self.cache.hits(),
             cache_misses: self.cache.misses(),
@@ -124,6 +136,14 @@ impl State {
             stalled_ms: count(&self.counters.stalled_ms),
         }
     }
+}
+
+fn blob_stats(version: &Version) -> BlobStats {
+    version.blobs().fold(BlobStats::default(), |sum, blob| BlobStats {
+        files: sum.files + 1,
+        bytes: sum.bytes + blob.file.meta().bytes,
+        garbage_bytes: sum.garbage_bytes + blob.garbage(),
+    })
 }
 
 fn level_stats(tables: &[std::sync::Arc<crate::table::Table>]) -> LevelStats {

@@ -3,7 +3,7 @@
 //! a compaction sets; an idle database has none.
 
 use crate::cursor::Cursor;
-use crate::entry::{Kind, NO_DEADLINE};
+use crate::entry::NO_DEADLINE;
 use crate::error::Result;
 use crate::memtable::Memtable;
 use crate::state::{Readable, State};
@@ -62,7 +62,7 @@ impl State {
             return Ok(());
         }
         let contents = self.contents(&readable.active)?;
-        let (table_bytes, table_entries) = (readable.version.table_bytes(), readable.version.entries());
+        let (table_bytes, table_entries) = (readable.version.disk_bytes(), readable.version.entries());
         let hidden = contents.hiding.min(table_entries) * (table_bytes / table_entries.max(1));
         let hidden = hidden.max(hidden_by_ranges(&readable)).min(table_bytes);
         let log_bytes = self.log.bytes_beyond_rest();
@@ -116,7 +116,7 @@ impl State {
                 last_key.get_or_insert_default().clear();
                 last_key.get_or_insert_default().extend_from_slice(cursor.key());
             }
-            debug_assert!(entry.kind == Kind::Put || entry.value.is_empty());
+            debug_assert!(entry.kind.is_put() || entry.value.is_empty());
             cursor.next()?;
         }
         let now_ms = self.time.now_ms();

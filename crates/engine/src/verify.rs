@@ -38,15 +38,16 @@ impl Problem {
 }
 
 impl State {
-    /// Checks every page, index and filter of every table against its checksums, its hash and its order, and every
-    /// record of the log. Reads go on meanwhile; flushes wait while the log is read, and writes too if it looks damaged.
+    /// Checks every page, index and filter of every table against its checksums, its hash and its order, every value in a
+    /// blob file that a table refers to, every blob file against its hash, and every record of the log. Reads go on
+    /// meanwhile; flushes wait while the log is read, and writes too if it looks damaged.
     pub fn verify(&self, on_progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
         self.check_open()?;
         let mut report = VerifyReport::default();
         // Pinned before the log is read: what is flushed meanwhile was checked as log.
         let (readable, _) = self.pin();
         self.verify_log(&mut report);
-        let total_bytes = report.checked_bytes + readable.version.table_bytes();
+        let total_bytes = report.checked_bytes + readable.version.disk_bytes();
         for table in readable.version.tables() {
             self.check_open()?;
             let done_bytes = &mut report.checked_bytes;
@@ -55,6 +56,15 @@ impl State {
                 on_progress(Progress { done_bytes: *done_bytes, total_bytes });
             })?;
             report.problems.extend(problems.iter().map(|error| Problem::new(error, table.path())));
+        }
+        for blob in readable.version.blobs() {
+            self.check_open()?;
+            let done_bytes = &mut report.checked_bytes;
+            let problems = blob.file.verify(&mut |bytes| {
+                *done_bytes += bytes;
+                on_progress(Progress { done_bytes: *done_bytes, total_bytes });
+            })?;
+            report.problems.extend(problems.iter().map(|error| Problem::new(error, blob.file.path())));
         }
         Ok(report)
     }

@@ -1,14 +1,15 @@
 //! Which tables make up the database at one moment. Immutable: every install makes a new one that shares its tables
 //! with the old one, and a reader keeps the one that it began with. Any thread.
 
+use crate::blob::{BlobFile, BlobMeta, Handles};
 use crate::compaction::{Levels, Plan, TableView};
 use crate::disk::Disk;
 use crate::limits::LEVELS;
-use crate::manifest::Edit;
+use crate::manifest::{self, Edit};
 use crate::names::FileName;
 use crate::range_delete::RangeDelete;
 use crate::table::{PageCache, Table, TableMeta};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +17,33 @@ use std::sync::Arc;
 /// Bounds of stored keys.
 pub type KeyBounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
+/// A blob file is worn when so much of it is garbage.
+const WORN_PERCENT: u64 = 30;
+/// Tables are rewritten for the garbage of worn files when it is so much of all blob files.
+const DUE_PERCENT: u64 = 20;
+
 #[derive(Default)]
 pub struct Version {
     /// Level 0 newest first, by the revisions of its tables, which may overlap in keys; every other level by key, disjoint.
     pub levels: [Vec<Arc<Table>>; LEVELS],
+    /// What the tables refer to, by file number.
+    blobs: BTreeMap<u64, Blob>,
+}
+
+/// A blob file that some tables of a version refer to.
+#[derive(Clone)]
+pub struct Blob {
+    pub file: Arc<BlobFile>,
+    /// Bytes of its records that they refer to.
+    pub used: u64,
+    tables: u32,
+}
+
+impl Blob {
+    /// Bytes of records that nobody refers to any more.
+    pub fn garbage(&self) -> u64 {
+        self.file.meta().record_bytes().saturating_sub(self.used)
+    }
 }
 
 /// What tables read through.
@@ -30,22 +54,35 @@ pub struct Tables<'a> {
     pub cache: &'a Arc<PageCache>,
     /// The database's.
     pub filter_seed: u64,
+    pub handles: &'a Arc<Handles>,
 }
 
 impl Tables<'_> {
-    fn open(&self, meta: &TableMeta) -> Arc<Table> {
+    fn open(&self, meta: &TableMeta, blobs: &BTreeMap<u64, Blob>) -> Arc<Table> {
         let path = FileName::Table(meta.number).in_folder(self.folder);
+        let blob = |number| blobs.get(&number).expect("the manifest knows every file").file.clone();
+        let blobs = meta.summary.blobs.iter().map(|used| blob(used.file)).collect();
         let table = Table::new(self.disk, &path, meta.number, meta.summary.clone(), self.cache);
-        Arc::new(table.with_filter_seed(self.filter_seed))
+        Arc::new(table.with_filter_seed(self.filter_seed).with_blobs(blobs))
+    }
+
+    fn open_blob(&self, meta: &BlobMeta) -> Blob {
+        let path = FileName::Blob(meta.number).in_folder(self.folder);
+        let file = Arc::new(BlobFile::new(self.disk, &path, meta.clone(), self.handles));
+        Blob { file, used: 0, tables: 0 }
     }
 }
 
 impl Version {
     /// The version that a manifest describes. Opens no file.
-    pub fn recover(live: &BTreeMap<u64, (u8, TableMeta)>, tables: Tables<'_>) -> Version {
+    pub fn recover(live: &manifest::State, tables: Tables<'_>) -> Version {
         let mut version = Version::default();
-        for (level, meta) in live.values() {
-            version.levels[usize::from(*level)].push(tables.open(meta));
+        for (number, (meta, _)) in &live.blobs {
+            version.blobs.insert(*number, tables.open_blob(meta));
+        }
+        for (level, meta) in live.tables.values() {
+            version.refer(meta);
+            version.levels[usize::from(*level)].push(tables.open(meta, &version.blobs));
         }
         version.sort();
         version
@@ -53,16 +90,49 @@ impl Version {
 
     /// The version after an edit. A table that moves keeps its open file.
     pub fn apply(&self, edit: &Edit, tables: Tables<'_>) -> Version {
-        let mut version = Version { levels: self.levels.clone() };
+        let mut version = Version { levels: self.levels.clone(), blobs: self.blobs.clone() };
+        for meta in &edit.blobs {
+            version.blobs.insert(meta.number, tables.open_blob(meta));
+        }
+        // Counted before what is removed is: a table that moves is both.
+        edit.added.iter().for_each(|(_, meta)| version.refer(meta));
+        for (level, number) in &edit.removed {
+            let mut tables = self.levels[usize::from(*level)].iter();
+            let removed =
+                tables.find(|table| table.number() == *number).expect("an edit removes what is there");
+            version.unrefer(removed);
+        }
         for (level, number) in &edit.removed {
             version.levels[usize::from(*level)].retain(|table| table.number() != *number);
         }
         for (level, meta) in &edit.added {
             let moved = self.tables().find(|table| table.number() == meta.number).cloned();
-            version.levels[usize::from(*level)].push(moved.unwrap_or_else(|| tables.open(meta)));
+            version.levels[usize::from(*level)]
+                .push(moved.unwrap_or_else(|| tables.open(meta, &version.blobs)));
         }
         version.sort();
         version
+    }
+
+    fn refer(&mut self, table: &TableMeta) {
+        for used in &table.summary.blobs {
+            let blob =
+                self.blobs.get_mut(&used.file).expect("an edit adds the files that its tables refer to");
+            blob.used += used.bytes;
+            blob.tables += 1;
+        }
+    }
+
+    /// A file that no table refers to any more is no part of the version.
+    fn unrefer(&mut self, table: &Table) {
+        for used in &table.summary().blobs {
+            let blob = self.blobs.get_mut(&used.file).expect("files stay as long as their tables");
+            blob.used -= used.bytes;
+            blob.tables -= 1;
+            if blob.tables == 0 {
+                self.blobs.remove(&used.file);
+            }
+        }
     }
 
     fn sort(&mut self) {
@@ -85,12 +155,49 @@ impl Version {
         self.levels.iter().flatten()
     }
 
-    pub fn table_bytes(&self) -> u64 {
+    fn table_bytes(&self) -> u64 {
         self.tables().map(|table| table.summary().bytes).sum()
     }
 
     pub fn entries(&self) -> u64 {
         self.tables().map(|table| table.summary().entries).sum()
+    }
+
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.blobs.values()
+    }
+
+    pub fn blob(&self, number: u64) -> Option<&Arc<BlobFile>> {
+        self.blobs.get(&number).map(|blob| &blob.file)
+    }
+
+    /// Blob files of which so much is garbage that what is left is worth copying.
+    pub fn worn_blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.blobs().filter(|blob| {
+            let bytes = blob.file.meta().record_bytes();
+            blob.garbage().saturating_mul(100) >= bytes.saturating_mul(WORN_PERCENT)
+        })
+    }
+
+    /// The files to rewrite tables for: none, while their garbage is a small part of all blob files. A table may refer to
+    /// many files, so that rewriting it for one of them would cost more than it gives.
+    pub fn due_blobs(&self) -> BTreeSet<u64> {
+        let garbage: u64 = self.worn_blobs().map(Blob::garbage).sum();
+        let bytes: u64 = self.blobs().map(|blob| blob.file.meta().record_bytes()).sum();
+        if garbage.saturating_mul(100) < bytes.saturating_mul(DUE_PERCENT) {
+            return BTreeSet::new();
+        }
+        self.worn_blobs().map(|blob| blob.file.number()).collect()
+    }
+
+    /// All files of the version together.
+    pub fn disk_bytes(&self) -> u64 {
+        self.table_bytes() + self.blobs().map(|blob| blob.file.meta().bytes).sum::<u64>()
+    }
+
+    /// Blob files of this version that `next` has no more.
+    pub fn blobs_missing_from(&self, next: &Version) -> impl Iterator<Item = &Arc<BlobFile>> {
+        self.blobs().map(|blob| &blob.file).filter(|file| next.blob(file.number()).is_none())
     }
 
     /// Tables of this version that `next` has no more.

@@ -4,7 +4,8 @@
 //! afterwards. Writers are serialised by the commit lock, readers are not held up by it.
 
 use crate::batch::{self, Header, Op, OpKind, Origin, RecordKind, Summary};
-use crate::entry::{Entry, Kind};
+use crate::disk::Wait;
+use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::limits;
@@ -13,7 +14,6 @@ use crate::options::MEMTABLES_MAX;
 use crate::range_delete::RangeDeletes;
 use crate::read::StoredKey;
 use crate::state::{Commit, Readable, Stall, State};
-use crate::table::Wait;
 use crate::wal::Watermark;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -49,7 +49,7 @@ struct Found {
 impl Found {
     fn of(entry: Entry<'_>) -> Option<Found> {
         let Entry { kind, revision, deadline_ms, .. } = entry;
-        (kind == Kind::Put).then_some(Found { revision, deadline_ms })
+        kind.is_put().then_some(Found { revision, deadline_ms })
     }
 }
 
@@ -166,7 +166,7 @@ impl State {
     /// Looked at once a memtable, so that the limit costs a put nothing; it may be passed by one memtable.
     fn check_disk_budget(&self, readable: &Readable) -> Result<()> {
         let Some(max) = self.options.max_disk_bytes else { return Ok(()) };
-        let used = readable.version.table_bytes() + self.log.bytes_on_disk();
+        let used = readable.version.disk_bytes() + self.log.bytes_on_disk();
         if used < max {
             return Ok(());
         }
@@ -180,7 +180,8 @@ impl State {
     fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Found>>> {
         let newest = |guard: &Guard<'_>| {
             let key = StoredKey::new(guard.key);
-            Ok(self.get_in(readable, key.bytes(), Revision::MAX, Wait::ForDisk, Found::of)?.flatten())
+            let found = |entry: Entry<'_>, _: &_| Found::of(entry);
+            Ok(self.get_in(readable, key.bytes(), Revision::MAX, Wait::ForDisk, found)?.flatten())
         };
         guards.iter().map(newest).collect()
     }

@@ -2,11 +2,12 @@
 
 use coppice_engine::cursor::Cursor;
 use coppice_engine::disk::Disk;
+use coppice_engine::disk::Wait;
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::error::{Code, Result};
 use coppice_engine::filter::{self, Candidates, PageFilter};
 use coppice_engine::key::Revision;
-use coppice_engine::table::{self, PageCache, Table, TableSummary, Wait};
+use coppice_engine::table::{self, PageCache, Table, TableSummary};
 use std::path::Path;
 use std::sync::Arc;
 

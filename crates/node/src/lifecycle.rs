@@ -24,6 +24,7 @@ pub struct OpenOptions {
     pub cache_bytes: Option<f64>,
     pub max_disk_bytes: Option<f64>,
     pub compression: bool,
+    pub blob_bytes: f64,
     pub filter: String,
     pub max_level: u32,
     pub probability: f64,
@@ -54,6 +55,7 @@ impl OpenOptions {
             cache_bytes: optional("cacheBytes", self.cache_bytes)?,
             max_disk_bytes: optional("maxDiskBytes", self.max_disk_bytes)?,
             compression: self.compression,
+            blob_bytes: whole("blobBytes", self.blob_bytes)?,
             filter: match self.filter.as_str() {
                 "auto" => Filter::Auto,
                 "cuckoo" => Filter::Cuckoo,
@@ -99,6 +101,7 @@ impl OpenOptions {
             ("cacheBytes", self.cache_bytes != other.cache_bytes),
             ("maxDiskBytes", self.max_disk_bytes != other.max_disk_bytes),
             ("compression", self.compression != other.compression),
+            ("blobBytes", self.blob_bytes != other.blob_bytes),
             ("filter", self.filter != other.filter),
             ("memtable.maxLevel", self.max_level != other.max_level),
             ("memtable.probability", self.probability != other.probability),

@@ -18,6 +18,7 @@ pub struct StatsData {
     pub memtable_bytes: f64,
     pub memtables: f64,
     pub levels: Vec<LevelData>,
+    pub blobs: BlobData,
     pub cache_bytes: f64,
     pub cache_hits: f64,
     pub cache_misses: f64,
@@ -50,6 +51,13 @@ pub struct LevelData {
     pub entries: f64,
     pub deletes: f64,
     pub range_deletes: f64,
+}
+
+#[napi(object)]
+pub struct BlobData {
+    pub files: f64,
+    pub bytes: f64,
+    pub garbage_bytes: f64,
 }
 
 #[napi]
@@ -133,6 +141,11 @@ pub fn stats(env: Env, handle: f64) -> Option<StatsData> {
         memtable_bytes: stats.memtable_bytes as f64,
         memtables: stats.memtables as f64,
         levels: stats.levels.iter().map(level).collect(),
+        blobs: BlobData {
+            files: stats.blobs.files as f64,
+            bytes: stats.blobs.bytes as f64,
+            garbage_bytes: stats.blobs.garbage_bytes as f64,
+        },
         cache_bytes: stats.cache_bytes as f64,
         cache_hits: stats.cache_hits as f64,
         cache_misses: stats.cache_misses as f64,

@@ -1,11 +1,15 @@
-//! The tables that a flush or a compaction writes: one after another, cut where a size is reached and a key ends.
+//! The tables that a flush or a compaction writes: one after another, cut where a size is reached and a key ends; and
+//! the blob files that go with them.
 
 use super::Fate;
+use super::blobs::BlobOutput;
+use crate::blob::{BlobMeta, Found};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::Result;
 use crate::range_delete::RangeDelete;
 use crate::state::State;
 use crate::table::{TableBuilder, TableMeta};
+use crate::version::Version;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,22 +20,53 @@ pub struct Output<'a> {
     state: &'a State,
     /// Whether it waits when the background writes too fast.
     waits: bool,
-    /// Bytes of the table in hand that were counted.
+    /// Bytes of the table in hand and of all blob files that were counted.
     counted: u64,
     /// A table is cut at this size.
     bytes_max: u64,
     builder: Option<(u64, TableBuilder)>,
     finished: Vec<TableMeta>,
+    blobs: BlobOutput<'a>,
     /// The last key added: versions of one key are never spread over tables of a level.
     key: Vec<u8>,
     /// By lower bound: the range deletes that no finished table holds yet.
     ranges: Vec<RangeDelete>,
 }
 
+/// What came out.
+#[derive(Default)]
+pub struct Outputs {
+    pub tables: Vec<TableMeta>,
+    pub blobs: Vec<BlobMeta>,
+}
+
+impl Outputs {
+    pub fn bytes(&self) -> u64 {
+        let tables = self.tables.iter().map(|table| table.summary.bytes).sum::<u64>();
+        tables + self.blobs.iter().map(|blob| blob.bytes).sum::<u64>()
+    }
+
+    /// Takes back what no edit has named.
+    pub fn discard(&self, state: &State) {
+        self.tables.iter().for_each(|table| remove(state, table.number));
+        super::blobs::discard(state, &self.blobs);
+    }
+}
+
 impl<'a> Output<'a> {
-    /// One table whatever its size at `level` 0, which so has one table a run. `ranges` are the range deletes to write, by
-    /// lower bound.
-    pub fn new(state: &'a State, level: u8, ranges: Vec<RangeDelete>) -> Self {
+    /// One table, which is written as fast as the disk can: somebody may wait for its memtable. `ranges` are the range deletes
+    /// to write, by lower bound.
+    pub fn of_flush(state: &'a State, ranges: Vec<RangeDelete>) -> Self {
+        Output { waits: false, ..Output::new(state, 0, BlobOutput::separating(state), ranges) }
+    }
+
+    /// A merge of tables of `version`: one table whatever its size at `level` 0, which so has one table a run.
+    pub fn of_merge(state: &'a State, version: &Version, level: u8, ranges: Vec<RangeDelete>) -> Self {
+        let worn = version.worn_blobs().map(|blob| blob.file.number()).collect();
+        Output::new(state, level, BlobOutput::rewriting(state, worn), ranges)
+    }
+
+    fn new(state: &'a State, level: u8, blobs: BlobOutput<'a>, ranges: Vec<RangeDelete>) -> Self {
         let bytes_max = if level == 0 { u64::MAX } else { state.options.tuning.table_bytes };
         Output {
             state,
@@ -40,17 +75,20 @@ impl<'a> Output<'a> {
             bytes_max,
             builder: None,
             finished: Vec::new(),
+            blobs,
             key: Vec::new(),
             ranges,
         }
     }
 
-    /// One table, which is written as fast as the disk can: somebody may wait for its memtable.
-    pub fn of_flush(state: &'a State, ranges: Vec<RangeDelete>) -> Self {
-        Output { waits: false, ..Output::new(state, 0, ranges) }
-    }
-
-    pub fn add(&mut self, key: &[u8], entry: &Entry<'_>, fate: Fate) -> Result<()> {
+    /// `find`: where the value is, of an entry that is a reference.
+    pub fn add(
+        &mut self,
+        key: &[u8],
+        entry: &Entry<'_>,
+        fate: Fate,
+        find: impl FnOnce() -> Result<Found>,
+    ) -> Result<()> {
         let entry = match fate {
             Fate::Drop => return Ok(()),
             Fate::Keep => *entry,
@@ -66,9 +104,13 @@ impl<'a> Output<'a> {
             let ranges = self.ranges_below(&cut);
             self.finish_table(ranges)?;
         }
-        let builder = self.builder()?;
-        builder.add(key, &entry)?;
-        let written = builder.bytes_written();
+        self.builder()?;
+        let (_, builder) = self.builder.as_mut().expect("made above");
+        match self.blobs.place(&entry, find)? {
+            None => builder.add(key, &entry)?,
+            Some(pieces) => builder.add_reference(key, &entry, pieces)?,
+        }
+        let written = builder.bytes_written() + self.blobs.bytes_written();
         if written - self.counted >= BYTES_BETWEEN_LOOKS {
             self.count(written);
         }
@@ -113,8 +155,9 @@ impl<'a> Output<'a> {
         let Some((number, builder)) = self.builder.take() else { return Ok(()) };
         match builder.finish() {
             Ok(summary) => {
-                self.count(summary.bytes);
-                self.counted = 0;
+                let of_blobs = self.blobs.bytes_written();
+                self.count(summary.bytes + of_blobs);
+                self.counted = of_blobs;
                 self.finished.push(TableMeta { number, summary });
             }
             Err(error) => {
@@ -139,11 +182,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// All tables, synced; their names are not yet.
-    pub fn finish(mut self) -> Result<Vec<TableMeta>> {
+    /// All files, synced; their names are not yet.
+    pub fn finish(mut self) -> Result<Outputs> {
         let ranges = std::mem::take(&mut self.ranges);
-        self.finish_table(ranges).inspect_err(|_| self.discard())?;
-        Ok(std::mem::take(&mut self.finished))
+        let finished = self.blobs.finish_file().and_then(|()| self.finish_table(ranges));
+        finished.inspect_err(|_| self.discard())?;
+        Ok(Outputs { tables: std::mem::take(&mut self.finished), blobs: self.blobs.take() })
     }
 
     /// Takes back what was written, after a failure or a cancelled compaction.
@@ -151,12 +195,8 @@ impl<'a> Output<'a> {
         if let Some((number, _)) = self.builder.take() {
             remove(self.state, number);
         }
-        Output::discard_tables(self.state, &std::mem::take(&mut self.finished));
-    }
-
-    /// Takes back finished tables that no edit has named.
-    pub fn discard_tables(state: &State, tables: &[TableMeta]) {
-        tables.iter().for_each(|table| remove(state, table.number));
+        std::mem::take(&mut self.finished).iter().for_each(|table| remove(self.state, table.number));
+        self.blobs.discard();
     }
 }
 

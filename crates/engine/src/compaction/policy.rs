@@ -16,10 +16,12 @@ use crate::limits::{LEVELS, TABLE_BYTES_TARGET};
 use crate::options::Policy;
 use crate::table::TableSummary;
 
+mod blobs;
 mod garbage;
 mod paired;
 mod plan;
 
+pub use blobs::pick_worn;
 pub use garbage::next_garbage_ms;
 use garbage::{is_droppable, pick_garbage};
 use paired::{pick_pair, pick_relief};

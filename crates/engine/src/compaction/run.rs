@@ -1,7 +1,7 @@
 //! Carrying out a plan: merge the inputs, write the outputs, install the edit. On a compaction thread, or on the
 //! caller's for `Db::compact`; a large merge is cut into key ranges, one thread each.
 
-use super::{Fate, Output, Plan, Reason, Retention, Turn, Work};
+use super::{Fate, Output, Outputs, Plan, Reason, Retention, Turn, Work};
 use crate::cursor::{Cursor, LevelCursor, MergeCursor, Source};
 use crate::error::Result;
 use crate::key::Revision;
@@ -40,16 +40,18 @@ impl State {
         let read_bytes: u64 = inputs.iter().map(|(_, table)| table.summary().bytes).sum();
         let kept =
             |table: &Arc<Table>| TableMeta { number: table.number(), summary: table.summary().clone() };
-        let tables: Vec<TableMeta> = match plan.work {
+        let written = match plan.work {
             Work::Merge => self.merge(version, &inputs, plan, turn.threads)?,
-            Work::Move => inputs.iter().map(|(_, table)| kept(table)).collect(),
-            Work::Drop => Vec::new(),
+            Work::Move => {
+                Outputs { tables: inputs.iter().map(|(_, table)| kept(table)).collect(), blobs: Vec::new() }
+            }
+            Work::Drop => Outputs::default(),
         };
-        let bytes = tables.iter().map(|table| table.summary.bytes).sum();
+        let bytes = written.bytes();
         let wrote_bytes = if plan.work == Work::Merge { bytes } else { 0 };
-        let added = tables.into_iter().map(|table| (plan.output_level, table)).collect();
+        let added = written.tables.into_iter().map(|table| (plan.output_level, table)).collect();
         let flushed = self.readable.load().flushed;
-        self.install(Edit { added, removed, ..self.new_edit(flushed) }, None)?;
+        self.install(Edit { added, removed, blobs: written.blobs, ..self.new_edit(flushed) }, None)?;
 
         let ms = u64::try_from(self.environment.clock.now_ms() - began_ms).unwrap_or(0);
         self.counters.compactions.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +82,7 @@ impl State {
         inputs: &[(u8, Arc<Table>)],
         plan: &Plan,
         threads: usize,
-    ) -> Result<Vec<TableMeta>> {
+    ) -> Result<Outputs> {
         let pinned = self.snapshots.pinned(|| self.time.now_ms());
         let mut ranges = Vec::new();
         for (_, table) in inputs {
@@ -101,7 +103,7 @@ impl State {
             pinned: pinned.clone(),
         });
         self.counters.subcompactions.fetch_add(cuts.len() as u64, Ordering::Relaxed);
-        let merged: Vec<Result<Vec<TableMeta>>> = if cuts.is_empty() || !self.environment.threads {
+        let merged: Vec<Result<Outputs>> = if cuts.is_empty() || !self.environment.threads {
             parts.map(Part::merge).collect()
         } else {
             std::thread::scope(|scope| {
@@ -111,16 +113,19 @@ impl State {
                 ended.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
             })
         };
-        let mut tables = Vec::new();
+        let mut all = Outputs::default();
         let mut failure = None;
         for part in merged {
             match part {
-                Ok(made) => tables.extend(made),
+                Ok(made) => {
+                    all.tables.extend(made.tables);
+                    all.blobs.extend(made.blobs);
+                }
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let Some(error) = failure else { return Ok(tables) };
-        Output::discard_tables(self, &tables);
+        let Some(error) = failure else { return Ok(all) };
+        all.discard(self);
         Err(error)
     }
 }
@@ -139,10 +144,10 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn merge(self) -> Result<Vec<TableMeta>> {
+    fn merge(self) -> Result<Outputs> {
         let retention = Retention::new(self.pinned.clone(), self.ranges.to_vec());
         let kept = retention.ranges(|range| !self.may_lie_under_range(range));
-        let mut output = Output::new(self.state, self.level, kept);
+        let mut output = Output::of_merge(self.state, self.version, self.level, kept);
         match self.merge_into(retention, &mut output) {
             Ok(()) => output.finish(),
             Err(error) => {
@@ -162,7 +167,7 @@ impl Part<'_> {
         while cursor.valid() && self.to.is_none_or(|to| cursor.key() < to) {
             let (key, entry) = (cursor.key(), cursor.entry());
             let fate: Fate = retention.judge(key, &entry, || !self.may_lie_under(key));
-            output.add(key, &entry, fate)?;
+            output.add(key, &entry, fate, || cursor.find())?;
             cursor.next()?;
             until_look -= 1;
             if until_look == 0 {

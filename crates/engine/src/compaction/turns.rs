@@ -1,7 +1,7 @@
 //! Who merges what: the plans that run at once, each chosen so that it disturbs no other, and the threads they take.
 
 use super::hidden::hidden_tables;
-use super::{Plan, PolicyOptions, RoundRobin, Step, Work, next_garbage_ms, pick, pick_in_range};
+use super::{Plan, PolicyOptions, RoundRobin, Step, Work, next_garbage_ms, pick, pick_in_range, pick_worn};
 use crate::entry::NO_DEADLINE;
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
@@ -65,7 +65,8 @@ impl State {
                 continue;
             }
             let options = self.policy_options();
-            let picked = pick(&version.summary(), &turns.running, &options, &turns.round_robin);
+            let picked = pick(&version.summary(), &turns.running, &options, &turns.round_robin)
+                .or_else(|| pick_worn(&version.summary(), &turns.running, &options, &version.due_blobs()));
             if let Some(plan) = picked {
                 turns.round_robin.advance(&plan);
                 return Ok(Some(self.begin_turn(&mut turns, plan, version)));

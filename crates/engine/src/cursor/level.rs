@@ -1,6 +1,7 @@
 //! One cursor over the disjoint tables of a level, opened as it reaches them.
 
 use super::Cursor;
+use crate::blob::BlobFile;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
@@ -57,6 +58,11 @@ impl LevelCursor {
             }
         }
         Ok(())
+    }
+
+    /// The blob files that the entry in hand counts by, if it is a reference.
+    pub fn blobs(&self) -> &[Arc<BlobFile>] {
+        self.current().blobs()
     }
 
     fn current(&self) -> &TableCursor {

@@ -4,6 +4,7 @@
 //! the same source. No two sources hold the same (key, revision). Owned by one thread at a time.
 
 use super::{Cursor, Source};
+use crate::blob::{Found, Reference};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
@@ -72,6 +73,11 @@ impl MergeCursor {
         }
         self.rebuild(Direction::Backward);
         Ok(())
+    }
+
+    /// Where the value of the entry in hand is, which is a reference.
+    pub fn find(&self) -> Result<Found> {
+        Reference::decode(self.entry().value)?.find(self.top().blobs())
     }
 
     fn top(&self) -> &Source {

@@ -2,11 +2,13 @@
 //! compiler sees through each step of a scan.
 
 use super::{Cursor, LevelCursor};
+use crate::blob::BlobFile;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
 use crate::memtable::MemtableCursor;
 use crate::table::TableCursor;
+use std::sync::Arc;
 
 pub enum Source {
     Memtable(MemtableCursor),
@@ -23,6 +25,18 @@ macro_rules! each {
             Source::Level($cursor) => $call,
         }
     };
+}
+
+impl Source {
+    /// The blob files that the entry in hand counts by, if it is a reference.
+    pub fn blobs(&self) -> &[Arc<BlobFile>] {
+        match self {
+            // What a memtable holds was not moved out yet.
+            Source::Memtable(_) => &[],
+            Source::Table(cursor) => cursor.blobs(),
+            Source::Level(cursor) => cursor.blobs(),
+        }
+    }
 }
 
 impl Cursor for Source {

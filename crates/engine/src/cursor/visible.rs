@@ -2,11 +2,13 @@
 //! two bounds, in one direction.
 
 use super::{Cursor, DeadWalk, Hidden, MergeCursor};
+use crate::blob::Found;
 use crate::dead_runs::DeadRun;
+use crate::disk::Wait;
 use crate::entry::{Entry, Kind};
 use crate::error::{Code, Result};
 use crate::key::Revision;
-use crate::table::{Patience, Wait};
+use crate::table::Patience;
 use std::ops::Bound;
 
 /// After this many dead versions of one key in a row, seeking past the key is cheaper than walking.
@@ -56,10 +58,13 @@ pub struct VisibleCursor {
 struct Row {
     value: Vec<u8>,
     fields: Option<Entry<'static>>,
+    /// Where the value is, of an entry that refers to blob files.
+    found: Option<Found>,
 }
 
 impl Row {
-    fn keep(&mut self, entry: Entry<'_>) {
+    fn keep(&mut self, entry: Entry<'_>, found: Option<Found>) {
+        self.found = found;
         self.value.clear();
         self.value.extend_from_slice(entry.value);
         self.fields = Some(Entry { value: &[], ..entry });
@@ -84,6 +89,10 @@ impl VisibleCursor {
     /// Whether `advance` may wait for the disk; at first it may.
     pub fn set_wait(&self, wait: Wait) {
         self.window.patience.set(wait);
+    }
+
+    pub fn wait(&self) -> Wait {
+        self.window.patience.wait()
     }
 
     /// The next call of `advance` gives the first row at or past `key`, in the range's direction.
@@ -152,6 +161,15 @@ impl VisibleCursor {
             (true, Some(fields)) => Entry { value: &self.row.value, ..fields },
             _ => self.merge.entry(),
         }
+    }
+
+    /// Where the row's value is, of an entry that refers to blob files.
+    pub fn found(&self) -> Result<Found> {
+        let found = match (self.window.reverse, &self.row.found) {
+            (true, found) => found.clone(),
+            _ => find(&self.merge)?,
+        };
+        Ok(found.expect("asked of a reference only"))
     }
 
     fn start_forward(&mut self, from: Option<Vec<u8>>) -> Result<bool> {
@@ -283,7 +301,7 @@ impl VisibleCursor {
             while self.merge.valid() && self.merge.key() == self.key {
                 let entry = self.merge.entry();
                 if entry.revision <= self.window.revision {
-                    self.row.keep(entry);
+                    self.row.keep(entry, find(&self.merge)?);
                 }
                 self.merge.prev()?;
             }
@@ -324,6 +342,13 @@ impl VisibleCursor {
             Bound::Included(lower) => key >= &lower[..],
             Bound::Excluded(lower) => key > &lower[..],
         }
+    }
+}
+
+fn find(merge: &MergeCursor) -> Result<Option<Found>> {
+    match merge.entry().kind {
+        Kind::Reference => merge.find().map(Some),
+        _ => Ok(None),
     }
 }
 

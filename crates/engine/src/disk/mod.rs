@@ -10,7 +10,7 @@ pub mod simulated;
 
 pub use os::OsDisk;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use std::path::Path;
 
 /// Why a sync is made. Each names one promise; a simulated disk can leave one of them out to show that it matters.
@@ -28,8 +28,10 @@ pub enum SyncPoint {
     LeftOut,
     /// A table's bytes, before an edit names it.
     Table,
-    /// A table's name, before an edit names it.
+    /// A table's name, and those of the blob files it refers to, before an edit names them.
     TableFolder,
+    /// A blob file's bytes, before an edit names it.
+    Blob,
     /// An edit, before the version it makes is used to delete anything.
     ManifestEdit,
     /// A whole new manifest, before CURRENT names it.
@@ -44,6 +46,18 @@ pub enum SyncPoint {
     Checkpoint,
     /// A new database's folder in its parent.
     ParentFolder,
+}
+
+/// Whether a read may wait for the disk; else it fails with `WouldBlock` where it would have to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    ForDisk,
+    Never,
+}
+
+#[cold]
+pub fn would_block() -> Error {
+    Error::new(Code::WouldBlock, "the disk would have to be read")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

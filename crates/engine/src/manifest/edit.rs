@@ -3,12 +3,14 @@
 //! A field this version does not know is skipped if its tag is odd and refused if it is even, so that an older engine
 //! never drops what it must understand. Reading checks every bound; writing asserts what reading checks.
 
+use crate::blob::{BlobMeta, Use};
 use crate::coding::{Reader, put_bytes, put_varint};
 use crate::error::{Code, Error, Result};
 use crate::key::{Revision, Sequence};
-use crate::limits::LEVELS;
+use crate::limits::{LEVELS, TABLE_BLOBS_MAX};
 use crate::table::{TableMeta, TableSummary};
 use crate::wal::LogFloor;
+use std::collections::BTreeSet;
 
 /// What is fixed when a database is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Edit {
     pub added: Vec<(u8, TableMeta)>,
     /// Level and number.
     pub removed: Vec<(u8, u64)>,
+    /// Blob files that tables added refer to. One lives until an edit removes the last table that refers to it.
+    pub blobs: Vec<BlobMeta>,
     pub log_floor: Option<LogFloor>,
     /// No file numbered below this will be made again. `ManifestLog::append` raises it to the counter.
     pub next_number: u64,
@@ -53,6 +57,10 @@ const LAST_REVISION: u64 = 12;
 const TIME_MS: u64 = 14;
 const CREATED: u64 = 16;
 const CLEAN_CLOSE: u64 = 18;
+const BLOB: u64 = 20;
+
+/// Of an added table, after its fixed fields: what it refers to. Absent where that is nothing.
+const TABLE_BLOBS: u64 = 2;
 
 impl Edit {
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -76,6 +84,15 @@ impl Edit {
             field(REMOVED, &mut |out| {
                 out.push(*level);
                 put_varint(out, *number);
+            });
+        }
+        for blob in &self.blobs {
+            assert!(blob.number > 0, "a blob file that is written has a number");
+            field(BLOB, &mut |out| {
+                put_varint(out, blob.number);
+                out.extend_from_slice(&blob.id);
+                put_varint(out, blob.bytes);
+                out.extend_from_slice(&blob.sha256);
             });
         }
         for (level, table) in &self.added {
@@ -114,6 +131,7 @@ impl Edit {
                 CREATED => edit.created = Some(read_creation(field)?),
                 REMOVED => edit.removed.push((read_level(field)?, field.varint()?)),
                 ADDED => edit.added.push(read_table(field)?),
+                BLOB => edit.blobs.push(read_blob(field)?),
                 LOG_FLOOR => {
                     let (segment, flushed_sequence) = (field.varint()?, field.varint()?);
                     edit.log_floor = Some(LogFloor { segment, flushed_sequence });
@@ -185,12 +203,35 @@ fn put_table(out: &mut Vec<u8>, level: u8, table: &TableMeta) {
     out.extend_from_slice(&summary.dead_ms.to_le_bytes());
     put_varint(out, summary.raw_bytes);
     put_varint(out, summary.range_deletes);
+    if !summary.blobs.is_empty() {
+        let mut uses = Vec::new();
+        for used in &summary.blobs {
+            put_varint(&mut uses, used.file);
+            uses.extend_from_slice(&used.id);
+            put_varint(&mut uses, used.bytes);
+        }
+        put_varint(out, TABLE_BLOBS);
+        put_bytes(out, &uses);
+    }
+}
+
+fn read_blob(field: &mut Reader<'_>) -> Result<BlobMeta> {
+    let blob = BlobMeta {
+        number: field.varint()?,
+        id: field.array()?,
+        bytes: field.varint()?,
+        sha256: field.array()?,
+    };
+    if blob.number == 0 {
+        return Err(Error::corrupt("a blob file of an edit has no number"));
+    }
+    Ok(blob)
 }
 
 fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
     let level = read_level(field)?;
     let number = field.varint()?;
-    let summary = TableSummary {
+    let mut summary = TableSummary {
         id: field.array()?,
         bytes: field.varint()?,
         sha256: field.array()?,
@@ -206,10 +247,19 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         dead_ms: field.i64()?,
         raw_bytes: field.varint()?,
         range_deletes: field.varint()?,
+        blobs: Vec::new(),
     };
-    // What is left are fields of a later version, tagged as those of the edit are.
+    // What is left is tagged as the fields of the edit are.
     let rest = field.take(field.remaining())?;
-    for_each_field(rest, "added table", |_, _| Ok(false))?;
+    for_each_field(rest, "added table", |tag, field| {
+        if tag != TABLE_BLOBS {
+            return Ok(false);
+        }
+        while !field.is_empty() {
+            summary.blobs.push(Use { file: field.varint()?, id: field.array()?, bytes: field.varint()? });
+        }
+        Ok(true)
+    })?;
     let table = TableMeta { number, summary };
     match flaw(level, &table) {
         None => Ok((level, table)),
@@ -255,6 +305,13 @@ fn flaw(level: u8, table: &TableMeta) -> Option<&'static str> {
         Some("has its revisions the wrong way round")
     } else if summary.garbage_ms > summary.dead_ms {
         Some("is all dead before a part of it is")
+    } else if summary.blobs.iter().any(|used| used.bytes == 0) {
+        Some("lists a blob file that it does not refer to")
+    } else if summary.blobs.iter().map(|used| used.file).collect::<BTreeSet<_>>().len() != summary.blobs.len()
+    {
+        Some("lists a blob file twice")
+    } else if summary.blobs.len() > TABLE_BLOBS_MAX {
+        Some("refers to too many blob files")
     } else {
         None
     }
@@ -263,12 +320,13 @@ fn flaw(level: u8, table: &TableMeta) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::testing::table;
+    use crate::manifest::testing::{blob, table, table_with_blobs};
 
     fn full() -> Edit {
         Edit {
-            added: vec![(0, table(7, "a", "m")), (6, table(8, "", "zz"))],
+            added: vec![(0, table(7, "a", "m")), (6, table_with_blobs(8, "", "zz", &[5, 300]))],
             removed: vec![(1, 3), (6, 300)],
+            blobs: vec![blob(5), blob(300)],
             log_floor: Some(LogFloor { segment: 9, flushed_sequence: 1 << 40 }),
             next_number: 12,
             last_sequence: 1 << 41,
@@ -311,11 +369,11 @@ mod tests {
     #[test]
     fn an_unknown_required_field_is_refused_by_its_name() {
         let mut bytes = Vec::new();
-        put_bytes(&mut bytes, b"blob files");
+        put_bytes(&mut bytes, b"merge operands");
         bytes.push(1);
         let error = Edit::decode(&with_field(900, &bytes)).unwrap_err();
         assert_eq!(error.code(), Code::Format);
-        assert!(error.message().contains("\"blob files\" (field 900)"), "{error}");
+        assert!(error.message().contains("\"merge operands\" (field 900)"), "{error}");
         let error = Edit::decode(&with_field(902, &[0xff, 0xff])).unwrap_err();
         assert!(error.message().contains("field 902"), "{error}");
     }

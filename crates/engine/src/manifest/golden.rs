@@ -3,7 +3,7 @@
 
 use super::frame::{self, END_MARK_BYTES, Tail};
 use super::log::first_bytes;
-use super::testing::{creation, table};
+use super::testing::{blob, creation, table, table_with_blobs};
 use super::{Edit, LogFloor, State, current, recovery};
 
 const MANIFEST: &[u8] = include_bytes!("../../golden/manifest-1/000007.manifest");
@@ -21,8 +21,8 @@ fn first() -> Edit {
     }
 }
 
-/// A flush, a compaction of two tables into one, an orderly end.
-fn later() -> [Edit; 3] {
+/// A flush, a compaction of two tables into one with two blob files, one that ends a blob file, an orderly end.
+fn later() -> [Edit; 4] {
     let flushed = LogFloor { segment: 9, flushed_sequence: 300 };
     [
         Edit {
@@ -35,12 +35,19 @@ fn later() -> [Edit; 3] {
             ..Edit::default()
         },
         Edit {
-            added: vec![(6, table(12, "\0apple", "\0kiwi"))],
+            added: vec![(6, table_with_blobs(12, "\0apple", "\0kiwi", &[13, 14]))],
             removed: vec![(0, 10), (0, 11)],
-            next_number: 13,
+            blobs: vec![blob(13), blob(14)],
+            next_number: 15,
             ..Edit::default()
         },
-        Edit { next_number: 13, clean_close: true, ..Edit::default() },
+        Edit {
+            added: vec![(6, table_with_blobs(15, "\0apple", "\0kiwi", &[14]))],
+            removed: vec![(6, 12)],
+            next_number: 16,
+            ..Edit::default()
+        },
+        Edit { next_number: 16, clean_close: true, ..Edit::default() },
     ]
 }
 
@@ -64,6 +71,7 @@ fn the_golden_files_are_read_as_what_was_written() {
     let mut wanted = State::begin(&first()).unwrap();
     later().iter().for_each(|edit| wanted.apply(edit).unwrap());
     assert_eq!(state, wanted);
+    assert!(state.blobs.keys().eq([&14]));
 }
 
 #[test]

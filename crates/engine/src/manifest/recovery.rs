@@ -14,7 +14,7 @@ pub struct Recovered {
     /// The manifest's file number.
     pub number: u64,
     pub tail: Tail,
-    /// Tables that no edit made live, or that one removed: outputs and inputs of work that a crash cut short. Safe to
+    /// Tables and blob files that no edit made live, or that one removed: outputs and inputs of work that a crash cut short. Safe to
     /// remove once `ManifestLog::open` has made this state durable. Manifests are its own business and segments the
     /// log's.
     pub strangers: Vec<FileName>,
@@ -45,8 +45,17 @@ pub fn recover(disk: &dyn Disk, folder: &Path) -> Result<Recovered> {
             return Err(Error::corrupt("a table that the manifest names is not there").in_file(&missing));
         }
     }
-    let is_stranger =
-        |name: &FileName| matches!(name, FileName::Table(number) if !state.tables.contains_key(number));
+    for blob in state.blobs.keys() {
+        if !files.contains(&FileName::Blob(*blob)) {
+            let missing = FileName::Blob(*blob).in_folder(folder);
+            return Err(Error::corrupt("a blob file that the manifest names is not there").in_file(&missing));
+        }
+    }
+    let is_stranger = |name: &FileName| match name {
+        FileName::Table(number) => !state.tables.contains_key(number),
+        FileName::Blob(number) => !state.blobs.contains_key(number),
+        _ => false,
+    };
     let strangers = files.iter().copied().filter(is_stranger).collect();
     let above_all = files.iter().filter_map(|name| name.number()).max().map_or(1, |largest| largest + 1);
     let next_number = above_all.max(state.next_number);
@@ -105,7 +114,7 @@ pub(super) fn read(bytes: &[u8], number: u64) -> Result<(Contents<'_>, State)> {
     }
     let empty = || Error::corrupt("the manifest holds no edit").at_offset(frame::HEADER_BYTES as u64);
     let state = state.ok_or_else(empty)?;
-    state.check_levels().map_err(|error| error.at_offset(frame::HEADER_BYTES as u64))?;
+    state.check_whole().map_err(|error| error.at_offset(frame::HEADER_BYTES as u64))?;
     Ok((contents, state))
 }
 
@@ -122,8 +131,10 @@ pub fn check_current(files: &[FileName], folder: &Path) -> Result<()> {
     if files.contains(&FileName::Current) {
         return Ok(());
     }
-    let data =
-        |name: &&FileName| matches!(name, FileName::Segment(_) | FileName::SpareSegment | FileName::Table(_));
+    let data = |name: &&FileName| {
+        use FileName::{Blob, Segment, SpareSegment, Table};
+        matches!(name, Segment(_) | SpareSegment | Table(_) | Blob(_))
+    };
     let path = FileName::Current.in_folder(folder);
     Err(match files.iter().find(data) {
         Some(file) => Error::corrupt(format!("CURRENT is missing beside {file}")).in_file(&path),

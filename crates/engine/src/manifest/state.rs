@@ -2,10 +2,13 @@
 //! manifest from.
 
 use super::edit::{Creation, Edit};
+use crate::blob::{BlobMeta, Use};
 use crate::error::{Error, Result};
 use crate::key::{Revision, Sequence};
-use crate::limits::{COUNTER_MAX, REVISION_MAX};
-use crate::table::TableMeta;
+use crate::limits::{
+    COUNTER_MAX, MANIFEST_EDIT_BYTES_MAX, REVISION_MAX, STORED_KEY_BYTES_MAX, TABLE_BLOBS_MAX,
+};
+use crate::table::{TableMeta, TableSummary};
 use crate::wal::LogFloor;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +17,8 @@ pub struct State {
     pub creation: Creation,
     /// Every live table with its level, by number.
     pub tables: BTreeMap<u64, (u8, TableMeta)>,
+    /// Every blob file that a live table refers to, with how many do, by number.
+    pub blobs: BTreeMap<u64, (BlobMeta, u32)>,
     pub log_floor: LogFloor,
     pub next_number: u64,
     pub last_sequence: Sequence,
@@ -23,12 +28,15 @@ pub struct State {
     pub clean_close: bool,
 }
 
-/// Tables in one edit of a snapshot: with the longest keys, still under the limit of a frame.
-const SNAPSHOT_TABLES: usize = 256;
-const _: () = assert!(
-    SNAPSHOT_TABLES * (2 * crate::limits::STORED_KEY_BYTES_MAX + 256)
-        <= crate::limits::MANIFEST_EDIT_BYTES_MAX
-);
+/// An edit of a snapshot takes no further table or blob file from this many bytes on.
+const SNAPSHOT_EDIT_BYTES: usize = MANIFEST_EDIT_BYTES_MAX / 2;
+const _: () = assert!(table_bytes_max(TABLE_BLOBS_MAX) <= MANIFEST_EDIT_BYTES_MAX - SNAPSHOT_EDIT_BYTES);
+const BLOB_BYTES_MAX: usize = 96;
+
+/// A bound of what a table takes in an edit that refers to so many blob files.
+const fn table_bytes_max(blobs: usize) -> usize {
+    2 * STORED_KEY_BYTES_MAX + 256 + 36 * blobs
+}
 
 impl State {
     /// From the first edit of a manifest, which says how the database was made.
@@ -39,6 +47,7 @@ impl State {
         let mut state = State {
             creation,
             tables: BTreeMap::new(),
+            blobs: BTreeMap::new(),
             log_floor: LogFloor::default(),
             next_number: 0,
             last_sequence: 0,
@@ -74,6 +83,7 @@ impl State {
                 )));
             }
         }
+        self.check_blobs(edit)?;
         let LogFloor { segment, flushed_sequence } = edit.log_floor.unwrap_or_default();
         let counters = [segment, flushed_sequence, edit.next_number, edit.last_sequence];
         if edit.last_revision > REVISION_MAX || counters.iter().any(|counter| *counter > COUNTER_MAX) {
@@ -88,11 +98,39 @@ impl State {
         Ok(())
     }
 
+    fn check_blobs(&self, edit: &Edit) -> Result<()> {
+        let mut blobs = BTreeMap::new();
+        for BlobMeta { number, id, .. } in &edit.blobs {
+            if self.blobs.contains_key(number) || blobs.insert(*number, *id).is_some() {
+                return Err(Error::corrupt(format!("blob file {number} is added, but it is live already")));
+            }
+        }
+        for (_, table) in &edit.added {
+            let is_known = |used: &Use| {
+                let live = self.blobs.get(&used.file).map(|(blob, _)| &blob.id);
+                live.or(blobs.get(&used.file)) == Some(&used.id)
+            };
+            if let Some(used) = table.summary.blobs.iter().find(|used| !is_known(used)) {
+                let (number, file) = (table.number, used.file);
+                return Err(Error::corrupt(format!(
+                    "table {number} refers to blob file {file}, which is not live"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// All of `edit` or, if it cannot follow, nothing.
     pub(super) fn apply(&mut self, edit: &Edit) -> Result<()> {
         self.check(edit)?;
+        for blob in &edit.blobs {
+            self.blobs.insert(blob.number, (blob.clone(), 0));
+        }
+        // Counted before what is removed is: a table that moves is both.
+        edit.added.iter().for_each(|(_, table)| self.refer(&table.summary, 1));
         for (_, number) in &edit.removed {
-            self.tables.remove(number);
+            let (_, table) = self.tables.remove(number).expect("it was checked");
+            self.refer(&table.summary, -1);
         }
         for (level, table) in &edit.added {
             self.tables.insert(table.number, (*level, table.clone()));
@@ -106,9 +144,23 @@ impl State {
         Ok(())
     }
 
-    /// Whether the tables of each level but 0 share no key. Not part of `check`, which every edit pays for: what is
-    /// installed is asserted where versions are made, what is read is checked here once.
-    pub(super) fn check_levels(&self) -> Result<()> {
+    /// Counts a table that refers to blob files or does no more; the last one takes them along.
+    fn refer(&mut self, summary: &TableSummary, by: i32) {
+        for used in &summary.blobs {
+            let (_, tables) = self.blobs.get_mut(&used.file).expect("it was checked");
+            *tables = tables.checked_add_signed(by).expect("a table is removed once");
+            if *tables == 0 {
+                self.blobs.remove(&used.file);
+            }
+        }
+    }
+
+    /// Whether every blob file has a table, and the tables of each level but 0 share no key. Not part of `check`, which
+    /// every edit pays for: what is installed is asserted where versions are made, what is read is checked here once.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        if let Some((number, _)) = self.blobs.iter().find(|(_, (_, tables))| *tables == 0) {
+            return Err(Error::corrupt(format!("no table refers to blob file {number}")));
+        }
         let mut tables: Vec<_> = self.tables.values().filter(|(level, _)| *level > 0).collect();
         tables.sort_by(|(a_level, a), (b_level, b)| {
             a_level.cmp(b_level).then_with(|| a.summary.smallest.cmp(&b.summary.smallest))
@@ -137,10 +189,28 @@ impl State {
             time_ms: self.time_ms,
             ..Edit::default()
         }];
-        let tables: Vec<(u8, TableMeta)> = self.tables.values().cloned().collect();
-        edits.extend(
-            tables.chunks(SNAPSHOT_TABLES).map(|some| Edit { added: some.to_vec(), ..Edit::default() }),
-        );
+        let mut some = Edit::default();
+        let mut bytes = 0;
+        let mut add = |edit: &mut Edit, more: usize| {
+            if bytes >= SNAPSHOT_EDIT_BYTES {
+                edits.push(std::mem::take(edit));
+                bytes = 0;
+            }
+            bytes += more;
+        };
+        // Blob files first: a table refers to none that is not there.
+        for (blob, _) in self.blobs.values() {
+            add(&mut some, BLOB_BYTES_MAX);
+            some.blobs.push(blob.clone());
+        }
+        for (level, table) in self.tables.values() {
+            add(&mut some, table_bytes_max(table.summary.blobs.len()));
+            some.added.push((*level, table.clone()));
+        }
+        // An edit of nothing would pass for an end mark.
+        if some != Edit::default() {
+            edits.push(some);
+        }
         // Every edit takes a clean close back, so the last one says it.
         edits.last_mut().expect("there is at least the first").clean_close = self.clean_close;
         edits
@@ -150,7 +220,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::testing::{creation, table};
+    use crate::manifest::testing::{blob, creation, table, table_with_blobs};
 
     fn state(tables: u64) -> State {
         let first = Edit { created: Some(creation()), next_number: 3, ..Edit::default() };
@@ -189,6 +259,29 @@ mod tests {
     }
 
     #[test]
+    fn a_blob_file_lives_as_long_as_a_table_refers_to_it() {
+        let mut state = state(0);
+        let added =
+            vec![(1, table_with_blobs(1, "a", "b", &[10, 11])), (1, table_with_blobs(2, "c", "d", &[11]))];
+        state.apply(&Edit { added, blobs: vec![blob(10), blob(11)], ..Edit::default() }).unwrap();
+        let moved = vec![(2, table_with_blobs(1, "a", "b", &[10, 11]))];
+        state.apply(&Edit { removed: vec![(1, 1)], added: moved, ..Edit::default() }).unwrap();
+        assert!(state.blobs.keys().eq(&[10, 11]) && state.check_whole().is_ok());
+        let again = State::begin(&state.snapshot()[0]).and_then(|mut again| {
+            state.snapshot()[1..].iter().try_for_each(|edit| again.apply(edit)).map(|()| again)
+        });
+        assert_eq!(again.unwrap(), state);
+
+        state.apply(&Edit { removed: vec![(2, 1)], ..Edit::default() }).unwrap();
+        assert!(state.blobs.keys().eq(&[11]));
+        state.apply(&Edit { removed: vec![(1, 2)], ..Edit::default() }).unwrap();
+        assert!(state.blobs.is_empty());
+
+        state.apply(&Edit { blobs: vec![blob(12)], ..Edit::default() }).unwrap();
+        assert!(state.check_whole().is_err(), "nothing refers to it");
+    }
+
+    #[test]
     fn an_edit_that_cannot_follow_changes_nothing() {
         let mut state = state(2);
         let floor = LogFloor { segment: 5, flushed_sequence: 5 };
@@ -200,6 +293,8 @@ mod tests {
             Edit { removed: vec![(1, 1), (1, 1)], ..Edit::default() },
             Edit { removed: vec![(1, 1)], added: vec![(1, table(2, "a", "b"))], ..Edit::default() },
             Edit { added: vec![(1, table(7, "a", "b")), (2, table(7, "a", "b"))], ..Edit::default() },
+            Edit { added: vec![(1, table_with_blobs(7, "c", "d", &[10]))], ..Edit::default() },
+            Edit { blobs: vec![blob(10), blob(10)], ..Edit::default() },
             Edit { created: Some(creation()), ..Edit::default() },
             Edit { log_floor: Some(LogFloor { segment: 4, flushed_sequence: 6 }), ..Edit::default() },
             Edit { log_floor: Some(LogFloor { segment: 5, flushed_sequence: u64::MAX }), ..Edit::default() },

@@ -1,6 +1,7 @@
 //! What the tests of this folder share.
 
 use super::Creation;
+use crate::blob::{BlobMeta, Use};
 use crate::entry::NO_DEADLINE;
 use crate::table::{TableMeta, TableSummary};
 
@@ -22,8 +23,21 @@ pub fn table(number: u64, smallest: &str, largest: &str) -> TableMeta {
         dead_ms: NO_DEADLINE,
         raw_bytes: number * 3000,
         range_deletes: number % 3,
+        blobs: Vec::new(),
     };
     TableMeta { number, summary }
+}
+
+/// As `table`, with a reference to each of these blob files.
+pub fn table_with_blobs(number: u64, smallest: &str, largest: &str, blobs: &[u64]) -> TableMeta {
+    let mut table = table(number, smallest, largest);
+    table.summary.blobs =
+        blobs.iter().map(|file| Use { file: *file, id: blob(*file).id, bytes: file * 10 }).collect();
+    table
+}
+
+pub fn blob(number: u64) -> BlobMeta {
+    BlobMeta { number, id: [number as u8; 16], bytes: number * 100 + 160, sha256: [number as u8; 32] }
 }
 
 pub fn creation() -> Creation {

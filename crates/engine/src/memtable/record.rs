@@ -53,7 +53,11 @@ impl Header {
     #[inline]
     pub fn entry<'a>(&self, record: &'a [u8]) -> Entry<'a> {
         let (rest, value) = record.split_at(record.len() - self.value_bytes);
-        let kind = if self.kind == Kind::Put as u8 { Kind::Put } else { Kind::Delete };
+        let kind = match self.kind {
+            kind if kind == Kind::Put as u8 => Kind::Put,
+            kind if kind == Kind::Delete as u8 => Kind::Delete,
+            _ => Kind::Reference,
+        };
         let mut entry = Entry { kind, value, ..Entry::put(self.revision, value) };
         if self.fields != 0 {
             let mut optional = &rest[HEADER + self.key_bytes..];

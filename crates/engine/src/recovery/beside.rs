@@ -77,10 +77,9 @@ impl Pinned {
             manifest,
         };
         for name in &pinned.names {
-            let Some(name @ (FileName::Table(_) | FileName::Segment(_) | FileName::Manifest(_))) =
-                FileName::parse(name)
-            else {
-                continue;
+            let name = match FileName::parse(name) {
+                Some(FileName::CurrentReplacement | FileName::Current | FileName::Lock) | None => continue,
+                Some(name) => name,
             };
             let path = name.in_folder(folder);
             let file: Arc<dyn File> = disk.open(&path, Access::Read)?.into();

@@ -50,6 +50,13 @@ impl SalvageReport {
         self.lost.last_mut().expect("pushed above")
     }
 
+    /// The value of one stored key.
+    pub(super) fn lose_value(&mut self, error: &Error, place: &Path, key: &[u8]) {
+        let lost = self.lose(error, place);
+        lost.from = user_key(key);
+        lost.to = user_key(key);
+    }
+
     pub(super) fn lose_page(&mut self, page: LostPage, place: &Path) {
         self.pages_lost += 1;
         let lost = self.lose(&page.error, place);

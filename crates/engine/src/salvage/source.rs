@@ -16,12 +16,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The files to read.
 pub struct Sources {
     pub manifest: Option<State>,
     pub tables: Vec<u64>,
     pub segments: Vec<u64>,
+    pub blobs: Vec<u64>,
     pub report: SalvageReport,
 }
 
@@ -33,6 +35,7 @@ impl Sources {
         };
         let mut tables = of(|name| matches!(name, FileName::Table(_)));
         let segments = of(|name| matches!(name, FileName::Segment(_)));
+        let blobs = of(|name| matches!(name, FileName::Blob(_)));
         let manifests = of(|name| matches!(name, FileName::Manifest(_)));
         let found = find_manifest(disk, folder, &manifests, &mut report);
         if let Some((state, tail)) = &found {
@@ -70,7 +73,7 @@ impl Sources {
                  removed them, keys that were deleted may be back",
             );
         }
-        Sources { manifest: found.map(|(state, _)| state), tables, segments, report }
+        Sources { manifest: found.map(|(state, _)| state), tables, segments, blobs, report }
     }
 }
 
@@ -108,12 +111,15 @@ pub struct Version {
     create_revision: Revision,
     version: u64,
     value: Vec<u8>,
+    /// The ids of the blob files that it counts by, if it is a reference and they are known.
+    blobs: Option<Arc<[[u8; 16]]>>,
 }
 
 impl Version {
     fn of(entry: &Entry<'_>) -> Version {
         let Entry { kind, revision, deadline_ms, lease, create_revision, version, value } = *entry;
-        Version { revision, kind, deadline_ms, lease, create_revision, version, value: value.to_vec() }
+        let value = value.to_vec();
+        Version { revision, kind, deadline_ms, lease, create_revision, version, value, blobs: None }
     }
 
     fn entry(&self) -> Entry<'_> {
@@ -322,7 +328,7 @@ impl<'a> Merge<'a> {
             self.heap.pop();
             let table = self.open.get(&number).expect("what is in the heap is open");
             if self.version.as_ref().is_none_or(|version| version.revision < table.revision()) {
-                let version = Version::of(&table.entry());
+                let version = Version { blobs: table.blobs.clone(), ..Version::of(&table.entry()) };
                 self.offer(version);
             }
             self.step(number, report, on_progress);
@@ -382,7 +388,12 @@ impl<'a> Merge<'a> {
     pub fn is_live(&self) -> bool {
         let (key, entry) = self.newest();
         let hidden = self.flat.find(key).is_some_and(|range| range.revision > entry.revision);
-        entry.kind == Kind::Put && !hidden
+        entry.kind.is_put() && !hidden
+    }
+
+    /// The ids of the blob files that the version in hand counts by, if they are known.
+    pub fn blobs(&self) -> Option<&[[u8; 16]]> {
+        self.version.as_ref().and_then(|version| version.blobs.as_deref())
     }
 
     /// The key in hand and its newest version.

@@ -13,6 +13,7 @@ use super::page_writer::PageWriter;
 use super::properties::Properties;
 use super::ranges;
 use super::summary::TableSummary;
+use crate::blob::{BlobName, Piece, Reference, Use};
 use crate::codec::Compressor;
 use crate::disk::{Disk, File, SyncPoint};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
@@ -64,6 +65,8 @@ pub struct TableBuilder {
     ranges: Vec<RangeDelete>,
     properties: Properties,
     garbage: Garbage,
+    /// What entries refer to, in the order in which they came to.
+    blobs: Vec<Use>,
 
     compressor: Compressor,
     separator: Vec<u8>,
@@ -109,6 +112,7 @@ impl TableBuilder {
             ranges: Vec::new(),
             properties: Properties::new(),
             garbage: Garbage::default(),
+            blobs: Vec::new(),
             compressor: Compressor::new(),
             separator: Vec::new(),
             pending: Vec::with_capacity(WRITE_BYTES + 2 * options.page_bytes),
@@ -117,8 +121,36 @@ impl TableBuilder {
         })
     }
 
+    /// As `add`, of an entry whose value is in blob files: where its pieces are, in order.
+    pub fn add_reference(
+        &mut self,
+        key: &[u8],
+        entry: &Entry<'_>,
+        pieces: &[(BlobName, Piece)],
+    ) -> Result<()> {
+        let pieces = pieces.iter().map(|(file, piece)| (self.refer(*file, piece), *piece)).collect();
+        let mut value = Vec::new();
+        Reference { pieces }.encode(&mut value);
+        self.add_entry(key, &Entry { kind: Kind::Reference, value: &value, ..*entry })
+    }
+
+    /// The index of a file in the table's list, and so much more of the file that the table refers to.
+    fn refer(&mut self, file: BlobName, piece: &Piece) -> u32 {
+        let index = self.blobs.iter().rposition(|used| used.file == file.number).unwrap_or_else(|| {
+            self.blobs.push(Use { file: file.number, id: file.id, bytes: 0 });
+            self.blobs.len() - 1
+        });
+        self.blobs[index].bytes += piece.record_bytes();
+        index as u32
+    }
+
     /// Keys ascend, and the revisions of one key descend: anything else is a bug of the caller and panics.
     pub fn add(&mut self, key: &[u8], entry: &Entry<'_>) -> Result<()> {
+        assert!(entry.kind != Kind::Reference, "what it refers to is not known from it alone");
+        self.add_entry(key, entry)
+    }
+
+    fn add_entry(&mut self, key: &[u8], entry: &Entry<'_>) -> Result<()> {
         assert!(key.len() <= STORED_KEY_BYTES_MAX && entry.value.len() <= VALUE_BYTES_MAX, "over the limits");
         assert!(entry.kind != Kind::Delete || entry.value.is_empty(), "a delete has no value");
         let shared = common_prefix(&self.last_key, key);
@@ -189,6 +221,7 @@ impl TableBuilder {
         }
         self.properties.count_ranges(&self.ranges);
         self.properties.settle(&self.garbage);
+        self.properties.blobs = self.blobs.iter().map(|used| (used.id, used.bytes)).collect();
 
         let index = std::mem::take(&mut self.index);
         let filter = self.filter.take().filter(|_| has_pages);
@@ -212,7 +245,8 @@ impl TableBuilder {
 
         let properties = std::mem::replace(&mut self.properties, Properties::new());
         let sha256 = std::mem::take(&mut self.sha256).finalize().into();
-        Ok(properties.into_summary(self.id, self.written, sha256, footer.crc))
+        let blobs = std::mem::take(&mut self.blobs);
+        Ok(TableSummary { blobs, ..properties.into_summary(self.id, self.written, sha256, footer.crc) })
     }
 
     fn finish_page(&mut self) -> Result<()> {

@@ -4,8 +4,10 @@
 use super::contents::Contents;
 use super::page::{Item, Page, malformed};
 use super::reader::Table;
-use super::wait::{Patience, Wait, would_block};
+use super::wait::Patience;
+use crate::blob::BlobFile;
 use crate::cursor::Cursor;
+use crate::disk::{Wait, would_block};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::{self, Revision};
@@ -75,6 +77,11 @@ impl TableCursor {
     /// Waits for the disk as long as `patience` says.
     pub fn with(self, patience: Patience) -> TableCursor {
         TableCursor { patience, ..self }
+    }
+
+    /// The blob files that references of the table count by.
+    pub fn blobs(&self) -> &[Arc<BlobFile>] {
+        self.table.blobs()
     }
 
     /// The page in hand. Every caller has loaded one.

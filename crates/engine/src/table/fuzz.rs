@@ -7,6 +7,7 @@ use super::index::Index;
 use super::page::{Page, TRAILER_BYTES};
 use super::properties::Properties;
 use super::ranges;
+use crate::blob::Use;
 use crate::coding::Reader;
 use crate::disk::Disk;
 use crate::disk::simulated::SimulatedDisk;
@@ -98,7 +99,10 @@ pub fn sign(table: &mut Vec<u8>) -> Option<TableSummary> {
     let encoded = footer.encode();
     table[footer_at..].copy_from_slice(&encoded);
     let sha256 = Sha256::digest(&*table).into();
-    Some(properties.into_summary(footer.id, table.len() as u64, sha256, footer.crc))
+    let used = |(file, (id, bytes)): (u64, &([u8; 16], u64))| Use { file, id: *id, bytes: *bytes };
+    let blobs = (1..).zip(&properties.blobs).map(used).collect();
+    let summary = properties.into_summary(footer.id, table.len() as u64, sha256, footer.crc);
+    Some(TableSummary { blobs, ..summary })
 }
 
 fn sign_page(stored: &mut [u8], seed: Seed, number: u32) -> Option<u32> {

@@ -1,7 +1,7 @@
 //! When a table turns into garbage: counted entry by entry as it is written, kept as two moments in its summary, so that
 //! a compaction finds what is worth collecting without reading it. One thread.
 
-use crate::entry::{Entry, Kind};
+use crate::entry::Entry;
 
 /// An entry that is dead from the beginning: a delete, or a version under a newer one.
 pub const ALWAYS: i64 = i64::MIN;
@@ -30,7 +30,7 @@ impl Garbage {
     /// `newest`: no newer version of the key stands in the same table.
     #[inline]
     pub fn count(&mut self, entry: &Entry<'_>, newest: bool) {
-        let dies_ms = if newest && entry.kind == Kind::Put { entry.deadline_ms } else { ALWAYS };
+        let dies_ms = if newest && entry.kind.is_put() { entry.deadline_ms } else { ALWAYS };
         self.dead_ms = self.dead_ms.max(dies_ms);
         if self.skip > 0 {
             self.skip -= 1;

@@ -34,7 +34,7 @@ pub use output::TableOutput;
 pub use reader::Table;
 pub use rescue::{LostPage, Rescue};
 pub use summary::{TableMeta, TableSummary};
-pub use wait::{Patience, Wait};
+pub use wait::Patience;
 
 #[cfg(test)]
 mod tests;

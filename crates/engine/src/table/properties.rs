@@ -2,6 +2,7 @@
 
 use super::garbage::{ALWAYS, Garbage};
 use super::summary::TableSummary;
+use crate::blob::Reference;
 use crate::coding::{Reader, put_bytes, put_varint};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ const SMALLEST: u64 = 8;
 const LARGEST: u64 = 9;
 const RANGE_DELETES: u64 = 10;
 const GARBAGE: u64 = 11;
+/// Absent where no entry refers to a blob file.
+const BLOBS: u64 = 12;
 
 /// The part of a `TableSummary` that follows from the entries and range deletes alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub(super) struct Properties {
     pub raw_bytes: u64,
     pub smallest: Vec<u8>,
     pub largest: Vec<u8>,
+    /// The blob files that references count by: the id of each, and the bytes of its records that are referred to.
+    pub blobs: Vec<([u8; 16], u64)>,
 }
 
 impl Properties {
@@ -51,6 +56,7 @@ impl Properties {
             raw_bytes: 0,
             smallest: Vec::new(),
             largest: Vec::new(),
+            blobs: Vec::new(),
         }
     }
 
@@ -85,6 +91,13 @@ impl Properties {
         }
     }
 
+    /// Of an entry that refers to blob files, besides `count`. The files are listed already.
+    pub fn refer(&mut self, reference: &Reference) {
+        for (file, piece) in &reference.pieces {
+            self.blobs[*file as usize].1 += piece.record_bytes();
+        }
+    }
+
     pub fn of(summary: &TableSummary) -> Properties {
         Properties {
             entries: summary.entries,
@@ -98,10 +111,11 @@ impl Properties {
             raw_bytes: summary.raw_bytes,
             smallest: summary.smallest.clone(),
             largest: summary.largest.clone(),
+            blobs: summary.blobs.iter().map(|used| (used.id, used.bytes)).collect(),
         }
     }
 
-    /// With what only the finished file tells.
+    /// With what only the finished file tells. Which files of the folder its blob files are is for the caller to say.
     pub fn into_summary(self, id: [u8; 16], bytes: u64, sha256: [u8; 32], footer_crc: u32) -> TableSummary {
         TableSummary {
             id,
@@ -119,6 +133,7 @@ impl Properties {
             garbage_ms: self.garbage_ms,
             dead_ms: self.dead_ms,
             raw_bytes: self.raw_bytes,
+            blobs: Vec::new(),
         }
     }
 
@@ -144,6 +159,15 @@ impl Properties {
             put_varint(&mut out, tag);
             put_bytes(&mut out, key);
         }
+        if !self.blobs.is_empty() {
+            let mut uses = Vec::new();
+            for (id, bytes) in &self.blobs {
+                uses.extend_from_slice(id);
+                put_varint(&mut uses, *bytes);
+            }
+            put_varint(&mut out, BLOBS);
+            put_bytes(&mut out, &uses);
+        }
         out
     }
 
@@ -167,6 +191,13 @@ impl Properties {
                 RANGE_DELETES => properties.range_deletes = number()?,
                 SMALLEST => properties.smallest = bytes.to_vec(),
                 LARGEST => properties.largest = bytes.to_vec(),
+                BLOBS => {
+                    let mut uses = Reader::new(bytes);
+                    while !uses.is_empty() {
+                        properties.blobs.push((uses.array()?, uses.varint()?));
+                    }
+                    continue;
+                }
                 _ => continue,
             }
             seen |= 1 << tag;

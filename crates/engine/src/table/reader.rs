@@ -5,8 +5,8 @@ use super::contents::Contents;
 use super::cursor::TableCursor;
 use super::page::Page;
 use super::summary::TableSummary;
-use super::wait::{Wait, would_block};
-use crate::disk::{Access, Disk, File};
+use crate::blob::BlobFile;
+use crate::disk::{Access, Disk, File, Wait, would_block};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::Revision;
@@ -24,6 +24,8 @@ pub struct Table {
     cache: Arc<PageCache>,
     /// Of the database, if it is known.
     filter_seed: Option<u64>,
+    /// The files that its entries refer to, as the summary lists them.
+    blobs: Vec<Arc<BlobFile>>,
     contents: OnceLock<Contents>,
     /// Held while the contents are read, so that one thread reads them and the others wait for it.
     opening: Mutex<()>,
@@ -49,6 +51,7 @@ impl Table {
             summary,
             cache: cache.clone(),
             filter_seed: None,
+            blobs: Vec::new(),
             contents: OnceLock::new(),
             opening: Mutex::new(()),
             obsolete: AtomicBool::new(false),
@@ -62,6 +65,16 @@ impl Table {
     pub fn with_filter_seed(mut self, seed: u64) -> Table {
         self.filter_seed = Some(seed);
         self
+    }
+
+    /// With the blob files that its summary lists, in that order, by which its references count. They live as long as the table does.
+    pub fn with_blobs(mut self, blobs: Vec<Arc<BlobFile>>) -> Table {
+        self.blobs = blobs;
+        self
+    }
+
+    pub fn blobs(&self) -> &[Arc<BlobFile>] {
+        &self.blobs
     }
 
     pub fn number(&self) -> u64 {

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::key::{self, Revision};
 use crate::range_delete::RangeDelete;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A table whose footer and index are whole. The filter is not looked at.
 pub struct Rescue {
@@ -26,6 +27,8 @@ pub struct Rescue {
     pub newest: Option<Revision>,
     /// No key in it is smaller. Empty if the properties are damaged.
     pub smallest: Vec<u8>,
+    /// The ids of the blob files that its references count by; none if the properties are damaged.
+    pub blobs: Option<Arc<[[u8; 16]]>>,
     pub pages_read: u64,
     started: bool,
     next_page: u32,
@@ -82,6 +85,9 @@ impl Rescue {
                 filter_seed: footer.filter_seed,
                 ranges,
                 newest: properties.as_ref().map(|properties| properties.max_revision),
+                blobs: properties
+                    .as_ref()
+                    .map(|properties| properties.blobs.iter().map(|(id, _)| *id).collect()),
                 smallest: properties.map_or_else(Vec::new, |properties| properties.smallest),
                 pages_read: 0,
                 started: false,

@@ -1,6 +1,7 @@
 //! What is known of a table without opening it: made once by the builder, kept in the manifest, handed to every later
 //! reader. Plain values, used from any thread.
 
+use crate::blob::Use;
 use crate::key::Revision;
 
 /// One finished table. All of it is fixed when the file is synced and never changes.
@@ -34,6 +35,15 @@ pub struct TableSummary {
     pub dead_ms: i64,
     /// Keys and values before prefixes were shared and pages compressed.
     pub raw_bytes: u64,
+    /// What its entries refer to, by the number of the blob file.
+    pub blobs: Vec<Use>,
+}
+
+impl TableSummary {
+    /// What goes when the table goes: its own bytes and those that it refers to.
+    pub fn held_bytes(&self) -> u64 {
+        self.bytes + self.blobs.iter().map(|used| used.bytes).sum::<u64>()
+    }
 }
 
 /// A table as a folder knows it: the file is `<number>.table`.

@@ -5,10 +5,10 @@ mod golden;
 mod model;
 mod tables;
 
-use super::{PageCache, Table, TableBuilder, TableOptions, TableSummary, Wait};
+use super::{PageCache, Table, TableBuilder, TableOptions, TableSummary};
 use crate::cursor::Cursor;
 use crate::disk::simulated::SimulatedDisk;
-use crate::disk::{Disk, SyncPoint};
+use crate::disk::{Disk, SyncPoint, Wait};
 use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::filter;

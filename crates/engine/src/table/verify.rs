@@ -6,8 +6,9 @@ use super::garbage::Garbage;
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::reader::Table;
-use super::wait::Wait;
-use crate::entry::NO_DEADLINE;
+use crate::blob::Reference;
+use crate::disk::Wait;
+use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::{Code, Error, Result};
 use crate::filter::{self, Candidates};
 use crate::key::{self, Revision};
@@ -68,6 +69,8 @@ struct Walk<'a> {
     garbage: Garbage,
     /// Of the page in hand.
     min_deadline_ms: i64,
+    /// Values in blob files that are not what was written.
+    lost_values: Vec<Error>,
 }
 
 impl<'a> Walk<'a> {
@@ -77,9 +80,13 @@ impl<'a> Walk<'a> {
             contents,
             last: None,
             key: Vec::new(),
-            found: Properties::new(),
+            found: Properties {
+                blobs: table.summary().blobs.iter().map(|used| (used.id, 0)).collect(),
+                ..Properties::new()
+            },
             garbage: Garbage::default(),
             min_deadline_ms: NO_DEADLINE,
+            lost_values: Vec::new(),
         }
     }
 
@@ -95,6 +102,7 @@ impl<'a> Walk<'a> {
                 whole = false;
                 self.last = None;
             }
+            self.lost_values.drain(..).try_for_each(&mut *note)?;
         }
         let offset = self.contents.footer.properties.offset;
         if let Some((largest, _)) = self.last.take() {
@@ -168,11 +176,23 @@ impl<'a> Walk<'a> {
         }
         self.found.count(&self.key, &entry);
         self.garbage.count(&entry, newest);
+        if entry.kind == Kind::Reference {
+            self.check_reference(&entry)?;
+        }
         self.min_deadline_ms = self.min_deadline_ms.min(entry.deadline_ms);
         let last = self.last.get_or_insert_default();
         last.0.clone_from(&self.key);
         last.1 = entry.revision;
         Ok(item.end)
+    }
+
+    /// A reader that follows the reference must find the value.
+    fn check_reference(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let reference = Reference::decode(entry.value)?;
+        let value = reference.find(self.table.blobs())?;
+        self.found.refer(&reference);
+        self.lost_values.extend(value.check().err());
+        Ok(())
     }
 
     /// A reader that asks the filter for the key in hand must be sent to this page.

@@ -1,19 +1,8 @@
 //! Who may wait for the disk. A read that may not fails with `WouldBlock` where it would have to.
 
-use crate::error::{Code, Error};
+use crate::disk::Wait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    ForDisk,
-    Never,
-}
-
-#[cold]
-pub(super) fn would_block() -> Error {
-    Error::new(Code::WouldBlock, "the disk would have to be read")
-}
 
 /// Whether the cursors of one range may wait: one answer for all of them, changed only between two steps. By default
 /// they always may.

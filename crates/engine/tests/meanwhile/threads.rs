@@ -86,7 +86,7 @@ fn rows(db: &Db, view: View, reverse: bool) -> Rows {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut rows = Rows::new();
     while cursor.next().unwrap() {
-        let before = rows.insert(text(cursor.key()), text(cursor.entry().value));
+        let before = rows.insert(text(cursor.key()), text(cursor.entry().unwrap().value));
         assert_eq!(before, None, "each row comes once");
     }
     rows

@@ -88,7 +88,7 @@ fn a_range_that_may_not_wait_goes_on_where_it_stood_once_it_may() {
             if !found {
                 break;
             }
-            let (key, value) = (cursor.key().to_vec(), cursor.entry().value.to_vec());
+            let (key, value) = (cursor.key().to_vec(), cursor.entry().unwrap().value.to_vec());
             rows.push((String::from_utf8(key).unwrap(), String::from_utf8(value).unwrap()));
         }
         world.disk.set_cold(false);

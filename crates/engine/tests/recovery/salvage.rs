@@ -31,8 +31,8 @@ fn rows(db: &Db) -> Rows {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let mut rows = Rows::new();
     while cursor.next().unwrap() {
-        let entry = cursor.entry();
-        rows.insert(text(cursor.key()), (text(entry.value), entry.revision, entry.deadline_ms));
+        let (key, entry) = cursor.row().unwrap();
+        rows.insert(text(key), (text(entry.value), entry.revision, entry.deadline_ms));
     }
     rows
 }

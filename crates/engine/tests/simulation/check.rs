@@ -68,6 +68,7 @@ pub fn options(seed: u64) -> Options {
             bytes_per_second: random.chance(50).then_some(64 << 10),
             interval_ms: random.chance(25).then_some(2_000),
         },
+        blob_bytes: 96,
         tuning: Tuning {
             garbage_bytes_min: 200,
             segment_bytes_min: 4 << 10,
@@ -79,6 +80,7 @@ pub fn options(seed: u64) -> Options {
             level0_trigger: 2,
             level_base_bytes: 8 << 10,
             memtable_bytes: 16 << 10,
+            blob_file_bytes: 2 << 10,
             ..Tuning::default()
         },
         ..Options::default()
@@ -95,7 +97,7 @@ pub fn scan(db: &Db, range: Range, view: View, limit: usize) -> Check<Vec<(Arc<[
     let mut cursor = db.range(range, view).map_err(failed)?;
     let mut rows = Vec::new();
     while rows.len() < limit && cursor.next().map_err(failed)? {
-        rows.push((cursor.key().into(), row(&cursor.entry())));
+        rows.push((cursor.key().into(), row(&cursor.entry().map_err(failed)?)));
     }
     Ok(rows)
 }

@@ -290,7 +290,11 @@ impl Model {
             *end = Bound::Included(key.to_vec());
         }
         for wanted in in_range(rows, &range, now_ms, 5) {
-            let found = cursor.next().map_err(failed)?.then(|| (cursor.key().to_vec(), row(&cursor.entry())));
+            let mut found = None;
+            if cursor.next().map_err(failed)? {
+                let (key, entry) = cursor.row().map_err(failed)?;
+                found = Some((key.to_vec(), row(&entry)));
+            }
             if found.as_ref().map(|(key, row)| (key.as_slice(), row)) != Some((&**wanted.0, wanted.1)) {
                 wrong!("after a seek to {key:?} in {range:?}: {found:?}, not {wanted:?}");
             }

@@ -7,13 +7,14 @@ use coppice_engine::disk::SyncPoint;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const POINTS: [SyncPoint; 13] = [
+const POINTS: [SyncPoint; 14] = [
     SyncPoint::SegmentPrepared,
     SyncPoint::LogRecords,
     SyncPoint::LogFolder,
     SyncPoint::LogCut,
     SyncPoint::Table,
     SyncPoint::TableFolder,
+    SyncPoint::Blob,
     SyncPoint::ManifestEdit,
     SyncPoint::ManifestNew,
     SyncPoint::ManifestFolder,

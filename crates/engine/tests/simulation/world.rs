@@ -61,10 +61,11 @@ pub struct Seen {
     pub limited_ms: u64,
     pub segment_changes: u64,
     pub manifest_rolls: u64,
+    pub blob_files: u64,
 }
 
 impl Seen {
-    pub fn named(&self) -> [(&'static str, u64); 14] {
+    pub fn named(&self) -> [(&'static str, u64); 15] {
         [
             ("operations", self.operations),
             ("range deletes", self.range_deletes),
@@ -80,6 +81,7 @@ impl Seen {
             ("milliseconds that compactions were to wait", self.limited_ms),
             ("segment changes", self.segment_changes),
             ("manifest rolls", self.manifest_rolls),
+            ("blob files", self.blob_files),
         ]
     }
 
@@ -98,6 +100,7 @@ impl Seen {
         self.limited_ms += other.limited_ms;
         self.segment_changes += other.segment_changes;
         self.manifest_rolls += other.manifest_rolls;
+        self.blob_files += other.blob_files;
     }
 
     fn is_enough(&self) -> bool {
@@ -106,6 +109,7 @@ impl Seen {
             && self.flushes >= 3
             && self.segment_changes >= 2
             && self.manifest_rolls >= 1
+            && self.blob_files >= 5
             && self.compactions >= 1
             && self.snapshots >= 1
             && self.expiries >= 1
@@ -143,7 +147,7 @@ pub struct World {
     seed: u64,
     read_ms: i64,
     /// `begun_files` when the process opened the database.
-    begun: (u64, u64),
+    begun: (u64, u64, u64),
 }
 
 impl World {
@@ -166,7 +170,7 @@ impl World {
             snapshots: Vec::new(),
             seed,
             read_ms: 0,
-            begun: (0, 0),
+            begun: (0, 0, 0),
             disk,
         }
     }
@@ -203,18 +207,20 @@ impl World {
             self.seen.tables_dropped += stats.tables_dropped;
             self.seen.subcompactions += stats.subcompactions;
             self.seen.limited_ms += stats.limited_ms;
-            let (segments, manifests) = self.begun_files();
+            let (segments, manifests, blobs) = self.begun_files();
             // The first segment of a process follows no other.
             self.seen.segment_changes += (segments - self.begun.0).saturating_sub(1);
             self.seen.manifest_rolls += manifests - self.begun.1;
+            self.seen.blob_files += blobs - self.begun.2;
         }
         self.snapshots.clear();
         self.db = None;
     }
 
-    /// Segments and manifests begun so far, by the syncs that each needs.
-    fn begun_files(&self) -> (u64, u64) {
-        (self.disk.syncs(SyncPoint::LogFolder), self.disk.syncs(SyncPoint::ManifestNew))
+    /// Segments, manifests and blob files begun so far, by the syncs that each needs.
+    fn begun_files(&self) -> (u64, u64, u64) {
+        let begun = |point| self.disk.syncs(point);
+        (begun(SyncPoint::LogFolder), begun(SyncPoint::ManifestNew), begun(SyncPoint::Blob))
     }
 
     /// Whether the database refuses writes until it is opened again; one that is not open does.

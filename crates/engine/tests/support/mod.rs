@@ -106,7 +106,7 @@ impl World {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let mut rows = Vec::new();
         while cursor.next().unwrap() {
-            rows.push((text(cursor.key()), text(cursor.entry().value)));
+            rows.push((text(cursor.key()), text(cursor.entry().unwrap().value)));
         }
         rows
     }

@@ -51,62 +51,60 @@ impl<'a> Question<'a> {
 fn answer(
     context: &mut Context,
     call: &Call,
-    owned: fn(&[u8]) -> Option<Owned>,
+    owned: fn(Vec<u8>) -> Owned,
     read: impl FnOnce(&Entry<'_>, &mut Shared) -> Result<Value>,
     nothing: impl FnOnce() -> Result<Value>,
 ) -> Result<Value> {
     match Question::new(context, call)?.ask(read) {
         Ok(found) => found.unwrap_or_else(nothing),
-        Err(error) if error.code() == Code::WouldBlock => read_in_pool(context, call, owned),
+        Err(error) if error.code() == Code::WouldBlock => {
+            read_in_pool(context, call, move |db, key, view| {
+                let found = db.get_value(key, view)?;
+                Ok(found.map(|(entry, value)| Found {
+                    value: Some(owned(value)),
+                    revision: entry.revision as f64,
+                    deadline: deadline(&entry),
+                }))
+            })
+        }
         Err(error) => Err(error),
     }
 }
 
 /// What is read is what stood there when it was asked for, whatever is written and merged meanwhile.
 #[cold]
-fn read_in_pool(context: &Context, call: &Call, owned: fn(&[u8]) -> Option<Owned>) -> Result<Value> {
+fn read_in_pool(
+    context: &Context,
+    call: &Call,
+    read: impl FnOnce(&Db, &[u8], View) -> Result<Option<Found>> + Send + 'static,
+) -> Result<Value> {
     let db = context.handles.get(call.integer(0)?)?.db().clone();
     let snapshot = match call.integer(2)? {
         0 => db.snapshot()?,
         number => context.snapshots.get(number)?.snapshot.clone(),
     };
     let key = context.key.clone();
-    let task = task::read(context.mailbox()?, move |_| {
-        let found = db.get(&key, snapshot.view(), |entry| Found {
-            value: owned(entry.value),
-            revision: entry.revision as f64,
-            deadline: deadline(entry),
-        })?;
-        Ok(Outcome::Read(found))
-    })?;
+    let task = task::read(context.mailbox()?, move |_| Ok(Outcome::Read(read(&db, &key, snapshot.view())?)))?;
     call.value(-task)
-}
-
-fn owned_text(value: &[u8]) -> Option<Owned> {
-    Some(Owned::Text(value.to_vec()))
-}
-
-fn owned_bytes(value: &[u8]) -> Option<Owned> {
-    Some(Owned::Bytes(value.to_vec()))
 }
 
 /// `getText(handle, key, snapshot, wait): string | undefined | number`
 pub fn get_text(context: &mut Context, call: &Call) -> Result<Value> {
-    answer(context, call, owned_text, |entry, _| call.text(entry.value), || Ok(call.undefined()))
+    answer(context, call, Owned::Text, |entry, _| call.text(entry.value), || Ok(call.undefined()))
 }
 
 /// `getBytes(handle, key, snapshot, wait): number | Buffer | undefined`; a number from 0 on counts bytes in the shared
 /// buffer.
 pub fn get_bytes(context: &mut Context, call: &Call) -> Result<Value> {
     let read = |entry: &Entry<'_>, shared: &mut Shared| bytes(call, shared, entry.value);
-    answer(context, call, owned_bytes, read, || Ok(call.undefined()))
+    answer(context, call, Owned::Bytes, read, || Ok(call.undefined()))
 }
 
 /// `getEntry(handle, key, snapshot, wait, text: 0 | 1): string | number | Buffer | undefined`, as the two above; header:
 /// [revision, deadline in unix milliseconds or 0].
 pub fn get_entry(context: &mut Context, call: &Call) -> Result<Value> {
     let as_text = call.integer(4)? != 0;
-    let owned = if as_text { owned_text } else { owned_bytes };
+    let owned = if as_text { Owned::Text } else { Owned::Bytes };
     let read = |entry: &Entry<'_>, shared: &mut Shared| {
         shared.set_header(&[entry.revision as f64, deadline(entry)]);
         if as_text { call.text(entry.value) } else { bytes(call, shared, entry.value) }
@@ -116,7 +114,14 @@ pub fn get_entry(context: &mut Context, call: &Call) -> Result<Value> {
 
 /// `has(handle, key, snapshot, wait): 0 | 1 | number`
 pub fn has(context: &mut Context, call: &Call) -> Result<Value> {
-    answer(context, call, |_| None, |_, _| call.value(1.0), || call.value(0.0))
+    let Question { db, key, view, wait, .. } = Question::new(context, call)?;
+    match if wait { db.has(key, view) } else { db.has_now(key, view) } {
+        Ok(found) => call.value(if found { 1.0 } else { 0.0 }),
+        Err(error) if error.code() == Code::WouldBlock => read_in_pool(context, call, |db, key, view| {
+            Ok(db.has(key, view)?.then_some(Found { value: None, revision: 0.0, deadline: 0.0 }))
+        }),
+        Err(error) => Err(error),
+    }
 }
 
 #[inline]

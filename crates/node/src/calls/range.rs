@@ -6,7 +6,8 @@
 //! Header: [cursor or 0 if the range is exhausted, n, key bytes, value bytes, flags of the chunk].
 //!
 //! A call that may not wait for the disk ends its chunk early where it would have to, and says so in the flags. `rangeWarm`
-//! then has the read pool take the cursor to the next row; until that is done no other call may use the cursor.
+//! then has the read pool take the cursor to the next row and read its value; until that is done no other call may use
+//! the cursor.
 
 mod chunk;
 
@@ -112,10 +113,14 @@ pub fn warm(context: &mut Context, call: &Call) -> Result<Value> {
     let mailbox = context.mailbox()?.clone();
     let cursor = context.cursors.get_mut(number)?;
     cursor.range()?;
+    let (stands, values) = (cursor.stands, cursor.wanted.values());
     let Some(mut range) = cursor.range.take() else { return Ok(call.undefined()) };
     let task = task::read(&mailbox, move |_| {
         range.set_wait(Wait::ForDisk);
-        let found = range.next()?;
+        let found = stands == Stands::OnNext || range.next()?;
+        if found && values {
+            range.load()?;
+        }
         Ok(Outcome::Warmed(Warmed { cursor: number, range, found }))
     })?;
     call.value(task)
@@ -139,7 +144,7 @@ pub fn value(context: &mut Context, call: &Call) -> Result<Value> {
     if cursor.stands != Stands::OnLarge {
         return Err(Error::new(Code::Invalid, "the range does not stand on a large value"));
     }
-    let value = cursor.range()?.entry().value;
+    let value = cursor.range()?.entry()?.value;
     if call.integer(1)? != 0 { call.text(value) } else { call.buffer(value) }
 }
 
@@ -187,10 +192,15 @@ impl Cursor {
             if stands == Stands::AtEnd {
                 break;
             }
-            stands = match chunk.push(shared, range.key(), &range.entry()) {
-                Pushed::Whole => Stands::Behind,
-                Pushed::WithoutValue => Stands::OnLarge,
-                Pushed::Not => Stands::OnNext,
+            stands = match chunk.push(shared, range) {
+                Ok(Pushed::Whole) => Stands::Behind,
+                Ok(Pushed::WithoutValue) => Stands::OnLarge,
+                Ok(Pushed::Not) => Stands::OnNext,
+                Err(error) if error.code() == Code::WouldBlock => {
+                    chunk.set_cold();
+                    Stands::OnNext
+                }
+                Err(error) => return Err(error),
             };
             if stands != Stands::Behind {
                 break;

@@ -120,8 +120,9 @@ fn freed(levels: &Levels<'_>, plan: &Plan, options: &PolicyOptions) -> u64 {
     let lower = inputs().map(|table| &table.summary.smallest[..]).min().unwrap_or_default();
     let upper = inputs().map(|table| &table.summary.largest[..]).max().unwrap_or_default();
     let below = levels.0[top + 1..].iter().flatten().filter(|table| overlaps(table, lower, upper));
-    let sum =
-        |sum: (u64, u64), table: &TableView<'_>| (sum.0 + table.summary.entries, sum.1 + table.summary.bytes);
+    let sum = |sum: (u64, u64), table: &TableView<'_>| {
+        (sum.0 + table.summary.entries, sum.1 + table.summary.held_bytes())
+    };
     let (entries, bytes) = below.fold((0, 0), sum);
     let (all_entries, all_bytes) = inputs().fold((entries, bytes), sum);
     // At level 0 they hide entries of one another too.
@@ -177,8 +178,11 @@ impl Dead {
         // Fewer keys than that would hardly be deleted as a range.
         let ranges = summary.range_deletes.saturating_mul(RANGE_DELETE_ENTRIES);
         let hides_ranges = ranges > 0 && ranges >= summary.entries;
-        let bytes =
-            if summary.entries == 0 { summary.bytes } else { share(summary.bytes, entries, summary.entries) };
+        let bytes = if summary.entries == 0 {
+            summary.bytes
+        } else {
+            share(summary.held_bytes(), entries, summary.entries)
+        };
         Dead { entries, bytes, hiding: hiding + ranges, hides_ranges }
     }
 }

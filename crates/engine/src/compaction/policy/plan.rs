@@ -11,6 +11,8 @@ pub enum Reason {
     Size,
     /// Deletes and passed deadlines, which take room or hide what does.
     Garbage,
+    /// Blob files that are mostly garbage.
+    Blobs,
     /// Somebody asked for this key range.
     Asked,
 }
@@ -153,6 +155,7 @@ impl fmt::Display for Plan {
             Reason::Level0 => "level 0",
             Reason::Size => "size",
             Reason::Garbage => "garbage",
+            Reason::Blobs => "blobs",
             Reason::Asked => "asked",
         };
         if self.work != Work::Drop {

@@ -1,10 +1,11 @@
 //! Levels as text in, plans as text out.
 //!
 //! A line is a level; a table is `number:smallest-largest`, then optional words joined by `/`: bytes in MiB (`64`),
-//! deletes in a hundred (`d90`, of 100,000 entries), the largest revision (`r7`), when a fifth of it is dead (`f10`) and
-//! when all of it is (`a50`).
+//! deletes in a hundred (`d90`, of 100,000 entries), the largest revision (`r7`), when a fifth of it is dead (`f10`), when
+//! all of it is (`a50`), 1 MiB of a blob file referred to (`b5`).
 
 use super::*;
+use crate::blob::Use;
 use crate::entry::NO_DEADLINE;
 use crate::table::ALWAYS;
 
@@ -42,9 +43,14 @@ fn tables(text: &str) -> Tables {
                 dead_ms: NO_DEADLINE,
                 raw_bytes: 0,
                 range_deletes: 0,
+                blobs: Vec::new(),
             };
             for part in parts {
                 match part.split_at(1) {
+                    ("b", file) => {
+                        let file = file.parse().unwrap();
+                        summary.blobs.push(Use { file, id: [0; 16], bytes: 1 << 20 });
+                    }
                     ("d", percent) => {
                         let percent = percent.parse::<u64>().unwrap();
                         summary.deletes = percent * 1000;
@@ -355,6 +361,28 @@ fn random_history(mut random: u64, options: &PolicyOptions) -> Tables {
         assert!(number < 3999, "compaction never comes to rest");
     }
     all
+}
+
+#[test]
+fn tables_that_refer_to_most_of_worn_blob_files_are_rewritten_where_they_are() {
+    let all = tables(
+        "L0 6:b-h/b9
+         L1 3:a-c/b7/b8 4:e-g/b7
+         L6 1:a-d/b8 2:e-f/b7/b8",
+    );
+    let options = PolicyOptions::default();
+    let worn = |files: &[u64], running: &[Plan]| {
+        pick_worn(&all.levels(), running, &options, &files.iter().copied().collect())
+    };
+    let text = |files: &[u64], running: &[Plan]| {
+        worn(files, running).map_or("nothing".into(), |plan| plan.to_string())
+    };
+    assert_eq!(text(&[], &[]), "nothing");
+    assert_eq!(text(&[5], &[]), "nothing");
+    assert_eq!(text(&[7, 8], &[]), "merge L1 3 -> L1 (blobs)");
+    assert_eq!(text(&[7, 8], &[worn(&[7, 8], &[]).unwrap()]), "merge L6 2 -> L6 (blobs)");
+    assert_eq!(text(&[9], &[]), "merge L0 6 L1 3 4 -> L1 (blobs)");
+    assert_eq!(text(&[9], &[worn(&[7, 8], &[]).unwrap()]), "nothing");
 }
 
 /// Nothing that stands between the plan's inputs and its output, and is not an input, holds keys of an input above it.

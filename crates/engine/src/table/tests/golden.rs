@@ -2,6 +2,7 @@
 //! docs/formats/table.md in the same commit.
 
 use super::*;
+use crate::blob::{BlobName, Piece, Reference, Use};
 use sha2::{Digest, Sha256};
 
 const COMPRESSED: &[u8] = include_bytes!("../../../golden/table-1/000001.table");
@@ -45,4 +46,38 @@ fn a_raw_table_is_still_written_byte_for_byte() {
     let folder = Folder::new();
     folder.build_beside(2, raw_options(), &ranges(), &varied_rows());
     assert!(folder.bytes(2) == RAW, "a table is written otherwise than before");
+}
+
+/// Three values in two blob files, one of them in two pieces.
+fn build_referring(folder: &Folder, numbers: [u64; 2]) -> TableSummary {
+    let file = |at: usize| BlobName { number: numbers[at], id: [at as u8 + 1; 16] };
+    let piece = |offset| Piece { offset, stored: 90, raw: 100, codec: 1, crc: 0x0102_0304 };
+    let mut builder = folder.builder(3, raw_options());
+    let mut add = |key: &[u8], pieces: &[(BlobName, Piece)]| {
+        builder.add_reference(key, &Entry::put(7, b""), pieces).unwrap();
+    };
+    add(b"a", &[(file(1), piece(128))]);
+    add(b"b", &[(file(0), piece(128)), (file(1), piece(300))]);
+    add(b"c", &[(file(0), Piece { stored: 100, codec: 0, ..piece(1 << 20) })]);
+    builder.finish().unwrap()
+}
+
+#[test]
+fn a_table_whose_values_are_in_blob_files_is_the_same_whatever_their_numbers() {
+    let first = Folder::new();
+    build_referring(&first, [2, 3]);
+    for numbers in [[4, 5], [500, 1]] {
+        let folder = Folder::new();
+        let summary = build_referring(&folder, numbers);
+        assert!(folder.bytes(3) == first.bytes(3));
+        let used = |at: usize, bytes| Use { file: numbers[at], id: [at as u8 + 1; 16], bytes };
+        assert_eq!(summary.blobs, [used(1, 2 * 106), used(0, 106 + 116)]);
+        let table = folder.open(3, &summary, 1 << 20);
+        let found = get(&table, b"b", 7).unwrap().unwrap();
+        let pieces = Reference::decode(&found.value).unwrap().pieces;
+        assert_eq!(
+            pieces.iter().map(|(file, piece)| (*file, piece.offset)).collect::<Vec<_>>(),
+            [(1, 128), (0, 300)]
+        );
+    }
 }

@@ -104,7 +104,11 @@ fn scan(db: &Db, rows: &Rows, reverse: bool) -> Check<Option<Report>> {
         match (cursor.next(), wanted.next()) {
             (Err(error), _) => return report(&error).map(Some),
             (Ok(false), None) => return Ok(None),
-            (Ok(true), Some((key, value))) if cursor.key() == &**key && row(&cursor.entry()) == *value => {}
+            (Ok(true), Some((key, value))) if cursor.key() == &**key => match cursor.entry() {
+                Ok(entry) if row(&entry) == *value => {}
+                Ok(entry) => wrong!("a scan (reverse: {reverse}) gives {:?} for {value:?}", row(&entry)),
+                Err(error) => return report(&error).map(Some),
+            },
             (Ok(_), wanted) => wrong!("a scan (reverse: {reverse}) does not give {wanted:?}"),
         }
     }

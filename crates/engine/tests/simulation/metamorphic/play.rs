@@ -305,10 +305,10 @@ fn rows(cursor: &mut RangeCursor, limit: usize) -> Result<String> {
             text.push_str(" end");
             break;
         }
-        let entry = cursor.entry();
+        let (key, entry) = cursor.row()?;
         text.push_str(&format!(
             "\n  {} = {} of {} until {}",
-            show(cursor.key()),
+            show(key),
             show(entry.value),
             entry.revision,
             entry.deadline_ms

@@ -53,6 +53,7 @@ fn preset(name: &str) -> Options {
             segment_bytes_max: 4 << 10,
             page_bytes: 64,
             table_bytes: 1 << 10,
+            blob_file_bytes: 256,
             manifest_roll_bytes: 512,
             level0_trigger: 1,
             level_base_bytes: 2 << 10,
@@ -77,6 +78,7 @@ fn preset(name: &str) -> Options {
         "deep levels" => Tuning {
             page_bytes: 256,
             table_bytes: 2 << 10,
+            blob_file_bytes: 1 << 10,
             memtable_bytes: 4 << 10,
             level0_trigger: 1,
             level_base_bytes: 1 << 10,
@@ -109,10 +111,14 @@ fn preset(name: &str) -> Options {
     };
     let options = Options { tuning, ..shipped };
     match name {
-        "tiny everything" => Options { cache_bytes: Some(4 << 10), memtable: list(1, 0.5), ..options },
-        "large pages, raw" => Options { compression: false, ..options },
-        "no filter, no cache" => Options { filter: Filter::None, cache_bytes: Some(0), ..options },
-        "deep levels" => Options { cache_bytes: Some(0), memtable: list(3, 0.9), ..options },
+        "tiny everything" => {
+            Options { cache_bytes: Some(4 << 10), memtable: list(1, 0.5), blob_bytes: 1, ..options }
+        }
+        "large pages, raw" => Options { compression: false, blob_bytes: 32, ..options },
+        "no filter, no cache" => {
+            Options { filter: Filter::None, cache_bytes: Some(0), blob_bytes: 0, ..options }
+        }
+        "deep levels" => Options { cache_bytes: Some(0), memtable: list(3, 0.9), blob_bytes: 20, ..options },
         "wide level 0" => Options { filter: Filter::Cuckoo, cache_bytes: Some(16 << 10), ..options },
         "tall list, tiny segments" => {
             Options { compression: false, filter: Filter::None, memtable: list(16, 0.01), ..options }
@@ -134,6 +140,7 @@ fn any(random: &SeededRandom) -> Options {
         segment_bytes_max: segment_bytes_min << random.below(6),
         page_bytes: size(6, 16),
         table_bytes: size(9, 20) as u64,
+        blob_file_bytes: size(7, 14) as u64,
         manifest_roll_bytes: size(8, 18) as u64,
         level0_trigger,
         level0_stop: level0_trigger + 1 + random.below(12),
@@ -143,6 +150,7 @@ fn any(random: &SeededRandom) -> Options {
     };
     Options {
         compression: random.chance(50),
+        blob_bytes: [0, 1, 24, 4096][random.below(4)],
         filter: [Filter::Auto, Filter::Cuckoo, Filter::None][random.below(3)],
         cache_bytes: [None, Some(0), Some(8 << 10), Some(1 << 20)][random.below(4)],
         memtable: list(1 + random.below(16) as u8, 0.01 + random.below(98) as f64 / 100.0),

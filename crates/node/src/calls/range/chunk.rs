@@ -1,6 +1,7 @@
 //! One chunk of rows being packed. Every place is checked against the buffer: a row that does not fit is not begun.
 
 use crate::calls::get::deadline;
+use crate::engine::RangeCursor;
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
 use coppice_engine::entry::Entry;
@@ -23,6 +24,10 @@ impl Wanted {
     pub fn from_bits(bits: u64) -> Self {
         let bit = |index: u32| bits & 1 << index != 0;
         Wanted { keys: bit(0), keys_as_text: bit(1), values: bit(2), values_as_text: bit(3), details: bit(4) }
+    }
+
+    pub fn values(self) -> bool {
+        self.values
     }
 
     fn nothing(self) -> bool {
@@ -92,21 +97,48 @@ impl Chunk {
         self.rows >= self.room
     }
 
+    /// The row that a range stands on.
     #[inline]
-    pub fn push(&mut self, shared: &mut Shared, key: &[u8], entry: &Entry<'_>) -> Pushed {
+    pub fn push(&mut self, shared: &mut Shared, range: &mut RangeCursor) -> Result<Pushed> {
+        match range.entry_here() {
+            Some(entry) => Ok(self.push_row(shared, range.key(), entry.value, &entry)),
+            None => self.push_large(shared, range),
+        }
+    }
+
+    /// A row whose value is in blob files, which is read only if it is wanted and its turn has come.
+    #[cold]
+    fn push_large(&mut self, shared: &mut Shared, range: &mut RangeCursor) -> Result<Pushed> {
+        if !self.wanted.values {
+            return Ok(self.push_row(shared, range.key(), &[], &range.fields()));
+        }
+        if self.rows > 0 && range.value_bytes()? > self.values_start - self.keys_end {
+            return Ok(Pushed::Not);
+        }
+        let (key, entry) = range.row()?;
+        Ok(self.push_row(shared, key, entry.value, &entry))
+    }
+
+    #[inline]
+    fn push_row(&mut self, shared: &mut Shared, key: &[u8], value: &[u8], entry: &Entry<'_>) -> Pushed {
         let key = if self.wanted.keys { key } else { &[] };
-        let value = if self.wanted.values { entry.value } else { &[] };
-        let free = self.values_start - self.keys_end;
-        if key.len() + value.len() > free {
-            if self.rows > 0 {
-                return Pushed::Not;
-            }
-            self.flags |= VALUE_TOO_LARGE;
-            self.put(shared, key, &[], entry);
-            return Pushed::WithoutValue;
+        let value = if self.wanted.values { value } else { &[] };
+        if key.len() + value.len() > self.values_start - self.keys_end {
+            return self.push_key(shared, key, entry);
         }
         self.put(shared, key, value, entry);
         Pushed::Whole
+    }
+
+    /// A row whose value does not fit.
+    fn push_key(&mut self, shared: &mut Shared, key: &[u8], entry: &Entry<'_>) -> Pushed {
+        if self.rows > 0 {
+            return Pushed::Not;
+        }
+        let key = if self.wanted.keys { key } else { &[] };
+        self.flags |= VALUE_TOO_LARGE;
+        self.put(shared, key, &[], entry);
+        Pushed::WithoutValue
     }
 
     #[inline]

@@ -1,0 +1,160 @@
+//! A blob file as readers see it. Shared by any number of threads; opening it costs nothing until it is first used.
+
+use super::format::{self, CODEC_LZ4, FOOTER_BYTES, HEADER_BYTES, RECORD_HEADER_BYTES, Seed};
+use super::{BlobName, Piece};
+use crate::codec;
+use crate::disk::{Access, Disk, File, Wait, would_block};
+use crate::error::{Error, Result};
+use crate::limits::BLOB_HANDLES_MAX;
+use quick_cache::sync::Cache;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is known of a blob file without opening it. All of it is fixed when the file is synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobMeta {
+    /// The file is `<number>.blob`.
+    pub number: u64,
+    /// Random, and in the seed of every record's checksum.
+    pub id: [u8; 16],
+    /// The size of the whole file.
+    pub bytes: u64,
+    /// Of the whole file.
+    pub sha256: [u8; 32],
+}
+
+impl BlobMeta {
+    /// What its records take together: all of it but header and footer.
+    pub fn record_bytes(&self) -> u64 {
+        self.bytes.saturating_sub((HEADER_BYTES + FOOTER_BYTES) as u64)
+    }
+}
+
+/// Blob files that are open: the ones used last. There may be more files than a process may have open.
+pub struct Handles(Cache<u64, Arc<dyn File>>);
+
+impl Default for Handles {
+    fn default() -> Self {
+        Handles(Cache::new(BLOB_HANDLES_MAX))
+    }
+}
+
+pub struct BlobFile {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    meta: BlobMeta,
+    seed: Seed,
+    handles: Arc<Handles>,
+    obsolete: AtomicBool,
+}
+
+impl BlobFile {
+    /// Touches no disk.
+    pub fn new(disk: &Arc<dyn Disk>, path: &Path, meta: BlobMeta, handles: &Arc<Handles>) -> BlobFile {
+        BlobFile {
+            disk: disk.clone(),
+            path: path.to_owned(),
+            seed: Seed::new(&meta.id),
+            meta,
+            handles: handles.clone(),
+            obsolete: AtomicBool::new(false),
+        }
+    }
+
+    /// A file of which no manifest is known: it says itself who it is.
+    pub fn rescue(disk: &Arc<dyn Disk>, path: &Path, number: u64) -> Result<BlobFile> {
+        let file = disk.open(path, Access::Read)?;
+        let mut header = [0; HEADER_BYTES];
+        file.read_at(0, &mut header)?;
+        let meta = BlobMeta { number, id: format::header_id(&header), bytes: file.size()?, sha256: [0; 32] };
+        format::check_header(&header, &meta.id).map_err(|error| error.in_file(path))?;
+        Ok(BlobFile::new(disk, path, meta, &Arc::default()))
+    }
+
+    pub fn number(&self) -> u64 {
+        self.meta.number
+    }
+
+    pub fn name(&self) -> BlobName {
+        BlobName { number: self.meta.number, id: self.meta.id }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn meta(&self) -> &BlobMeta {
+        &self.meta
+    }
+
+    /// No version names this file any more: it goes when the last reader does.
+    pub fn mark_obsolete(&self) {
+        self.obsolete.store(true, Ordering::Release);
+    }
+
+    /// Reads and checks a piece into `out`, which has its length.
+    pub fn read(&self, piece: &Piece, out: &mut [u8], wait: Wait) -> Result<()> {
+        assert_eq!(out.len(), piece.raw as usize, "room for the piece and no more");
+        let mut read = || {
+            if piece.codec != CODEC_LZ4 {
+                return self.read_stored(piece, out, wait);
+            }
+            let mut stored = vec![0; piece.stored as usize];
+            self.read_stored(piece, &mut stored, wait)?;
+            codec::decompress(&stored, out)
+        };
+        read().map_err(|error| error.in_file(&self.path).at_offset(piece.offset))
+    }
+
+    /// Reads and checks what is stored of a piece into `out`, which has that length.
+    pub fn read_stored(&self, piece: &Piece, out: &mut [u8], wait: Wait) -> Result<()> {
+        let place = |error: Error| error.in_file(&self.path).at_offset(piece.offset);
+        let room = self.meta.bytes.saturating_sub(FOOTER_BYTES as u64);
+        let end = piece.offset.checked_add(piece.record_bytes());
+        if piece.offset < HEADER_BYTES as u64 || end.is_none_or(|end| end > room) {
+            return Err(place(Error::corrupt("a reference leads out of its blob file")));
+        }
+        let offset = piece.offset + RECORD_HEADER_BYTES as u64;
+        match (self.handles.0.get(&self.meta.number), wait) {
+            (Some(file), Wait::Never) if file.try_read_at(offset, out) => {}
+            (_, Wait::Never) => return Err(would_block()),
+            (Some(file), Wait::ForDisk) => file.read_at(offset, out)?,
+            (None, Wait::ForDisk) => self.open()?.read_at(offset, out)?,
+        }
+        let lengths = format::record_lengths(piece.stored, piece.raw, piece.codec);
+        let computed = self.seed.record(piece.offset, &lengths, out);
+        if computed != piece.crc {
+            let message =
+                format!("the checksum of a value is {computed:08x} where {:08x} was stored", piece.crc);
+            return Err(place(Error::corrupt(message)));
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Arc<dyn File>> {
+        let file = self.open_file()?;
+        self.handles.0.insert(self.meta.number, file.clone());
+        Ok(file)
+    }
+
+    /// Opens the file anew and sees that it is the one that is meant.
+    pub fn open_file(&self) -> Result<Arc<dyn File>> {
+        let file = self.disk.open(&self.path, Access::Read)?;
+        let mut header = [0; HEADER_BYTES];
+        file.read_at(0, &mut header)?;
+        format::check_header(&header, &self.meta.id).map_err(|error| error.in_file(&self.path))?;
+        Ok(Arc::from(file))
+    }
+}
+
+impl Drop for BlobFile {
+    fn drop(&mut self) {
+        if *self.obsolete.get_mut() {
+            // The file is closed before it is removed: Windows keeps the name of an open one.
+            self.handles.0.remove(&self.meta.number);
+            // Nobody is left to tell. A file that stays is a stranger to the next open, which removes it.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
