@@ -61,7 +61,7 @@ impl SalvageReport {
         self.pages_lost += 1;
         let lost = self.lose(&page.error, place);
         lost.from = page.from.as_deref().and_then(user_key);
-        lost.to = user_key(&page.to);
+        lost.to = page.to.as_deref().and_then(user_key);
     }
 
     /// A table of which nothing can be read.

@@ -9,7 +9,7 @@ use crate::key::Revision;
 use crate::manifest::{self, State, Tail};
 use crate::names::FileName;
 use crate::range_delete::{Flat, RangeDelete};
-use crate::table::Rescue;
+use crate::table::{Rescue, TableSummary};
 use crate::verify::Progress;
 use crate::wal::{self, Watermark};
 use std::cmp::Reverse;
@@ -230,6 +230,8 @@ pub struct Merge<'a> {
     /// Still to be opened, by their smallest keys, the first one last.
     waiting: Vec<(Vec<u8>, u64)>,
     open: BTreeMap<u64, Rescue>,
+    /// What the manifest says of tables.
+    ids: BTreeMap<u64, TableSummary>,
     /// The next entry of each open table, the smallest key and newest version on top.
     heap: BinaryHeap<Reverse<Head>>,
     records: std::iter::Peekable<std::collections::btree_map::IntoIter<Vec<u8>, Version>>,
@@ -258,6 +260,7 @@ impl<'a> Merge<'a> {
             folder,
             waiting: Vec::new(),
             open: BTreeMap::new(),
+            ids: BTreeMap::new(),
             heap: BinaryHeap::new(),
             records: BTreeMap::new().into_iter().peekable(),
             ranges: Vec::new(),
@@ -270,26 +273,30 @@ impl<'a> Merge<'a> {
         };
         for number in tables {
             let path = FileName::Table(*number).in_folder(folder);
-            match Rescue::open(disk, &path) {
+            let known = manifest.and_then(|state| state.tables.get(number)).map(|(_, table)| table);
+            match Rescue::open(disk, &path, known.map(|table| &table.summary)) {
                 Ok(table) => {
                     merge.newest_revision = merge.newest_revision.max(table.newest.unwrap_or(0));
-                    merge.filter_seed = merge.filter_seed.or(Some(table.filter_seed));
+                    merge.filter_seed = merge.filter_seed.or(table.filter_seed);
+                    if let Some(error) = &table.index_error {
+                        report.lose_in(error, &path, known);
+                        report.note(
+                            "pages of a table without its index were searched for: some may be missing",
+                        );
+                    }
                     merge.waiting.push((table.smallest, *number));
+                    merge.ids.extend(known.map(|table| (*number, table.summary.clone())));
                     merge.progress.total_bytes += disk.open(&path, Access::Read)?.size()?;
                     report.tables_read += 1;
                     match table.ranges {
                         Ok(ranges) => merge.ranges.extend(ranges),
                         Err(error) => {
-                            let known = manifest.and_then(|state| state.tables.get(number));
-                            report.lose_in(&error, &path, known.map(|(_, table)| table));
+                            report.lose_in(&error, &path, known);
                             report.note("range deletes were lost: keys that they deleted may be back");
                         }
                     }
                 }
-                Err(error) => {
-                    let known = manifest.and_then(|state| state.tables.get(number));
-                    report.lose_table(&error, &path, known.map(|(_, table)| table));
-                }
+                Err(error) => report.lose_table(&error, &path, known),
             }
         }
         merge.waiting.sort_by(|a, b| b.cmp(a));
@@ -353,7 +360,7 @@ impl<'a> Merge<'a> {
             }
             let (_, number) = self.waiting.pop().expect("there is one");
             let path = FileName::Table(number).in_folder(self.folder);
-            match Rescue::open(self.disk, &path) {
+            match Rescue::open(self.disk, &path, self.ids.get(&number)) {
                 Ok(table) => {
                     self.open.insert(number, table);
                     self.step(number, report, on_progress);

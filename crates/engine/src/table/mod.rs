@@ -21,6 +21,7 @@ mod properties;
 mod ranges;
 mod reader;
 mod rescue;
+mod scan;
 mod summary;
 mod verify;
 mod wait;

@@ -30,7 +30,7 @@ const FLAG_UNKNOWN: u8 = 0x80;
 /// them.
 pub(super) const PAYLOAD_BYTES_MAX: usize = VALUE_BYTES_MAX + STORED_KEY_BYTES_MAX + (1 << 20);
 /// No LZ4 block grows by more than this when it is decompressed.
-const EXPANSION_MAX: usize = 255;
+pub(super) const EXPANSION_MAX: usize = 255;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX < u32::MAX as usize, "offsets in a page are stored in 32 bits");
 

@@ -2,26 +2,30 @@
 //! the disk does not give, is passed over. For `salvage`; one thread.
 
 use super::checksum::{PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
-use super::footer::Footer;
+use super::footer::{Block, Footer};
 use super::index::Index;
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::ranges;
+use super::scan::{Found, find_pages};
+use super::summary::TableSummary;
 use crate::disk::{Access, Disk, File};
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::key::{self, Revision};
 use crate::range_delete::RangeDelete;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A table whose footer and index are whole. The filter is not looked at.
+/// A table of which pages are there. The filter is not looked at.
 pub struct Rescue {
     path: PathBuf,
     file: Box<dyn File>,
     seed: Seed,
-    index: Index,
-    pub filter_seed: u64,
+    places: Vec<Place>,
+    /// Why its pages had to be searched for, some of which may not have been found.
+    pub index_error: Option<Error>,
+    pub filter_seed: Option<u64>,
     pub ranges: Result<Vec<RangeDelete>>,
     /// The newest revision in it, as its properties say; none if they are damaged.
     pub newest: Option<Revision>,
@@ -31,7 +35,7 @@ pub struct Rescue {
     pub blobs: Option<Arc<[[u8; 16]]>>,
     pub pages_read: u64,
     started: bool,
-    next_page: u32,
+    next: usize,
     page: Option<Page>,
     offset: usize,
     /// Of the entry in hand.
@@ -47,67 +51,123 @@ pub struct LostPage {
     pub error: Error,
     /// No stored key of theirs is smaller, and none is larger. None: no bound is known.
     pub from: Option<Vec<u8>>,
-    pub to: Vec<u8>,
+    pub to: Option<Vec<u8>>,
 }
 
+/// Where a page is.
+struct Place {
+    number: u32,
+    offset: u64,
+    bytes: u32,
+    crc: u32,
+    /// No key in it is larger; none if the index is lost.
+    separator: Option<Vec<u8>>,
+}
+
+/// A larger table is not searched for its pages.
+const SEARCHED_BYTES_MAX: u64 = 256 << 20;
+
 impl Rescue {
-    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Rescue> {
+    /// `known`: what the manifest says of the table, which tells its id where its footer is lost.
+    pub fn open(disk: &dyn Disk, path: &Path, known: Option<&TableSummary>) -> Result<Rescue> {
         let open = || {
             let file = disk.open(path, Access::Read)?;
-            let footer = Footer::read(&*file, file.size()?)?;
+            let size = file.size()?;
+            let footer = match Footer::read(&*file, size) {
+                Ok(footer) => footer,
+                Err(error) => return Rescue::search(path, file, known.map(|known| known.id), size, error),
+            };
             let seed = Seed::new(&footer.id);
-            let mut bytes = vec![0; footer.index.bytes as usize];
-            file.read_at(footer.index.offset, &mut bytes)?;
-            if seed.checksum(PART_INDEX, &bytes) != footer.index.crc {
-                let message = "the index of the table fails its checksum";
-                return Err(Error::corrupt(message).at_offset(footer.index.offset));
-            }
-            let index = Index::decode(&bytes, footer.index.offset)
-                .map_err(|error| error.at_offset(footer.index.offset))?;
-            let mut bytes = vec![0; footer.ranges.bytes as usize];
-            let ranges = file
-                .read_at(footer.ranges.offset, &mut bytes)
-                .and_then(|()| match seed.checksum(PART_RANGES, &bytes) == footer.ranges.crc {
-                    true => ranges::decode(&bytes),
-                    false => Err(Error::corrupt("the range deletes of the table fail their checksum")),
-                })
+            let block = |part: u32, block: Block, name: &str| -> Result<Vec<u8>> {
+                let mut bytes = vec![0; block.bytes as usize];
+                file.read_at(block.offset, &mut bytes)?;
+                match seed.checksum(part, &bytes) == block.crc {
+                    true => Ok(bytes),
+                    false => Err(Error::corrupt(format!("the {name} of the table fail their checksum"))),
+                }
+            };
+            let ranges = block(PART_RANGES, footer.ranges, "range deletes")
+                .and_then(|bytes| ranges::decode(&bytes))
                 .map_err(|error| error.in_file(path).at_offset(footer.ranges.offset));
-            let mut bytes = vec![0; footer.properties.bytes as usize];
-            let properties = file.read_at(footer.properties.offset, &mut bytes).ok();
-            let properties = properties
-                .filter(|()| seed.checksum(PART_PROPERTIES, &bytes) == footer.properties.crc)
-                .and_then(|()| Properties::decode(&bytes).ok());
+            let properties = block(PART_PROPERTIES, footer.properties, "properties");
+            let properties = properties.and_then(|bytes| Properties::decode(&bytes)).ok();
+            let index = block(PART_INDEX, footer.index, "entries of the index")
+                .and_then(|bytes| Index::decode(&bytes, footer.index.offset))
+                .map_err(|error| error.at_offset(footer.index.offset));
+            let found = match index {
+                Ok(index) => Rescue::with(path, file, seed, places(&index)),
+                Err(error) => Rescue::search(path, file, Some(footer.id), footer.index.offset, error)?,
+            };
             Ok(Rescue {
-                path: path.to_owned(),
-                file,
-                seed,
-                index,
-                filter_seed: footer.filter_seed,
+                filter_seed: Some(footer.filter_seed),
                 ranges,
                 newest: properties.as_ref().map(|properties| properties.max_revision),
                 blobs: properties
                     .as_ref()
                     .map(|properties| properties.blobs.iter().map(|(id, _)| *id).collect()),
                 smallest: properties.map_or_else(Vec::new, |properties| properties.smallest),
-                pages_read: 0,
-                started: false,
-                next_page: 0,
-                page: None,
-                offset: 0,
-                key: Vec::new(),
-                revision: 0,
-                entry: None,
+                ..found
             })
         };
         open().map_err(|error: Error| error.in_file(path))
     }
 
+    fn with(path: &Path, file: Box<dyn File>, seed: Seed, places: Vec<Place>) -> Rescue {
+        Rescue {
+            path: path.to_owned(),
+            file,
+            seed,
+            places,
+            index_error: None,
+            filter_seed: None,
+            ranges: Ok(Vec::new()),
+            newest: None,
+            smallest: Vec::new(),
+            blobs: None,
+            pages_read: 0,
+            started: false,
+            next: 0,
+            page: None,
+            offset: 0,
+            key: Vec::new(),
+            revision: 0,
+            entry: None,
+        }
+    }
+
+    /// Looks for the pages of a table without an index in the first `bytes` bytes of its file.
+    fn search(
+        path: &Path,
+        file: Box<dyn File>,
+        id: Option<[u8; 16]>,
+        bytes: u64,
+        error: Error,
+    ) -> Result<Rescue> {
+        let Some(id) = id.filter(|_| bytes <= SEARCHED_BYTES_MAX && error.code() == Code::Corrupt) else {
+            return Err(error);
+        };
+        let mut pages = vec![0; bytes as usize];
+        file.read_at(0, &mut pages)?;
+        let seed = Seed::new(&id);
+        let place = |found: Found| Place {
+            number: found.number,
+            offset: found.offset as u64,
+            bytes: found.bytes as u32,
+            crc: found.crc,
+            separator: None,
+        };
+        let places: Vec<Place> = find_pages(&pages, seed).into_iter().map(place).collect();
+        if places.is_empty() {
+            return Err(error);
+        }
+        let ranges = Err(Error::corrupt("the footer of the table is lost, and its range deletes with it"));
+        Ok(Rescue { index_error: Some(error), ranges, ..Rescue::with(path, file, seed, places) })
+    }
+
     /// Bytes of the file up to the end of the page in hand.
     pub fn bytes_passed(&self) -> u64 {
-        match self.next_page.checked_sub(1) {
-            Some(page) => self.index.page(page).offset + u64::from(self.index.page(page).bytes),
-            None => 0,
-        }
+        let place = self.next.checked_sub(1).map(|page| &self.places[page]);
+        place.map_or(0, |place| place.offset + u64::from(place.bytes))
     }
 
     /// Moves to the next entry that can be read, in order; false at the end. What cannot be read is told.
@@ -115,18 +175,15 @@ impl Rescue {
         self.entry = None;
         loop {
             if self.page.is_none() {
-                if self.next_page == self.index.len() {
-                    return false;
-                }
-                let number = self.next_page;
-                self.next_page += 1;
-                match self.read_page(number) {
+                let Some(place) = self.places.get(self.next) else { return false };
+                self.next += 1;
+                match self.read_page(place) {
                     Ok(page) => {
                         self.pages_read += 1;
                         self.page = Some(page);
                     }
                     Err(error) => {
-                        lost(self.lost(number, error));
+                        lost(self.lost(error));
                         continue;
                     }
                 }
@@ -137,17 +194,16 @@ impl Rescue {
                 Ok(false) => self.page = None,
                 Err(error) => {
                     self.page = None;
-                    lost(self.lost(self.next_page - 1, error));
+                    lost(self.lost(error));
                 }
             }
         }
     }
 
-    fn read_page(&self, number: u32) -> Result<Page> {
-        let handle = self.index.page(number);
-        let mut stored = vec![0; handle.bytes as usize];
-        self.file.read_at(handle.offset, &mut stored)?;
-        Page::decode(&stored, self.seed, number, handle.crc)
+    fn read_page(&self, place: &Place) -> Result<Page> {
+        let mut stored = vec![0; place.bytes as usize];
+        self.file.read_at(place.offset, &mut stored)?;
+        Page::decode(&stored, self.seed, place.number, place.crc)
     }
 
     /// False at the end of the page.
@@ -174,10 +230,12 @@ impl Rescue {
         Ok(true)
     }
 
-    fn lost(&self, page: u32, error: Error) -> LostPage {
-        let error = error.in_file(&self.path).at_offset(self.index.page(page).offset);
-        let from = page.checked_sub(1).map(|before| self.index.separator(before).to_vec());
-        LostPage { error, from, to: self.index.separator(page).to_vec() }
+    /// The page that was asked for last.
+    fn lost(&self, error: Error) -> LostPage {
+        let page = self.next - 1;
+        let error = error.in_file(&self.path).at_offset(self.places[page].offset);
+        let from = page.checked_sub(1).and_then(|before| self.places[before].separator.clone());
+        LostPage { error, from, to: self.places[page].separator.clone() }
     }
 
     /// The stored key of the entry in hand.
@@ -195,4 +253,13 @@ impl Rescue {
         let read = page.item(self.entry.expect("an entry is in hand")).and_then(|item| page.entry(&item));
         read.expect("it was read before")
     }
+}
+
+fn places(index: &Index) -> Vec<Place> {
+    let place = |number: u32| {
+        let handle = index.page(number);
+        let separator = Some(index.separator(number).to_vec());
+        Place { number, offset: handle.offset, bytes: handle.bytes, crc: handle.crc, separator }
+    };
+    (0..index.len()).map(place).collect()
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 const TO: &str = "/salvaged";
+const FOOTER_BYTES: usize = 208;
 
 fn run(world: &World) -> Result<SalvageReport> {
     let environment: Environment = world.environment();
@@ -188,7 +189,8 @@ fn a_file_of_any_kind_may_be_missing_or_cut_and_every_value_is_one_that_was_writ
             let report = run(&world).unwrap_or_else(|error| panic!("{path:?} cut to {keep:?}: {error}"));
             let found = salvaged(&world);
             let is_table = path.extension().is_some_and(|it| it == "table");
-            assert!(!is_table || report.tables_lost == 1, "{path:?} cut to {keep:?}: {report:?}");
+            assert!(!is_table || keep.is_some() || report.tables_lost == 1, "{path:?}: {report:?}");
+            assert!(!is_table || !report.lost.is_empty(), "{path:?} cut to {keep:?}: {report:?}");
             let from = keep.unwrap_or(0);
             let damaged: Vec<u64> =
                 records(&whole, &path).iter().filter(|(frame, _)| frame.end > from).map(|it| it.1).collect();
@@ -224,7 +226,7 @@ fn check(found: &Rows, all: &Rows, history: &History, damaged: &[u64], report: &
 fn whatever_bytes_are_wrong_what_lies_elsewhere_is_kept_and_nothing_is_made_up() {
     let seed = std::env::var("COPPICE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(11);
     let random = SeededRandom::new(seed);
-    let (mut lost_pages, mut lost_tables, mut lost_records) = (0, 0, 0);
+    let (mut lost_pages, mut lost_records) = (0, 0);
     for round in 0..200 {
         let (world, all, history) = sample(seed * 1000 + round % 6);
         let (whole, mut damaged, mut damage) = (copy(&world), Vec::new(), String::new());
@@ -245,15 +247,11 @@ fn whatever_bytes_are_wrong_what_lies_elsewhere_is_kept_and_nothing_is_made_up()
         let at = format!("COPPICE_SEED={seed}, round {round}: {damage}");
         let report = run(&world).unwrap_or_else(|error| panic!("{at}: {error}"));
         lost_pages += report.pages_lost;
-        lost_tables += report.tables_lost;
         lost_records +=
             u64::from(report.lost.iter().any(|lost| lost.file.extension().is_some_and(|it| it == "log")));
         check(&salvaged(&world), &all, &history, &damaged, &report, &at);
     }
-    assert!(
-        lost_pages > 20 && lost_tables > 5 && lost_records > 10,
-        "{lost_pages} {lost_tables} {lost_records}"
-    );
+    assert!(lost_pages > 20 && lost_records > 10, "{lost_pages} {lost_records}");
 }
 
 /// The records of a log file: where each stands, and its revision.
@@ -290,6 +288,38 @@ fn a_delete_that_can_be_read_is_not_undone_by_an_older_version() {
     world.disk.delete(&world.folder.join("CURRENT")).unwrap();
     run(&world).unwrap();
     assert_eq!(salvaged(&world).keys().collect::<Vec<_>>(), ["b"]);
+}
+
+#[test]
+fn without_its_index_or_its_footer_a_table_gives_all_its_pages() {
+    let world = World::new();
+    let db = world.open(small());
+    for key in 0..400 {
+        world.put(&db, &format!("key{key:03}"), &format!("value {}", key * 7919 % 400));
+    }
+    db.flush().unwrap();
+    db.compact(None, None).unwrap();
+    let all = rows(&db);
+    db.close().unwrap();
+    drop(db);
+    for path in files(&world).iter().filter(|path| path.extension().is_some_and(|it| it == "table")) {
+        let bytes = world.disk.contents(path).unwrap();
+        let footer = bytes.len() - FOOTER_BYTES;
+        let index = u64::from_le_bytes(bytes[footer + 40..footer + 48].try_into().unwrap());
+        for offset in [index + 3, footer as u64 + 20] {
+            let world = copy(&world);
+            world.disk.flip(path, offset, 1).unwrap();
+            let report = run(&world).unwrap();
+            assert_eq!((report.tables_lost, report.pages_lost), (0, 0), "{report:?}");
+            assert!(!report.lost.is_empty() && !report.notes.is_empty());
+            assert_eq!(salvaged(&world), all, "{path:?} at {offset}");
+        }
+        // Without a manifest nobody knows the id that the lost footer had.
+        let world = copy(&world);
+        world.disk.flip(path, footer as u64 + 20, 1).unwrap();
+        world.disk.delete(&world.file_with_extension(".manifest")).unwrap();
+        assert_eq!(run(&world).unwrap().tables_lost, 1);
+    }
 }
 
 #[test]
