@@ -69,7 +69,7 @@ struct Original<'a> {
 struct Source {
     readable: Arc<Readable>,
     last: Watermark,
-    /// Level and table, in the order in which their numbers must rise.
+    /// With their levels.
     tables: Vec<(u8, Arc<Table>)>,
 }
 
@@ -150,17 +150,14 @@ impl State {
         let readable = self.readable.load_full();
         // What was committed since the flush is left to the next backup.
         let last = if self.options.read_only { self.commit.lock().last } else { readable.flushed };
-        let [level0, deeper @ ..] = &readable.version.levels;
-        let mut tables = Vec::new();
-        for (level, of_level) in deeper.iter().enumerate() {
-            tables.extend(of_level.iter().map(|table| (level as u8 + 1, table.clone())));
-        }
-        tables.extend(level0.iter().rev().map(|table| (0, table.clone())));
+        let levels = readable.version.levels.iter().enumerate();
+        let tables =
+            levels.flat_map(|(level, tables)| tables.iter().map(move |table| (level as u8, table.clone())));
+        let tables = tables.collect();
         Source { readable, last, tables }
     }
 
-    /// Copies what the target does not have. In level 0 a later number must hold later commits, so there a table that is
-    /// there under too small a number is copied again.
+    /// Copies what the target does not have.
     fn copy_tables(
         &self,
         source: &Source,
@@ -169,15 +166,10 @@ impl State {
         progress: &mut Progress,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<(u8, TableMeta)>> {
-        let mut least = 0;
         let mut plan = Vec::new();
         for (level, table) in &source.tables {
             let there = target.there.get(&table.summary().sha256).map(|table| table.number);
-            let there = there.filter(|number| *level > 0 || *number > least);
             let number = there.unwrap_or_else(|| target.numbers.take());
-            if *level == 0 {
-                least = number;
-            }
             if there.is_none() {
                 progress.total_bytes += table.summary().bytes;
             }
