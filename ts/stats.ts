@@ -37,6 +37,8 @@ export interface Stats {
   filterFalsePositiveRatio: number;
   /** Bytes written to tables and blob files for each byte of keys and values given; the log adds about 1. 0 if nothing was written. */
   writeAmplification: number;
+  /** Pages of tables looked into by gets for each key found in one: 1 is the least. 0 if none was found. */
+  readAmplification: number;
   commits: number;
   flushes: number;
   compactions: number;
@@ -74,6 +76,7 @@ export function makeStats(engine: EngineStats, queued: Queued): Stats {
     cacheHitRatio: ratio(engine.cacheHits, engine.cacheHits + engine.cacheMisses),
     filterFalsePositiveRatio: ratio(engine.filterFalsePasses, engine.filterPasses),
     writeAmplification: ratio(engine.flushedBytes + engine.compactedBytes, engine.userBytes),
+    readAmplification: ratio(engine.filterPasses, engine.filterPasses - engine.filterFalsePasses),
     commits: engine.commits,
     flushes: engine.flushes,
     compactions: engine.compactions,

@@ -107,7 +107,10 @@ test('count counts a range', async (t) => {
 test('stats prints figures for people, programs and Prometheus', async (t) => {
   const path = await letters(t);
   t.regex((await coppice(['stats', path])).out, /^keys \(estimate\) +3$/m);
-  t.regex((await coppice(['stats', path])).out, /^level +tables +bytes +entries +deletes\n[0-6] +1 +\d+ B +3 +0$/m);
+  t.regex(
+    (await coppice(['stats', path])).out,
+    /^level +tables +bytes +entries +deletes +of ranges\n[0-6] +1 +\d+ B +3 +0 +0$/m,
+  );
   t.is((JSON.parse((await coppice(['stats', path, '--json'])).out) as { keysEstimate: number }).keysEstimate, 3);
   t.regex((await coppice(['stats', path, '--metrics'])).out, /^coppice_revision\{db=".*"\} 2$/m);
 });

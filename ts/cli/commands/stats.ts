@@ -47,7 +47,7 @@ function secondsOf(call: Call): number | undefined {
   throw usage(`--watch takes seconds, 0.1 to ${SECONDS_MAX}, not "${text}"`);
 }
 
-/** What people are shown, in groups; a figure that says nothing yet is left out. */
+/** What people are shown, in groups. */
 const GROUPS: readonly (readonly [string, keyof Stats & string, Unit])[][] = [
   [
     ['keys (estimate)', 'keysEstimate', 'count'],
@@ -67,7 +67,11 @@ const GROUPS: readonly (readonly [string, keyof Stats & string, Unit])[][] = [
     ['flushes', 'flushes', 'count'],
     ['compactions', 'compactions', 'count'],
     ['write amplification', 'writeAmplification', 'factor'],
+    ['read amplification', 'readAmplification', 'factor'],
     ['pages read in vain', 'filterFalsePositiveRatio', 'ratio'],
+    ['compaction behind by', 'pressure', 'ratio'],
+    ['delays', 'delays', 'count'],
+    ['delayed', 'delayedMs', 'ms'],
     ['stalls', 'stalls', 'count'],
     ['stalled', 'stalledMs', 'ms'],
   ],
@@ -81,17 +85,19 @@ function table(stats: Stats): string[] {
 }
 
 function levelTable({ levels }: Stats): string[] {
-  const rows = levels.map(({ files, bytes, entries, deletes }, level) => [
+  const rows = levels.map(({ files, bytes, entries, deletes, rangeDeletes }, level) => [
     String(level),
     figure(files, 'count'),
     figure(bytes, 'bytes'),
     figure(entries, 'count'),
     figure(deletes, 'count'),
+    figure(rangeDeletes, 'count'),
   ]);
   const used = rows.filter((_, level) => (levels[level]?.files ?? 0) > 0);
   if (used.length === 0) return ['no tables'];
-  const total = (of: 'files' | 'bytes' | 'entries' | 'deletes') => levels.reduce((sum, level) => sum + level[of], 0);
+  const total = (of: 'files' | 'bytes' | 'entries' | 'deletes' | 'rangeDeletes') =>
+    levels.reduce((sum, level) => sum + level[of], 0);
   const sum = ['all', figure(total('files'), 'count'), figure(total('bytes'), 'bytes')];
-  const rest = [figure(total('entries'), 'count'), figure(total('deletes'), 'count')];
-  return columns([['level', 'tables', 'bytes', 'entries', 'deletes'], ...used, [...sum, ...rest]]);
+  const rest = (['entries', 'deletes', 'rangeDeletes'] as const).map((of) => figure(total(of), 'count'));
+  return columns([['level', 'tables', 'bytes', 'entries', 'deletes', 'of ranges'], ...used, [...sum, ...rest]]);
 }
