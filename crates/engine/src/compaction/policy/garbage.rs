@@ -128,9 +128,11 @@ fn freed(levels: &Levels<'_>, plan: &Plan, options: &PolicyOptions) -> u64 {
     // At level 0 they hide entries of one another too.
     let (entries, bytes) =
         if top == 0 { (all_entries - own.entries, all_bytes - own.bytes) } else { (entries, bytes) };
-    // What a range delete hides nobody has counted; half is reason enough to look.
+    // What a range delete hides nobody has counted; half is reason enough to look. Over nothing it hides what a snapshot
+    // kept beside it.
     let hiding = if own.hides_ranges { own.hiding.max(entries / 2) } else { own.hiding };
-    let freed = own.bytes + share(bytes, hiding.min(entries), entries);
+    let beside = if own.hides_ranges && entries == 0 { all_bytes / 2 } else { 0 };
+    let freed = own.bytes.max(beside) + share(bytes, hiding.min(entries), entries);
     let is_worth =
         freed >= options.garbage_bytes_min && freed.saturating_mul(100) >= all_bytes.saturating_mul(PERCENT);
     if is_worth { freed } else { 0 }
