@@ -1,10 +1,12 @@
 // The long proofs: `npm run prove -- NAME [--seed N] [--minutes N]`. Without a name it lists them. Each runs in slices
 // and writes down what a slice has counted, so that a proof that was stopped goes on where it was; a new build, or a
-// seed, begins it anew. Ends with the figures of all slices added up. Exit code 1: disproved; 2: unfinished.
+// seed, begins it anew. Slices that need no clock run on all cores at once. Ends with the figures of all slices added up.
+// Exit code 1: disproved; 2: unfinished.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,30 +18,33 @@ const profile = process.env.COPPICE_PROFILE ?? 'release';
 const fuzzTargets = readdirSync(join(root, 'crates/fuzz/corpus')).sort();
 
 /**
- * Each proof: `shows` and `takes` for the list; `slices`, each with its own seed; `program()` builds what is to be
- * proved and answers its path, whose bytes tell one build from another; `command(program, seed, slice)` is one slice: the
- * program, its parameters and environment. A slice prints lines `figures: {"name":number,...}` to either stream, and
- * exits with 0 if the proof holds.
+ * Each proof: `shows` and `takes`, on two cores, for the list; `slices`, each with its own seed; `together` if slices may
+ * run beside each other; `program()` builds what is to be proved and answers its path, whose bytes tell one build from
+ * another; `command(program, seed, slice)` is one slice: the program, its parameters and environment. A slice prints lines
+ * `figures: {"name":number,...}` to either stream, and exits with 0 if the proof holds.
  */
 const proofs = {
   model: {
     shows: '1,000,000 random operations on a database and on an ordered map give the same answers',
     takes: '1 minute',
     slices: 10,
+    together: true,
     program: simulation,
     command: (program, seed) => simulationTests(program, seed, ['model::'], { COPPICE_OPERATIONS: '100000' }),
   },
   metamorphic: {
     shows: '500 histories get the same answers, byte for byte, under 11 sets of options',
     takes: '3 minutes',
-    slices: 10,
+    slices: 20,
+    together: true,
     program: simulation,
-    command: (program, seed) => simulationTests(program, seed, ['metamorphic::'], { COPPICE_HISTORIES: '50' }),
+    command: (program, seed) => simulationTests(program, seed, ['metamorphic::'], { COPPICE_HISTORIES: '25' }),
   },
   crash: {
-    shows: '100 histories come through a crash at every disk call, every call failing, a full disk; every sync counts',
-    takes: '13 minutes',
-    slices: 20,
+    shows: '300 histories come through a crash at every disk call, every call failing, a full disk; every sync counts',
+    takes: '20 minutes',
+    slices: 60,
+    together: true,
     program: simulation,
     command(program, seed, slice) {
       // Syncs are left out of the same histories each time: once is enough.
@@ -51,6 +56,7 @@ const proofs = {
     shows: 'any wrong byte in any file of 4 small databases is harmless or an error with its place; so are files cut',
     takes: '10 minutes',
     slices: 4,
+    together: true,
     program: simulation,
     command: (program, seed) => simulationTests(program, seed, ['damage::'], { COPPICE_FULL: '1' }),
   },
@@ -183,6 +189,8 @@ const options = { seed: { type: 'string' }, minutes: { type: 'string' } };
 const { positionals, values } = parseArgs({ options, allowPositionals: true });
 const minutesMax = number('minutes') ?? Number.POSITIVE_INFINITY;
 const [name] = positionals;
+/** Slices that are under way. */
+const running = new Set();
 if (name === undefined) list();
 else if (!Object.hasOwn(proofs, name)) fail(`there is no proof "${name}": ${Object.keys(proofs).join(', ')}`);
 else await prove(name, proofs[name]);
@@ -199,32 +207,40 @@ async function prove(name, proof) {
   const program = proof.program();
   const state = resume(name, createHash('sha256').update(readFileSync(program)).digest('hex'));
   const began = Date.now();
-  while (state.figures.length < proof.slices) {
-    const slice = state.figures.length;
-    if (Date.now() - began > minutesMax * 60_000) {
-      console.log(`prove: ${name}: ${slice} of ${proof.slices} slices hold; the same command goes on`);
-      process.exit(2);
-    }
-    // Far enough apart that consecutive seeds within a slice never meet those of the next one.
-    const seed = state.seed + slice * 1000;
-    console.log(`prove: ${name}: slice ${slice + 1} of ${proof.slices}, seed ${seed}`);
-    const sliceBegan = Date.now();
-    const figures = await run(proof.command(program, seed, slice));
-    if (figures === undefined) {
-      rmSync(state.path, { force: true });
-      fail(`${name} does not hold: seed ${seed}, of --seed ${state.seed}`);
-    }
-    state.figures.push({ ...figures, seconds: (Date.now() - sliceBegan) / 1000 });
-    writeFileSync(state.path, JSON.stringify(state));
+  const open = Array.from({ length: proof.slices }, (_, slice) => slice).filter((slice) => !(slice in state.figures));
+  const workers = proof.together ? availableParallelism() : 1;
+  await Promise.all(Array.from({ length: workers }, takeSlices));
+  const done = Object.values(state.figures);
+  if (done.length < proof.slices) {
+    console.log(`prove: ${name}: ${done.length} of ${proof.slices} slices hold; the same command goes on`);
+    process.exit(2);
   }
   rmSync(state.path, { force: true });
   console.log(`prove: ${name} holds, seed ${state.seed}, profile ${profile}`);
-  for (const [figure, count] of Object.entries(sum(state.figures))) {
+  for (const [figure, count] of Object.entries(sum(done))) {
     console.log(`  ${figure}: ${Math.round(count).toLocaleString('en')}`);
+  }
+
+  async function takeSlices() {
+    while (open.length > 0 && Date.now() - began <= minutesMax * 60_000) {
+      const slice = open.shift();
+      // Far enough apart that consecutive seeds within a slice never meet those of the next one.
+      const seed = state.seed + slice * 1000;
+      console.log(`prove: ${name}: slice ${slice + 1} of ${proof.slices}, seed ${seed}`);
+      const sliceBegan = Date.now();
+      const figures = await run(proof.command(program, seed, slice));
+      if (figures === undefined) {
+        rmSync(state.path, { force: true });
+        for (const child of running) child.kill();
+        fail(`${name} does not hold: seed ${seed}, of --seed ${state.seed}`);
+      }
+      state.figures[slice] = { ...figures, 'seconds of all slices': (Date.now() - sliceBegan) / 1000 };
+      writeFileSync(state.path, JSON.stringify(state));
+    }
   }
 }
 
-/** What earlier calls have shown of the same build; of the same seed, if one is asked for. */
+/** What earlier calls have shown of the same build, by slice; of the same seed, if one is asked for. */
 function resume(name, build) {
   const folder = join(root, '.cache', 'prove');
   mkdirSync(folder, { recursive: true });
@@ -236,13 +252,14 @@ function resume(name, build) {
   } catch {
     // Nothing was begun, or what was written of it is of no use.
   }
-  return { path, build, seed: seed ?? (Date.now() % 1_000_000) * 1000, figures: [] };
+  return { path, build, seed: seed ?? (Date.now() % 1_000_000) * 1000, figures: {} };
 }
 
 /** The figures that the command printed, added up; nothing if it failed. */
 async function run({ program, parameters, environment }) {
   const env = { ...process.env, ...environment };
   const child = spawn(program, parameters, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
@@ -255,6 +272,7 @@ async function run({ program, parameters, environment }) {
     child.on('error', (error) => resolve([-1, error.message]));
     child.on('close', (...ended) => resolve(ended));
   });
+  running.delete(child);
   if (code !== 0) console.error(`prove: the slice ended with exit code ${code}, signal ${signal}`);
   const found = [...output.matchAll(/figures: (\{.*\})/g)].map(([, json]) => JSON.parse(json));
   const passed = output.match(/test result: ok\. (\d+) passed/);

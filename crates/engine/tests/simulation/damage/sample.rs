@@ -8,7 +8,7 @@ use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::environment::Clock;
 use coppice_engine::key::Revision;
 use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
-use coppice_engine::{Db, Options, Written};
+use coppice_engine::{Db, Options, Recovery, Written};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub fn options() -> Options {
     let mut options = check::options(3);
     options.tuning.memtable_bytes = 64 << 10;
     options.tuning.segment_bytes_max = 8 << 10;
-    Options { holder: "another process".into(), ..options }
+    Options { holder: "another process".into(), recovery: Recovery::Strict, ..options }
 }
 
 impl Sample {

@@ -1,7 +1,7 @@
 //! The options that a history is played under.
 
 use coppice_engine::simulation::SeededRandom;
-use coppice_engine::{Compaction, Filter, Options, Policy, SkipList, Tuning};
+use coppice_engine::{Compaction, Filter, Options, Policy, Recovery, SkipList, Tuning};
 use std::fmt::{self, Debug, Formatter};
 
 #[derive(Clone)]
@@ -18,10 +18,11 @@ impl Debug for OptionSet {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\" (threads: {}):", self.name, self.threads)?;
         for options in &self.each_open {
-            let Options { cache_bytes, compression, filter, memtable, compaction, tuning, .. } = options;
+            let Options { cache_bytes, compression, filter, memtable, compaction, recovery, tuning, .. } =
+                options;
             write!(
                 f,
-                "\n  cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {compaction:?}, {tuning:?}"
+                "\n  cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {compaction:?}, {recovery:?}, {tuning:?}"
             )?;
         }
         Ok(())
@@ -30,12 +31,12 @@ impl Debug for OptionSet {
 
 const NAMES: [&str; 8] = [
     "as shipped",
-    "tiny everything",
+    "tiny everything, paired",
     "large pages, raw",
     "no filter, no cache",
     "deep levels",
-    "wide level 0",
-    "large memtable, small tables",
+    "wide level 0, paired",
+    "large memtable, small tables, four threads",
     "tall list, tiny segments",
 ];
 
@@ -48,7 +49,7 @@ fn preset(name: &str) -> Options {
     // Filling the segments that are shipped would take most of the time.
     shipped.tuning.segment_bytes_min = 32 << 10;
     let tuning = match name {
-        "tiny everything" => Tuning {
+        "tiny everything, paired" => Tuning {
             segment_bytes_min: 1 << 10,
             segment_bytes_max: 4 << 10,
             page_bytes: 64,
@@ -84,7 +85,7 @@ fn preset(name: &str) -> Options {
             level_base_bytes: 1 << 10,
             ..shipped.tuning
         },
-        "wide level 0" => Tuning {
+        "wide level 0, paired" => Tuning {
             page_bytes: 1 << 10,
             memtable_bytes: 4 << 10,
             level0_trigger: 12,
@@ -92,7 +93,7 @@ fn preset(name: &str) -> Options {
             level_base_bytes: 256 << 10,
             ..shipped.tuning
         },
-        "large memtable, small tables" => Tuning {
+        "large memtable, small tables, four threads" => Tuning {
             page_bytes: 4 << 10,
             memtable_bytes: 8 << 20,
             table_bytes: 4 << 10,
@@ -109,21 +110,43 @@ fn preset(name: &str) -> Options {
             ..shipped.tuning
         },
     };
+    let as_shipped = shipped.compaction;
+    let merging = |policy, threads| Compaction { policy, threads: Some(threads), ..as_shipped };
     let options = Options { tuning, ..shipped };
     match name {
-        "tiny everything" => {
-            Options { cache_bytes: Some(4 << 10), memtable: list(1, 0.5), blob_bytes: 1, ..options }
-        }
+        "tiny everything, paired" => Options {
+            cache_bytes: Some(4 << 10),
+            memtable: list(1, 0.5),
+            blob_bytes: 1,
+            compaction: merging(Policy::Paired, 3),
+            ..options
+        },
         "large pages, raw" => Options { compression: false, blob_bytes: 32, ..options },
-        "no filter, no cache" => {
-            Options { filter: Filter::None, cache_bytes: Some(0), blob_bytes: 0, ..options }
-        }
+        "no filter, no cache" => Options {
+            filter: Filter::None,
+            cache_bytes: Some(0),
+            blob_bytes: 0,
+            recovery: Recovery::PointInTime,
+            compaction: merging(Policy::Levelled, 2),
+            ..options
+        },
         "deep levels" => Options { cache_bytes: Some(0), memtable: list(3, 0.9), blob_bytes: 20, ..options },
-        "wide level 0" => Options { filter: Filter::Cuckoo, cache_bytes: Some(16 << 10), ..options },
-        "tall list, tiny segments" => {
-            Options { compression: false, filter: Filter::None, memtable: list(16, 0.01), ..options }
+        "wide level 0, paired" => Options {
+            filter: Filter::Cuckoo,
+            cache_bytes: Some(16 << 10),
+            compaction: merging(Policy::Paired, 1),
+            ..options
+        },
+        "large memtable, small tables, four threads" => {
+            Options { compaction: merging(Policy::Levelled, 4), ..options }
         }
-        _ => options,
+        _ => Options {
+            compression: false,
+            filter: Filter::None,
+            memtable: list(16, 0.01),
+            recovery: Recovery::PointInTime,
+            ..options
+        },
     }
 }
 
@@ -160,6 +183,7 @@ fn any(random: &SeededRandom) -> Options {
             bytes_per_second: random.chance(20).then_some(1 << 20),
             interval_ms: random.chance(20).then_some(1_000),
         },
+        recovery: if random.chance(50) { Recovery::PointInTime } else { Recovery::Strict },
         tuning,
         ..Options::default()
     }
