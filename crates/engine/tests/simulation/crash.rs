@@ -7,6 +7,7 @@ use crate::world::{Seen, World};
 use coppice_engine::disk::SyncPoint;
 use coppice_engine::disk::simulated::{Image, Loss, SimulatedDisk};
 use coppice_engine::environment::Clock;
+use coppice_engine::key::Revision;
 use coppice_engine::simulation::{FixedClock, SeededRandom};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub struct Crashed {
     /// Disk calls, each of which was a place to crash. A crash before a call that only reads leaves the same disk as one
     /// before the next call that changes something, and is tried there.
     pub calls: u64,
-    /// Different disks that were recovered.
+    /// Disks that were recovered. Where all that is not synced is lost, only those that differ from the one before.
     pub states: u64,
     /// Nothing if the history is not one that counts.
     pub seen: Option<Seen>,
@@ -36,25 +37,37 @@ pub fn crash_everywhere(history: &History, skipped: Option<SyncPoint>) -> Check<
 }
 
 fn crash_between_steps(world: &mut World, history: &History) -> Check<u64> {
-    let mut states = 0;
+    let (mut states, mut synced) = (0, None);
     world.run(history, |world| {
         for (call, image) in world.disk.take_images() {
-            states += crash_at(world, call, &image)?;
+            states += crash_at(world, call, &image, &mut synced)?;
         }
         Ok(ControlFlow::Continue(()))
     })?;
     world.kill();
-    Ok(states + crash_at(world, world.disk.calls() + 1, &world.disk.image())?)
+    Ok(states + crash_at(world, world.disk.calls() + 1, &world.disk.image(), &mut synced)?)
 }
 
+/// What a crash that loses all that is not synced left last, what it had to hold, and how many checkpoints.
+type Synced = Option<(Image, Revision, usize)>;
+
 /// Recovers from a crash just before `call`, with everything unsynced lost and with a random part of it lost.
-fn crash_at(world: &World, call: u64, image: &Image) -> Check<u64> {
+fn crash_at(world: &World, call: u64, image: &Image, synced: &mut Synced) -> Check<u64> {
     let seed = SeededRandom::new(world.disk.calls() ^ call << 32).next();
     let clock_ms = world.clock.now_ms();
     let bounds = world.bounds(world.claims.before(call));
+    let checkpoints = world.checkpoints.iter().filter(|checkpoint| checkpoint.calls < call).count();
     let mut states = 0;
     for loss in [Loss::Everything, Loss::Random(seed)] {
         let found = image.after_crash(loss);
+        if loss == Loss::Everything {
+            // Most calls sync nothing, so that it is the same disk again.
+            let left = Some((found.clone(), bounds.least, checkpoints));
+            if left == *synced {
+                continue;
+            }
+            *synced = left;
+        }
         let recover = || {
             recovers(&SimulatedDisk::new(found.clone()), clock_ms, seed, &bounds)?;
             checkpoints_hold(world, call, &found)?;

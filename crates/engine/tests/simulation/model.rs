@@ -311,7 +311,7 @@ impl Model {
         if view.revision != self.revision {
             wrong!("a snapshot stands at {}, not {}", view.revision, self.revision);
         }
-        self.snapshots.push((snapshot, live(self.rows.clone(), view.now_ms.unwrap_or(i64::MIN))));
+        self.snapshots.push((snapshot, live(&self.rows, view.now_ms.unwrap_or(i64::MIN))));
         Ok(())
     }
 
@@ -360,7 +360,7 @@ impl Model {
     }
 
     fn check_all(&self) -> Check {
-        check::holds(self.db(), View::LATEST, &live(self.rows.clone(), self.now_ms()?), &[])
+        check::holds(self.db(), View::LATEST, &live(&self.rows, self.now_ms()?), &[])
     }
 }
 

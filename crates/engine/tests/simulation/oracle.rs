@@ -52,9 +52,9 @@ pub fn apply(rows: &mut Rows, changes: &[Change], revision: Revision) {
 }
 
 /// Rows whose deadline has not passed.
-pub fn live(mut rows: Rows, now_ms: i64) -> Rows {
-    rows.retain(|_, row| row.deadline_ms > now_ms);
-    rows
+pub fn live(rows: &Rows, now_ms: i64) -> Rows {
+    let live = rows.iter().filter(|(_, row)| row.deadline_ms > now_ms);
+    live.map(|(key, row)| (key.clone(), row.clone())).collect()
 }
 
 pub fn pack(changes: &[Change]) -> Batch {
@@ -80,7 +80,8 @@ pub fn delete_between(a: Arc<[u8]>, b: Arc<[u8]>) -> Change {
 }
 
 struct Commit {
-    changes: Vec<Change>,
+    /// Every row after it, expired ones included: they are asked for at each crash.
+    rows: Rows,
     /// The clock when it was made, or an earlier time that the clock had shown.
     time_ms: i64,
 }
@@ -88,6 +89,8 @@ struct Commit {
 /// The commits of one database. Commit `n` (from 0) has revision `n + 2`.
 #[derive(Default)]
 pub struct Oracle {
+    /// What an empty database holds.
+    none: Rows,
     commits: Vec<Commit>,
     /// A write that was answered with an error which leaves open whether it is in the log.
     unknown: Option<Commit>,
@@ -103,16 +106,21 @@ impl Oracle {
         self.last() + u64::from(self.unknown.is_some())
     }
 
-    pub fn commit(&mut self, changes: Vec<Change>, clock_ms: i64) -> Revision {
-        let time_ms = self.time_ms(self.last()).max(clock_ms);
+    pub fn commit(&mut self, changes: &[Change], clock_ms: i64) -> Revision {
+        let commit = self.next(changes, clock_ms);
         self.unknown = None;
-        self.commits.push(Commit { changes, time_ms });
+        self.commits.push(commit);
         self.last()
     }
 
-    pub fn may_have_committed(&mut self, changes: Vec<Change>, clock_ms: i64) {
-        let time_ms = self.time_ms(self.last()).max(clock_ms);
-        self.unknown = Some(Commit { changes, time_ms });
+    pub fn may_have_committed(&mut self, changes: &[Change], clock_ms: i64) {
+        self.unknown = Some(self.next(changes, clock_ms));
+    }
+
+    fn next(&self, changes: &[Change], clock_ms: i64) -> Commit {
+        let mut rows = self.rows_at(self.last()).clone();
+        apply(&mut rows, changes, self.last() + 1);
+        Commit { rows, time_ms: self.time_ms(self.last()).max(clock_ms) }
     }
 
     /// What a crash left: later commits never happened, and an unknown one did if its revision is there.
@@ -126,20 +134,17 @@ impl Oracle {
 
     /// A time that the database at this revision must not be behind.
     pub fn time_ms(&self, revision: Revision) -> i64 {
-        self.up_to(revision).last().map_or(0, |commit| commit.time_ms)
+        self.at(revision).map_or(0, |commit| commit.time_ms)
     }
 
     /// Every row as of a revision, expired ones included.
-    pub fn rows_at(&self, revision: Revision) -> Rows {
-        let mut rows = Rows::new();
-        for (commit, revision) in self.up_to(revision).zip(EMPTY_REVISION + 1..) {
-            apply(&mut rows, &commit.changes, revision);
-        }
-        rows
+    pub fn rows_at(&self, revision: Revision) -> &Rows {
+        self.at(revision).map_or(&self.none, |commit| &commit.rows)
     }
 
-    fn up_to(&self, revision: Revision) -> impl Iterator<Item = &Commit> {
-        let count = (revision - EMPTY_REVISION) as usize;
-        self.commits.iter().chain(&self.unknown).take(count)
+    /// The commit of this revision; none for an empty database.
+    fn at(&self, revision: Revision) -> Option<&Commit> {
+        let number = (revision - EMPTY_REVISION).checked_sub(1)? as usize;
+        self.commits.get(number).or(self.unknown.as_ref())
     }
 }

@@ -362,7 +362,7 @@ impl World {
         for _ in 0..3 {
             match db.write(pack(&changes).body(), &[]) {
                 Ok(Written::Committed(revision)) => {
-                    let expected = self.oracle.commit(changes, now_ms);
+                    let expected = self.oracle.commit(&changes, now_ms);
                     if revision != expected || self.poisoned {
                         wrong!(
                             "a commit got revision {revision}, not {expected} (poisoned: {})",
@@ -378,7 +378,7 @@ impl World {
                     match error.code() {
                         Code::DiskFull => {}
                         Code::Poisoned => self.poisoned = true,
-                        _ => self.oracle.may_have_committed(changes, now_ms),
+                        _ => self.oracle.may_have_committed(&changes, now_ms),
                     }
                     return Ok(());
                 }

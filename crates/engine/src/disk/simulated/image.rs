@@ -26,7 +26,7 @@ pub enum Node {
 }
 
 /// A name in a folder: what it stood for when the folder was last synced, and everything it has stood for since.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Name {
     synced: Option<Node>,
     changes: Vec<Option<Node>>,
@@ -195,6 +195,13 @@ impl Image {
             }
         }
         survivors.folders.insert(folder, Arc::new(kept));
+    }
+}
+
+/// The same names and bytes, synced or not.
+impl PartialEq for Image {
+    fn eq(&self, other: &Image) -> bool {
+        self.files == other.files && self.folders == other.folders
     }
 }
 

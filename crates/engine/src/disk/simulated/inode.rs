@@ -7,13 +7,13 @@ use std::sync::Arc;
 /// What a real disk writes whole or not at all.
 const SECTOR_BYTES: u64 = 512;
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 enum Change {
     Write { offset: u64, bytes: Arc<[u8]> },
     Resize(u64),
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Inode {
     bytes: Vec<u8>,
     synced: Vec<u8>,

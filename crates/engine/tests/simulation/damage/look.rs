@@ -66,8 +66,8 @@ pub fn look(sample: &Sample, disk: &SimulatedDisk, read_only: bool) -> Check<See
         wrong!("found revision {found} of {} to {}", sample.flushed, sample.newest());
     }
     let rows = sample.rows_at(found);
-    let mut first = scan(&db, &rows, false)?;
-    first = first.or(scan(&db, &rows, true)?);
+    let mut first = scan(&db, rows, false)?;
+    first = first.or(scan(&db, rows, true)?);
     for key in &sample.keys {
         match db.get(key, View::LATEST, row) {
             Ok(found) if found.as_ref() == rows.get(key) => {}

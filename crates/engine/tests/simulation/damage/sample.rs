@@ -119,7 +119,7 @@ impl Sample {
     fn commit(&mut self, db: &Db, change: Change) {
         let changes = vec![change];
         let written = db.write(pack(&changes).body(), &[]).expect("a sound disk");
-        let revision = self.oracle.commit(changes, self.clock.now_ms());
+        let revision = self.oracle.commit(&changes, self.clock.now_ms());
         assert_eq!(written, Written::Committed(revision));
     }
 
@@ -128,7 +128,7 @@ impl Sample {
     }
 
     /// What the database held when this was its newest revision.
-    pub fn rows_at(&self, revision: Revision) -> Rows {
+    pub fn rows_at(&self, revision: Revision) -> &Rows {
         self.oracle.rows_at(revision)
     }
 

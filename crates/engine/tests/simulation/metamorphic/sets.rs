@@ -95,7 +95,7 @@ fn preset(name: &str) -> Options {
         },
         "large memtable, small tables, four threads" => Tuning {
             page_bytes: 4 << 10,
-            memtable_bytes: 8 << 20,
+            memtable_bytes: 1 << 20,
             table_bytes: 4 << 10,
             level0_trigger: 2,
             level_base_bytes: 8 << 10,
@@ -169,7 +169,7 @@ fn any(random: &SeededRandom) -> Options {
         level0_stop: level0_trigger + 1 + random.below(12),
         level_base_bytes: size(10, 20) as u64,
         garbage_bytes_min: size(4, 16) as u64,
-        memtable_bytes: size(10, 22) as u64,
+        memtable_bytes: size(10, 20) as u64,
     };
     Options {
         compression: random.chance(50),
