@@ -147,7 +147,17 @@ impl Log {
         }
         self.sync()?;
         self.leave_one_spare()?;
-        let Spare::Raw(bytes) = self.buffer.lock().spare else { return Ok(()) };
+        let bytes = {
+            let mut buffer = self.buffer.lock();
+            // Taken out: a commit that comes meanwhile must not make a segment of the same file.
+            match std::mem::replace(&mut buffer.spare, Spare::None) {
+                Spare::Raw(bytes) => bytes,
+                other => {
+                    buffer.spare = other;
+                    return Ok(());
+                }
+            }
+        };
         let file = self.environment.disk.open(&self.folder.join(SPARE_NAME), Access::ReadWrite)?;
         self.install_spare(file, bytes)
     }

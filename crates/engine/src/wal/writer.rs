@@ -210,7 +210,9 @@ impl Log {
             (io.unsynced.clone(), self.marks.lock().written)
         };
         let due: Vec<_> = unsynced.iter().filter(|(segment, end)| segment.synced() < *end).collect();
-        let Some((newest, _)) = due.last() else { return Ok(self.durable()) };
+        if due.is_empty() {
+            return Ok(self.durable());
+        }
 
         // Names first: by the time a segment says `synced`, it can be found again.
         if due.iter().any(|(segment, _)| !segment.named.load(Ordering::Relaxed)) {
@@ -222,7 +224,8 @@ impl Log {
         for (segment, end) in &due {
             segment.sync_to(*end).map_err(|error| self.fail(error.in_file(&segment.path)))?;
         }
-        self.io.lock().unsynced.retain(|(segment, _)| segment.number >= newest.number);
+        // Nothing is kept open that may be removed; but more may have been written meanwhile.
+        self.io.lock().unsynced.retain(|(segment, end)| segment.synced() < *end);
         self.marks.lock().durable = written;
         Ok(written)
     }

@@ -142,6 +142,11 @@ impl SimulatedDisk {
         self.0.lock().image.allocated()
     }
 
+    /// Files with an open handle, whether they still have a name or not.
+    pub fn open_files(&self) -> usize {
+        self.0.lock().open.len()
+    }
+
     /// Syncs made for this purpose, skipped ones included.
     pub fn syncs(&self, point: SyncPoint) -> u64 {
         self.0.lock().syncs.get(&point).copied().unwrap_or(0)

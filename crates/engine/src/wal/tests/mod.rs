@@ -4,6 +4,7 @@ mod damage;
 mod golden;
 mod histories;
 mod promises;
+mod rest;
 
 use super::*;
 use crate::batch::{Batch, Header, RecordKind, set_header};

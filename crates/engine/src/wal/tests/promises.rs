@@ -366,35 +366,3 @@ fn a_segment_that_could_not_be_released_is_released_the_next_time() {
         }
     }
 }
-
-#[test]
-fn a_segment_that_a_resting_log_could_not_remove_is_no_damage_later() {
-    // Each call fails once: that which writes the seal, the sync, and then those that remove segments.
-    let mut failed_to_go = 0;
-    for failing in 1..=6 {
-        let mut world = World::new();
-        let log = world.open();
-        append(&log, 1, 20, 100);
-        log.sync().unwrap();
-        // As if no segment could be released yet: the floor of the manifest may be older than what the log knows.
-        world.floor = LogFloor { segment: 0, flushed_sequence: 20 };
-        log.release(world.floor).unwrap();
-        world.disk.fail(Some(Fault { call: world.disk.calls() + failing, sticky: false, code: Code::Io }));
-        let rested = log.rest();
-        world.disk.fail(None);
-        if log.failure().is_some() {
-            continue;
-        }
-        failed_to_go += u32::from(rested.is_err());
-        append(&log, 21, 24, 100);
-        log.sync().unwrap();
-        append(&log, 25, 26, 100);
-        log.sync().unwrap();
-
-        drop(log);
-        world.crash(Loss::Everything);
-        let (_, bodies) = world.recover().unwrap();
-        assert_eq!(bodies, records(21, 26, 100), "call {failing} failed");
-    }
-    assert!(failed_to_go > 1);
-}
