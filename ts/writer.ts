@@ -123,9 +123,8 @@ export class Writer<K, V> extends Reader<K, V> {
       const span = spanOf(bounds);
       const slab = handle.writes.takeSlab();
       if (span !== undefined) slab.delRange(span.lower, span.upper);
-      const before = counting ? engine.snapshot() : 0;
-      const commit = handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
-      return counting ? this.#counted(commit, bounds, before) : commit;
+      const commit = () => handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
+      return counting ? this.#counted(commit, bounds, engine.snapshot()) : commit();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -190,12 +189,13 @@ export class Writer<K, V> extends Reader<K, V> {
     return handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
   }
 
-  /** The commit, once the keys that it removed are counted in the snapshot from before it. */
-  async #counted(commit: Promise<Commit>, bounds: Bounds, snapshot: number): Promise<RangeCommit> {
+  /** Commits before it returns, and counts the keys that are gone in the snapshot from before, which it ends. */
+  async #counted(begin: () => Promise<Commit>, bounds: Bounds, snapshot: number): Promise<RangeCommit> {
     const { engine } = this.handle;
-    // A commit that fails meanwhile is told of when it is awaited.
-    commit.catch(() => {});
     try {
+      const commit = begin();
+      // If it fails meanwhile, that is told of when it is awaited.
+      commit.catch(() => {});
       const deleted = await countRows(engine.rows({ ...bounds, snapshot }), Number.POSITIVE_INFINITY, undefined);
       return { ...(await commit), deleted };
     } finally {

@@ -241,24 +241,29 @@ impl State {
         if full { Step::Pause } else { Step::Done }
     }
 
-    /// Runs compactions until none is due.
+    /// Merges everything if it is time for that, and what is due.
     fn compaction_step(&self) -> Step {
-        if self.take_interval()
-            && let Some(step) = self.ended(self.compact_range(&[KEYSPACE_USER], &[KEYSPACE_USER + 1]))
-        {
-            return step;
+        let mut ended = Ok(());
+        if self.take_interval() {
+            // What writers wait for goes on between the steps: there may be no other thread for it.
+            ended = self.compact_steps((&[KEYSPACE_USER], &[KEYSPACE_USER + 1]), || self.compact_due());
         }
+        match ended.and_then(|()| self.compact_due()) {
+            Ok(()) => Step::Done,
+            Err(error) => self.compaction_failed(error),
+        }
+    }
+
+    /// Runs compactions until none is due.
+    fn compact_due(&self) -> Result<()> {
         loop {
-            let turns = match self.next_turns() {
-                Ok(turns) if turns.is_empty() => return Step::Done,
-                Ok(turns) => turns,
-                Err(error) => return self.ended(Err(error)).unwrap_or(Step::Done),
-            };
+            let turns = self.next_turns()?;
+            if turns.is_empty() {
+                return Ok(());
+            }
             // The newest first: no end must depend on the order.
             for turn in turns.into_iter().rev() {
-                if let Some(step) = self.ended(self.run_turn(turn)) {
-                    return step;
-                }
+                self.run_turn(turn)?;
             }
         }
     }
@@ -273,28 +278,23 @@ impl State {
         is_due
     }
 
-    /// How to go on after a compaction has ended; none: with the next one.
-    fn ended(&self, ended: Result<()>) -> Option<Step> {
-        match ended {
-            Ok(()) => {
-                self.set_compaction_pause(None);
-                return None;
-            }
-            Err(error) if error.code() == Code::Closed => return Some(Step::Done),
-            Err(error) if error.code() == Code::DiskFull => {
+    fn compaction_failed(&self, error: Error) -> Step {
+        let full = match error.code() {
+            Code::Closed => return Step::Done,
+            Code::DiskFull => {
                 self.set_compaction_pause(Some(error));
-                self.announce_room();
-                return Some(Step::Pause);
+                true
             }
             // Reads and writes go on: only what this compaction would have merged stays as it is.
-            Err(error) => {
+            _ => {
                 self.fail_compaction(&error);
                 self.options.listener.event(Event::Failed(error));
+                false
             }
-        }
+        };
         // Writes that wait for this compaction are to be refused now.
         self.announce_room();
-        Some(Step::Done)
+        if full { Step::Pause } else { Step::Done }
     }
 
     /// One compaction for this thread, another thread being told that there may be more; without threads as many as

@@ -243,6 +243,31 @@ mod tests {
     }
 
     #[test]
+    fn a_compaction_that_somebody_asked_for_takes_no_thread_from_the_others_and_wakes_them_at_its_end() {
+        let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
+        let db = Db::open(Path::new("/db"), Options::default(), environment(&disk, &clock, 1)).unwrap();
+        let state = &db.0.state;
+        assert_eq!(state.compaction_threads, 1);
+        let flush = |count: u32| {
+            for _ in 0..count {
+                let mut batch = Batch::new();
+                batch.put(KEYSPACE_USER, b"key", b"value", None).unwrap();
+                db.write(batch.body(), &[]).unwrap();
+                db.flush().unwrap();
+            }
+        };
+        flush(2);
+        let everything = (&[KEYSPACE_USER][..], &[KEYSPACE_USER + 1][..]);
+        let asked = state.asked_turn(everything, db.visible()).unwrap().unwrap();
+        flush(8);
+        let due = state.next_turn().unwrap().expect("tables that writers will wait for are merged meanwhile");
+        drop(due);
+        state.work.lock().compact = false;
+        drop(asked);
+        assert!(state.work.lock().compact);
+    }
+
+    #[test]
     fn what_expires_under_a_snapshot_keeps_no_thread_awake_until_it_ends() {
         let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
         let tuning = Tuning { garbage_bytes_min: 1 << 10, ..Tuning::default() };

@@ -23,7 +23,7 @@ mod plan;
 
 pub use blobs::pick_worn;
 pub use garbage::next_garbage_ms;
-use garbage::{is_droppable, pick_garbage};
+use garbage::{is_droppable, pick_dead, pick_garbage};
 use paired::{pick_pair, pick_relief};
 pub use plan::{Plan, Reason, Work};
 use plan::{bytes, conflicts, depth, hull, idle, overlaps};
@@ -114,11 +114,14 @@ pub fn pick(
     turns: &RoundRobin,
 ) -> Option<Plan> {
     let shape = Shape::of(levels, options);
-    let urgent = match options.policy {
+    let urgent = || match options.policy {
         Policy::Levelled => pick_levelled(levels, running, options, &shape, turns),
         Policy::Paired => pick_pair(levels, running, options),
     };
-    urgent.or_else(|| pick_garbage(levels, running, options, shape.base))
+    // What only has to go comes first: it costs an edit, and may be what makes room on a full disk for all the rest.
+    pick_dead(levels, running, options)
+        .or_else(urgent)
+        .or_else(|| pick_garbage(levels, running, options, shape.base))
 }
 
 fn pick_levelled(

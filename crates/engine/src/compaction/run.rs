@@ -22,12 +22,23 @@ const ENTRIES_BETWEEN_LOOKS: u32 = 1024;
 impl State {
     /// Merges everything in a range of stored keys, written before the call, down to the bottom.
     pub fn compact_range(&self, lower: &[u8], upper: &[u8]) -> Result<()> {
-        let since = self.readable.load().flushed.revision;
-        while let Some(turn) = self.asked_turn((lower, upper), since)? {
-            self.run_turn(turn)?;
-        }
-        // What a snapshot kept is for the compaction threads to note.
+        let done = self.compact_steps((lower, upper), || Ok(()));
+        // What a snapshot kept is for the compaction threads to note; and what has failed here, for writers wait for them.
         self.work.request_compaction();
+        done
+    }
+
+    /// `between` is called after each step.
+    pub fn compact_steps(
+        &self,
+        range: (&[u8], &[u8]),
+        mut between: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let since = self.readable.load().flushed.revision;
+        while let Some(turn) = self.asked_turn(range, since)? {
+            self.run_turn(turn)?;
+            between()?;
+        }
         Ok(())
     }
 
@@ -72,6 +83,7 @@ impl State {
             wrote_bytes,
             ms,
         });
+        self.set_compaction_pause(None);
         self.announce_room();
         Ok(())
     }
@@ -88,8 +100,7 @@ impl State {
         for (_, table) in inputs {
             ranges.extend(table.range_deletes()?.all());
         }
-        // A range delete is cut behind a key, and where a part ends there may be none.
-        let cuts = if ranges.is_empty() { cuts(inputs, threads) } else { Vec::new() };
+        let cuts = cuts(inputs, threads);
         let starts = std::iter::once(None).chain(cuts.iter().map(|cut| Some(&cut[..])));
         let ends = cuts.iter().map(|cut| Some(&cut[..])).chain(std::iter::once(None));
         let parts = starts.zip(ends).map(|(from, to)| Part {
@@ -107,10 +118,19 @@ impl State {
             parts.map(Part::merge).collect()
         } else {
             std::thread::scope(|scope| {
-                let running: Vec<_> = parts.map(|part| scope.spawn(move || part.merge())).collect();
-                let ended = running.into_iter().map(|part| part.join());
-                // A panic goes on here, where it ends as one of any background thread does.
-                ended.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+                let begun = parts.map(|part| {
+                    let thread = std::thread::Builder::new().name("coppice-merge".into());
+                    let copy = part.clone();
+                    (part, thread.spawn_scoped(scope, move || copy.merge()))
+                });
+                let running: Vec<_> = begun.collect();
+                let ended = running.into_iter().map(|(part, thread)| match thread {
+                    // A panic goes on here, where it ends as one of any background thread does.
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    // The system has no thread for it.
+                    Err(_) => part.merge(),
+                });
+                ended.collect()
             })
         };
         let mut all = Outputs::default();
@@ -131,6 +151,7 @@ impl State {
 }
 
 /// One thread's share of a merge: the keys from `from` (inclusive) to `to` (exclusive), all of them without ends.
+#[derive(Clone)]
 struct Part<'a> {
     state: &'a State,
     version: &'a Version,

@@ -18,7 +18,7 @@ const TABLES_PER_THREAD: u64 = 4;
 pub struct Turns {
     round_robin: RoundRobin,
     running: Vec<Plan>,
-    /// Threads that merge, of as many as may.
+    /// Threads that merge, of as many as may; without those that callers have brought.
     threads: usize,
 }
 
@@ -34,8 +34,9 @@ pub struct Turn<'a> {
     pub plan: Plan,
     /// What the plan was made for. Its inputs are in every later version until this turn has ended.
     pub version: Arc<Version>,
-    /// Threads that it may take.
+    /// Threads that it may take, and how many of them count.
     pub threads: usize,
+    counted: usize,
 }
 
 impl Drop for Turn<'_> {
@@ -43,8 +44,10 @@ impl Drop for Turn<'_> {
         {
             let mut turns = self.state.compacting.lock();
             turns.running.retain(|plan| *plan != self.plan);
-            turns.threads -= self.threads;
+            turns.threads -= self.counted;
         }
+        // A plan that was in the way of another, or had the last thread: who was refused looks again.
+        self.state.work.pass_compaction_on();
         let _due = self.state.work.lock();
         self.state.work.ended.notify_all();
     }
@@ -69,7 +72,7 @@ impl State {
                 .or_else(|| pick_worn(&version.summary(), &turns.running, &options, &version.due_blobs()));
             if let Some(plan) = picked {
                 turns.round_robin.advance(&plan);
-                return Ok(Some(self.begin_turn(&mut turns, plan, version)));
+                return Ok(Some(self.begin_turn(&mut turns, plan, version, 0)));
             }
             let next_ms = next_garbage_ms(&version.summary(), &options, self.time.now_ms());
             self.work.lock().compact_at_ms = next_ms.unwrap_or(NO_DEADLINE);
@@ -106,7 +109,7 @@ impl State {
             let step =
                 pick_in_range(&version.summary(), &turns.running, &self.policy_options(), range, since);
             match step {
-                Step::Compact(plan) => return Ok(Some(self.begin_turn(&mut turns, plan, version))),
+                Step::Compact(plan) => return Ok(Some(self.begin_turn(&mut turns, plan, version, 1))),
                 Step::Done => return Ok(None),
                 Step::Wait => {
                     // Taken before the turns are let go, so that no end is missed.
@@ -131,16 +134,21 @@ impl State {
         }
     }
 
-    fn begin_turn(&self, turns: &mut Turns, plan: Plan, version: Arc<Version>) -> Turn<'_> {
-        let free = self.compaction_threads.saturating_sub(turns.threads).max(1);
-        let bytes: u64 = version.inputs(&plan).iter().map(|(_, table)| table.summary().bytes).sum();
+    /// Of the threads it takes, `brought` are the caller's own.
+    fn begin_turn(&self, turns: &mut Turns, plan: Plan, version: Arc<Version>, brought: usize) -> Turn<'_> {
+        let free = (self.compaction_threads.saturating_sub(turns.threads) + brought).max(1);
+        let inputs = version.inputs(&plan);
+        let bytes: u64 = inputs.iter().map(|(_, table)| table.summary().bytes).sum();
         let worth = bytes / (TABLES_PER_THREAD * self.options.tuning.table_bytes);
-        // Level 0 keeps one table a run.
-        let cut = plan.work == Work::Merge && plan.output_level > 0;
-        let threads = if cut { usize::try_from(worth).unwrap_or(free).clamp(1, free) } else { 1 };
-        turns.threads += threads;
+        // Level 0 keeps one table a run. A range delete is cut behind a key, and where a part ends there may be none.
+        let is_one = plan.work != Work::Merge
+            || plan.output_level == 0
+            || inputs.iter().any(|(_, table)| table.summary().range_deletes > 0);
+        let threads = if is_one { 1 } else { usize::try_from(worth).unwrap_or(free).clamp(1, free) };
+        let counted = threads - brought;
+        turns.threads += counted;
         turns.running.push(plan.clone());
-        Turn { state: self, plan, version, threads }
+        Turn { state: self, plan, version, threads, counted }
     }
 
     pub fn policy_options(&self) -> PolicyOptions {

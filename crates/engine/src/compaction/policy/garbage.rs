@@ -25,18 +25,16 @@ pub fn pick_garbage(
     options: &PolicyOptions,
     base: usize,
 ) -> Option<Plan> {
-    pick_dead(levels, running, options).or_else(|| {
-        let mut worth: Vec<(u64, Plan)> = Vec::new();
-        for (level, table) in tables(levels).filter(|(_, table)| Dead::of(table, options).is_some()) {
-            let plan = plan_for(levels, level, table, options, base);
-            let freed = freed(levels, &plan, options);
-            if freed > 0 && !conflicts(&plan, running) && !worth.iter().any(|(_, other)| *other == plan) {
-                worth.push((freed, plan));
-            }
+    let mut worth: Vec<(u64, Plan)> = Vec::new();
+    for (level, table) in tables(levels).filter(|(_, table)| Dead::of(table, options).is_some()) {
+        let plan = plan_for(levels, level, table, options, base);
+        let freed = freed(levels, &plan, options);
+        if freed > 0 && !conflicts(&plan, running) && !worth.iter().any(|(_, other)| *other == plan) {
+            worth.push((freed, plan));
         }
-        // Of equal ones the upper level, which more reads meet.
-        worth.into_iter().rev().max_by_key(|(freed, _)| *freed).map(|(_, plan)| plan)
-    })
+    }
+    // Of equal ones the upper level, which more reads meet.
+    worth.into_iter().rev().max_by_key(|(freed, _)| *freed).map(|(_, plan)| plan)
 }
 
 /// When deadlines that pass may make the next pick, if nothing else changes. `now_ms` is the time itself: what has passed
@@ -60,7 +58,7 @@ fn tables<'a>(levels: &'a Levels<'a>) -> impl Iterator<Item = (usize, &'a TableV
 }
 
 /// Tables of the uppermost level that has such of which nothing is alive and under which nothing is hidden.
-fn pick_dead(levels: &Levels<'_>, running: &[Plan], options: &PolicyOptions) -> Option<Plan> {
+pub fn pick_dead(levels: &Levels<'_>, running: &[Plan], options: &PolicyOptions) -> Option<Plan> {
     (0..LEVELS).find_map(|level| {
         let mut chosen = Vec::new();
         for (at, table) in levels.0[level].iter().enumerate() {

@@ -32,6 +32,13 @@ fn deletes_that_hide_nothing_are_rewritten_away_or_dropped() {
 }
 
 #[test]
+fn what_only_has_to_go_goes_first() {
+    // On a full disk the merge that is due would fail again and again.
+    let text = "L0 5:a-c 4:a-c 3:a-c 2:a-c\nL6 1:m-z/d100";
+    assert_eq!(picked_with(text, &at(0), &[]), "drop L6 1 (garbage)");
+}
+
+#[test]
 fn what_a_reader_still_needs_is_left() {
     for text in
         ["L6 1:a-z/d60/r50", "L6 1:a-z/d100/r50", "L0 2:a-c/d80/r50\nL6 1:a-z/10", "L6 1:a-z/f5/a9/r50"]
