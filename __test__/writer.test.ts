@@ -222,6 +222,15 @@ test('in a batch a delRange acts in order', async (t) => {
   t.is(await db.getEntry('b1'), undefined);
 });
 
+test('a delRange that counts and is refused leaves no snapshot open', async (t) => {
+  const db = await temporaryDatabase(t);
+  await lettered(db);
+  const refused = db.delRange({}, { count: true, signal: AbortSignal.abort() });
+  await t.throwsAsync(refused);
+  t.is(db.stats().snapshots, 0);
+  t.is(await db.count(), 20);
+});
+
 test('a delRange of a sublevel stays inside it', async (t) => {
   const db = await temporaryDatabase(t);
   const [inner, other] = [db.sublevel('inner'), db.sublevel('other')];

@@ -108,7 +108,7 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    * ```
    */
   pressure(): Pressure {
-    return { ...this.handle.writes.queued(), compaction: this.handle.live().stats().pressure };
+    return { ...this.handle.writes.queued(), compaction: this.handle.live().pressure };
   }
 
   /** Writes what is in memory to a table. Never needed for durability. */

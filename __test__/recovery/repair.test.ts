@@ -57,7 +57,8 @@ test('point-in-time opens before the damage, keeps the rest, and says where', as
 test('salvage needs no manifest, tells how far it is, and refuses a folder in use', async (t) => {
   const path = await killed(t);
   const db = await open(path, { memtableBytes: 1 << 20 });
-  for (let n = 0; n < 2_000; n++) void db.put(`long${n}`, 'w'.repeat(1_000), { ttl: '1d' });
+  // Awaited: what waits for memory has no revision yet.
+  await Promise.all(Array.from({ length: 2_000 }, (_, n) => db.put(`long${n}`, 'w'.repeat(1_000), { ttl: '1d' })));
   await db.flush();
   const { revision } = db;
   await refuses(t, 'COPPICE_LOCKED', () => salvage(path, `${path}-rescued`));

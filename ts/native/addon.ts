@@ -100,6 +100,7 @@ export interface Addon {
 
   revision(handle: number): number | null;
   now(handle: number): number | null;
+  pressure(handle: number): number | null;
   writeOut(handle: number): number | null;
   requestSync(handle: number, revision: number): number | null;
 

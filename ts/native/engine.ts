@@ -48,6 +48,10 @@ export class NativeEngine implements Engine, Listener {
     return this.#answered(this.#addon.revision(this.#handle));
   }
 
+  get pressure(): number {
+    return this.#answered(this.#addon.pressure(this.#handle));
+  }
+
   get nowMs(): number {
     return this.#answered(this.#addon.now(this.#handle));
   }

@@ -227,6 +227,8 @@ export interface Engine {
   readonly revision: number;
   /** By which deadlines pass, in Unix milliseconds: the clock's time, but never earlier than at any commit. */
   readonly nowMs: number;
+  /** How far compaction is behind, as `Pressure` has it. */
+  readonly pressure: number;
 
   /** Reads the disk on the calling thread where it has to. */
   get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;

@@ -83,6 +83,11 @@ impl Db {
         self.0.state.visible.load(Ordering::Acquire)
     }
 
+    /// How far compaction is behind, from 0 on; see `pressure.rs`.
+    pub fn pressure(&self) -> f64 {
+        self.0.state.pressure.ratio()
+    }
+
     /// The engine's time, by which deadlines pass: the clock's, but never earlier than it was at any commit.
     pub fn now_ms(&self) -> i64 {
         self.0.state.time.now_ms()

@@ -25,7 +25,7 @@ const RUNS_MAX: usize = 32;
 /// So many keys that were put are remembered, none longer than this,
 const PUTS_MAX: usize = 1024;
 const PUT_KEY_BYTES_MAX: usize = 256;
-/// and none any more once so many came without a scan that asked.
+/// and neither keys nor runs any more once so many came without a scan that asked, or passed a run.
 const UNASKED_MAX: u32 = 100_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,19 +61,20 @@ struct Recent {
     /// None while none are remembered; else every put after this revision is.
     since: Option<Revision>,
     puts: VecDeque<(Revision, Vec<u8>)>,
-    /// Since the last scan that asked.
+    /// Since the last scan that asked, or a look that found that runs were passed: so often by then.
     unasked: u32,
+    passed: u64,
+    /// Room for a key.
+    key: Vec<u8>,
 }
 
 impl Recent {
     fn note(&mut self, revision: Revision, key: &[u8]) {
+        self.unasked += 1;
         if self.since.is_none() {
             return;
         }
-        self.unasked += 1;
-        if self.unasked > UNASKED_MAX {
-            *self = Recent::default();
-        } else if key.len() > PUT_KEY_BYTES_MAX {
+        if key.len() > PUT_KEY_BYTES_MAX {
             self.puts.clear();
             self.since = Some(revision);
         } else {
@@ -131,7 +132,7 @@ impl DeadRuns {
         let remembered = recent.since.is_some();
         let before = self.runs.load();
         let mut changed: Option<Vec<DeadRun>> = None;
-        let mut key = Vec::new();
+        let mut key = std::mem::take(&mut recent.key);
         for op in batch::ops(body).filter(|op| op.kind == OpKind::Put) {
             key.clear();
             key.push(op.keyspace);
@@ -140,6 +141,16 @@ impl DeadRuns {
             if let Some(at) = find(changed.as_ref().unwrap_or(&before), &key) {
                 take_out(changed.get_or_insert_with(|| before.to_vec()), at, &key);
             }
+        }
+        recent.key = key;
+        if recent.unasked > UNASKED_MAX {
+            let passed = self.passed.load(Ordering::Relaxed);
+            if passed == recent.passed {
+                // Nobody has a use for them, and every put pays.
+                *recent = Recent { passed, ..Recent::default() };
+                changed = Some(Vec::new());
+            }
+            (recent.unasked, recent.passed) = (0, passed);
         }
         if changed.is_some() || recent.since.is_some() != remembered {
             self.publish(&recent, changed.map_or_else(|| before.clone(), Arc::new));
@@ -289,14 +300,22 @@ mod tests {
     }
 
     #[test]
-    fn puts_are_forgotten_when_no_scan_asks() {
+    fn puts_and_runs_are_forgotten_when_no_scan_asks_or_passes() {
         let runs = DeadRuns::new(5);
+        let put_many = |first: u64| {
+            (first..=first + u64::from(UNASKED_MAX)).for_each(|revision| put(&runs, "x", revision));
+        };
         put(&runs, "x", 6);
         runs.add(run("\0a", "\0b", 5, 100));
-        assert!(runs.load().is_some());
-        for revision in 0..=u64::from(UNASKED_MAX) {
-            put(&runs, "x", 7 + revision);
-        }
+        assert!(runs.load().is_some(), "puts are remembered");
+        put_many(7);
+        assert!(runs.load().is_none());
+
+        runs.add(run("\0a", "\0b", 200_000, 100));
+        runs.count_passed();
+        put_many(200_001);
+        assert_eq!(bounds(&runs).len(), 1);
+        put_many(400_001);
         assert!(runs.load().is_none());
     }
 

@@ -5,7 +5,7 @@
 //! told not to wait for it.
 
 use crate::blob::{BlobFile, Found, Reference};
-use crate::cursor::{DeadWalk, Hidden, LevelCursor, MergeCursor, Source, VisibleCursor, Window};
+use crate::cursor::{DeadWalk, Hidden, LevelCursor, Source, VisibleCursor, Window};
 use crate::disk::Wait;
 use crate::entry::{Entry, Kind};
 use crate::error::Result;
@@ -153,8 +153,7 @@ impl State {
         };
         // After the revision is known: see `dead_runs`.
         let dead = DeadWalk::new(&self.dead_runs, revision, now_ms);
-        let (sources, hidden) = readable.sources(&window)?;
-        Ok(VisibleCursor::new(MergeCursor::new(sources), hidden, dead, window))
+        Ok(VisibleCursor::new(Box::new(move |window| readable.sources(window)), dead, window))
     }
 }
 
@@ -181,6 +180,7 @@ impl Readable {
 
     /// Everything that can hold a row of the window, newest first, and what range deletes hide of it.
     fn sources(&self, window: &Window) -> Result<(Vec<Source>, Hidden)> {
+        let wait = window.patience.wait();
         let mut sources = Vec::new();
         let mut hidden = Hidden::default();
         for memtable in std::iter::once(&self.active).chain(self.sealed.iter().map(|sealed| &sealed.memtable))
@@ -195,11 +195,11 @@ impl Readable {
         let bounds = (window.lower.as_ref().map(Vec::as_slice), window.upper.as_ref().map(Vec::as_slice));
         for table in self.version.level0_overlapping(bounds) {
             sources.push(Source::Table(table.cursor().with(window.patience.clone())));
-            hidden.add(&table.range_deletes()?, window.revision, sources.len());
+            hidden.add(&table.range_deletes(wait)?, window.revision, sources.len());
         }
         for tables in self.version.deeper_overlapping(bounds) {
             for table in tables.iter().filter(|table| table.summary().range_deletes > 0) {
-                hidden.add(&table.range_deletes()?, window.revision, sources.len() + 1);
+                hidden.add(&table.range_deletes(wait)?, window.revision, sources.len() + 1);
             }
             let cursor = LevelCursor::new(tables, Table::cursor).with(window.patience.clone());
             sources.push(Source::Level(cursor));

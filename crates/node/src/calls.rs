@@ -28,6 +28,7 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"commit", callback!(write::commit)),
         (c"revision", callback!(settle::revision)),
         (c"now", callback!(settle::now)),
+        (c"pressure", callback!(settle::pressure)),
         (c"writeOut", callback!(settle::write_out)),
         (c"requestSync", callback!(settle::request_sync)),
         (c"snapshot", callback!(snapshot::snapshot)),

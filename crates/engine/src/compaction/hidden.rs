@@ -1,5 +1,6 @@
 //! Tables that range deletes hide whole from every reader. They go by an edit alone: nothing is read or written for it.
 
+use crate::disk::Wait;
 use crate::error::Result;
 use crate::key::Revision;
 use crate::manifest::Edit;
@@ -33,7 +34,7 @@ impl State {
 pub fn hidden_tables(version: &Version, snapshots: &[Revision]) -> Result<Vec<(u8, u64)>> {
     let mut hidden: Vec<(u8, u64)> = Vec::new();
     for over in version.tables().filter(|table| table.summary().range_deletes > 0) {
-        let nodes = over.range_deletes()?.nodes_at(Revision::MAX);
+        let nodes = over.range_deletes(Wait::ForDisk)?.nodes_at(Revision::MAX);
         let is_hidden = |table: &Arc<Table>| {
             let summary = table.summary();
             let mut found = nodes.iter().filter_map(|node| node.flat().find(&summary.smallest));

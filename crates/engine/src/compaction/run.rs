@@ -3,6 +3,7 @@
 
 use super::{Fate, Output, Outputs, Plan, Reason, Retention, Turn, Work};
 use crate::cursor::{Cursor, LevelCursor, MergeCursor, Source};
+use crate::disk::Wait;
 use crate::error::Result;
 use crate::key::Revision;
 use crate::manifest::Edit;
@@ -98,7 +99,7 @@ impl State {
         let pinned = self.snapshots.pinned(|| self.time.now_ms());
         let mut ranges = Vec::new();
         for (_, table) in inputs {
-            ranges.extend(table.range_deletes()?.all());
+            ranges.extend(table.range_deletes(Wait::ForDisk)?.all());
         }
         let cuts = cuts(inputs, threads);
         let starts = std::iter::once(None).chain(cuts.iter().map(|cut| Some(&cut[..])));

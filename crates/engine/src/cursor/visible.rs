@@ -1,7 +1,7 @@
 //! What a reader sees of a range: of every key the newest version at its revision, if that version is alive, between
 //! two bounds, in one direction.
 
-use super::{Cursor, DeadWalk, Hidden, MergeCursor};
+use super::{Cursor, DeadWalk, Hidden, MergeCursor, Source};
 use crate::blob::Found;
 use crate::dead_runs::DeadRun;
 use crate::disk::Wait;
@@ -37,8 +37,13 @@ enum State {
     Done,
 }
 
+/// Makes what a cursor merges, newest first, and what range deletes hide of it. It may have to read for that.
+pub type Open = Box<dyn FnMut(&Window) -> Result<(Vec<Source>, Hidden)> + Send>;
+
 /// Owned by one thread at a time; pins what its merge reads.
 pub struct VisibleCursor {
+    /// None once the first `advance` has called it.
+    open: Option<Open>,
     merge: MergeCursor,
     hidden: Hidden,
     /// Keys in a row that range deletes hid.
@@ -72,10 +77,12 @@ impl Row {
 }
 
 impl VisibleCursor {
-    pub fn new(merge: MergeCursor, hidden: Hidden, dead: DeadWalk, window: Window) -> Self {
+    /// Reads nothing yet.
+    pub fn new(open: Open, dead: DeadWalk, window: Window) -> Self {
         VisibleCursor {
-            merge,
-            hidden,
+            open: Some(open),
+            merge: MergeCursor::new(Vec::new()),
+            hidden: Hidden::default(),
             hidden_run: 0,
             dead,
             window,
@@ -109,8 +116,8 @@ impl VisibleCursor {
         };
         let found = match (std::mem::replace(&mut self.state, State::Done), self.window.reverse) {
             (State::Done, _) => Ok(false),
-            (State::Before(from), false) => self.start_forward(from),
-            (State::Before(from), true) => self.start_backward(from),
+            (State::Before(from), false) => self.opened().and_then(|()| self.start_forward(from)),
+            (State::Before(from), true) => self.opened().and_then(|()| self.start_backward(from)),
             (State::On, false) => self.skip_versions().and_then(|()| self.find_forward()),
             (State::On, true) => self.find_backward(),
             (State::Behind, false) => self.restart_forward(),
@@ -123,6 +130,13 @@ impl VisibleCursor {
             Err(_) => {}
         }
         found
+    }
+
+    fn opened(&mut self) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let (sources, hidden) = open(&self.window)?;
+        (self.merge, self.hidden, self.open) = (MergeCursor::new(sources), hidden, None);
+        Ok(())
     }
 
     /// From where a step can be done once more, should it come to nothing.

@@ -246,18 +246,26 @@ impl TableCursor {
     fn start(&mut self) {
         self.valid = false;
         self.behind.clear();
-        self.run = 0;
+    }
+
+    /// A seek to this page: one that goes on where the cursor was is part of the same scan.
+    fn go_on(&mut self, number: u32) {
+        if number != self.number && number != self.number + 1 {
+            self.run = 0;
+        }
     }
 }
 
 impl Cursor for TableCursor {
     fn seek_to_first(&mut self) -> Result<()> {
         self.start();
+        self.run = 0;
         self.stand_first(0)
     }
 
     fn seek_to_last(&mut self) -> Result<()> {
         self.start();
+        self.run = 0;
         let Some(last) = self.contents()?.index.len().checked_sub(1) else { return Ok(()) };
         self.load(last)?;
         self.stand_before(self.page().entries_end())
@@ -268,6 +276,7 @@ impl Cursor for TableCursor {
         let Some(number) = self.contents()?.index.search(key, revision) else {
             return Ok(());
         };
+        self.go_on(number);
         self.load(number)?;
         let through = match self.page().restarts_through(key, revision) {
             Ok(through) => through,

@@ -152,11 +152,11 @@ impl Table {
     }
 
     /// Every range delete of the table, whatever its revision.
-    pub fn range_deletes(&self) -> Result<RangeDeletes> {
+    pub fn range_deletes(&self, wait: Wait) -> Result<RangeDeletes> {
         if self.summary.range_deletes == 0 {
             return Ok(RangeDeletes::default());
         }
-        Ok(self.contents()?.ranges.clone())
+        Ok(self.contents_now(wait)?.ranges.clone())
     }
 
     /// For readers: fills the cache, within bounds that leave the hot pages in it.

@@ -1,6 +1,7 @@
 //! Which pages are in memory, and who may wait for those that are not.
 
 use crate::support::{self, World, small};
+use coppice_engine::batch::Batch;
 use coppice_engine::error::Code;
 use coppice_engine::{Db, View, Wait};
 use std::ops::Bound;
@@ -96,4 +97,33 @@ fn a_range_that_may_not_wait_goes_on_where_it_stood_once_it_may() {
         assert!(waits > 5, "it met {waits} pages that were not in memory");
         assert!(waits < rows.len() / 3, "{waits} of {} rows waited", rows.len());
     }
+}
+
+#[test]
+fn opening_a_range_over_range_deletes_leaves_the_disk_alone() {
+    let world = World::new();
+    let db = world.open(small());
+    for index in 0..300 {
+        world.put(&db, &format!("{index:03}"), "value");
+    }
+    let snapshot = db.snapshot().unwrap();
+    let mut batch = Batch::new();
+    batch.delete_range(0, b"100", Some(b"200")).unwrap();
+    db.write(batch.body(), &[]).unwrap();
+    db.flush().unwrap();
+    drop(snapshot);
+    db.close().unwrap();
+    drop(db);
+
+    let db = world.open(small());
+    assert!(db.stats().levels.iter().map(|level| level.range_deletes).sum::<u64>() > 0);
+    world.disk.set_cold(true);
+    let calls = world.disk.calls();
+    let range = support::range(Bound::Unbounded, Bound::Unbounded, false);
+    let mut cursor = db.range(range, View::LATEST).unwrap();
+    cursor.set_wait(Wait::Never);
+    assert_eq!(cursor.next().unwrap_err().code(), Code::WouldBlock);
+    assert_eq!(world.disk.calls(), calls);
+    cursor.set_wait(Wait::ForDisk);
+    assert!(cursor.next().unwrap());
 }

@@ -1,4 +1,4 @@
-//! Watermarks and time: asking where they are, and for the durable one to advance.
+//! Watermarks, time and pressure: asking where they are, and for the durable one to advance.
 
 use crate::context::Context;
 use crate::raw::{Call, Value};
@@ -14,6 +14,12 @@ pub fn revision(context: &mut Context, call: &Call) -> Result<Value> {
 pub fn now(context: &mut Context, call: &Call) -> Result<Value> {
     let db = context.handles.get(call.integer(0)?)?.db();
     call.value(db.now_ms() as f64)
+}
+
+/// `pressure(handle): number`, how far compaction is behind.
+pub fn pressure(context: &mut Context, call: &Call) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db();
+    call.value(db.pressure())
 }
 
 /// `writeOut(handle): number`, the revision up to which everything is now with the operating system.
