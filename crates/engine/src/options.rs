@@ -47,7 +47,7 @@ pub enum Recovery {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// The engine's choice; a cuckoo filter today.
+    /// The engine's choice: a cuckoo filter.
     Auto,
     Cuckoo,
     None,

@@ -58,7 +58,7 @@ impl Pages {
 /// A filter block, checked once and then read in place.
 pub struct PageFilter(Kind);
 
-/// One later kind is planned, for tables that live long.
+/// One kind so far: docs/formats/filter.md says why.
 enum Kind {
     Cuckoo(CuckooFilter),
 }
