@@ -41,7 +41,7 @@ const proofs = {
     command: (program, seed) => simulationTests(program, seed, ['metamorphic::'], { COPPICE_HISTORIES: '25' }),
   },
   crash: {
-    shows: '300 histories come through a crash at every disk call, every call failing, a full disk; every sync counts',
+    shows: '300 histories come through a crash at every disk call, failing calls, a full disk; every sync counts',
     takes: '20 minutes',
     slices: 60,
     together: true,

@@ -2,7 +2,7 @@
 //! sync left out; random operations beside an ordered map; and the same operations under many options.
 //!
 //! Each run prints its seed. `COPPICE_SEED=n` starts from that one; `COPPICE_HISTORIES=n` runs that many histories, and
-//! fails every call of each, where the default is one in thirteen; `COPPICE_OPERATIONS=n` sizes the model test;
+//! fails every seventh call of each, where the default is one in nineteen; `COPPICE_OPERATIONS=n` sizes the model test;
 //! `COPPICE_FULL=1` damages every byte. `COPPICE_CALLS=1` lists the disk calls of a history that failed.
 
 #[macro_use]

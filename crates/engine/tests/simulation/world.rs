@@ -223,10 +223,10 @@ impl World {
         (begun(SyncPoint::LogFolder), begun(SyncPoint::ManifestNew), begun(SyncPoint::Blob))
     }
 
-    /// Whether the database refuses writes until it is opened again; one that is not open does.
-    pub fn is_poisoned(&self) -> bool {
+    /// Whether the database refuses writes until it is opened again; none if it is not open.
+    pub fn refuses_writes(&self) -> Option<bool> {
         let refuses = |db: &Db| db.write_out().is_err_and(|error| error.code() == Code::Poisoned);
-        self.db.as_ref().is_none_or(refuses)
+        self.db.as_ref().map(refuses)
     }
 
     /// Whether the disk has begun to fail.
