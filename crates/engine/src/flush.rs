@@ -1,10 +1,10 @@
 //! From a sealed memtable to a table in level 0. On the flush thread, one memtable at a time, the oldest first.
 
-use crate::compaction::{Output, Retention, debt};
+use crate::compaction::{Output, Outputs, Retention, debt};
 use crate::cursor::Cursor;
 use crate::disk::SyncPoint;
 use crate::entry::NO_DEADLINE;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::manifest::Edit;
 use crate::options::{Event, WorkKind};
 use crate::pressure::Debt;
@@ -89,7 +89,16 @@ impl State {
         let manifest = install.as_mut().expect("only a writable, open database installs");
         let before = self.readable.load().version.clone();
         let version = Arc::new(before.apply(&edit, self.tables()));
-        manifest.append(edit).inspect_err(|error| self.poison(error))?;
+        let made = Outputs::made_by(&edit);
+        if let Err(error) = manifest.append(edit) {
+            if error.code() == Code::DiskFull {
+                // The manifest is as it was: nothing refers to what was made, and it may be what fills the disk.
+                made.discard(self);
+            } else {
+                self.poison(&error);
+            }
+            return Err(error);
+        }
         self.readable.rcu(|readable| {
             let mut next = Readable::clone(readable);
             next.version = version.clone();

@@ -6,6 +6,7 @@ use super::blobs::BlobOutput;
 use crate::blob::{BlobMeta, Found};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::Result;
+use crate::manifest::Edit;
 use crate::range_delete::RangeDelete;
 use crate::state::State;
 use crate::table::{TableBuilder, TableMeta};
@@ -44,6 +45,13 @@ impl Outputs {
     pub fn bytes(&self) -> u64 {
         let tables = self.tables.iter().map(|table| table.summary.bytes).sum::<u64>();
         tables + self.blobs.iter().map(|blob| blob.bytes).sum::<u64>()
+    }
+
+    /// What an edit adds, without the tables that it only moves.
+    pub fn made_by(edit: &Edit) -> Outputs {
+        let moved = |number| edit.removed.iter().any(|(_, removed)| *removed == number);
+        let made = edit.added.iter().filter(|(_, table)| !moved(table.number));
+        Outputs { tables: made.map(|(_, table)| table.clone()).collect(), blobs: edit.blobs.clone() }
     }
 
     /// Takes back what no edit has named.

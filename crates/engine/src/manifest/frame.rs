@@ -107,7 +107,8 @@ pub fn put_frame(out: &mut Vec<u8>, salt: u32, offset: u64, payload: &[u8]) {
     out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
-fn frame_bytes(payload_bytes: usize) -> usize {
+/// What a frame of so large a payload takes.
+pub fn frame_bytes(payload_bytes: usize) -> usize {
     (FRAME_HEADER_BYTES + payload_bytes).next_multiple_of(ALIGNMENT)
 }
 

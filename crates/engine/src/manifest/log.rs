@@ -163,7 +163,7 @@ impl ManifestLog {
     }
 
     /// Makes `edit` durable. After an error nobody knows whether it is: the caller acts on neither outcome, removes
-    /// neither inputs nor outputs, and every later call fails. Only `TooLarge` says that nothing was done.
+    /// neither inputs nor outputs, and every later call fails. Only `TooLarge` and `DiskFull` say that nothing was done.
     ///
     /// Panics if the edit cannot follow those before it.
     pub fn append(&mut self, mut edit: Edit) -> Result<()> {
@@ -179,11 +179,24 @@ impl ManifestLog {
             let message = format!("an edit of {} tables takes {} bytes", edit.added.len(), payload.len());
             return Err(Error::new(Code::TooLarge, message));
         }
+        self.manifest.take_room(payload.len()).inspect_err(|error| {
+            if error.code() != Code::DiskFull {
+                self.failed = Some(error.clone());
+            }
+        })?;
         let done = self.manifest.append(&payload).and_then(|()| {
             self.state.apply(&edit).expect("it was checked");
             self.roll_if_long()
         });
-        done.inspect_err(|error| self.failed = Some(error.clone()))
+        done.map_err(|error| {
+            // In room that was taken it is a failure like any other: nobody shall try again.
+            let error = match (error.code(), error.file()) {
+                (Code::DiskFull, Some(file)) => Error::new(Code::Io, error.message()).in_file(file),
+                _ => error,
+            };
+            self.failed = Some(error.clone());
+            error
+        })
     }
 
     fn roll_if_long(&mut self) -> Result<()> {
@@ -236,6 +249,17 @@ impl ManifestLog {
 }
 
 impl Manifest {
+    /// Zeros behind the end mark, as many as an edit of this payload takes: a full disk is found out before a byte of the
+    /// edit stands anywhere. To a reader they are an edit that was cut short.
+    fn take_room(&self, payload_bytes: usize) -> Result<()> {
+        let file_end = self.end + frame::END_MARK_BYTES;
+        let room = vec![0; frame::frame_bytes(payload_bytes)];
+        self.file.write_at(file_end, &room).inspect_err(|_| {
+            // Only tidier: the mark says that all before it is whole, wherever the file ends.
+            let _ = self.file.set_len(file_end);
+        })
+    }
+
     fn append(&mut self, payload: &[u8]) -> Result<()> {
         let mut frame = Vec::with_capacity(payload.len() + 16);
         frame::put_frame(&mut frame, self.salt, self.end, payload);

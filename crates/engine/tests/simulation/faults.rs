@@ -140,7 +140,7 @@ fn fill_up(history: &History, room_bytes: u64) -> Check<Filled> {
 #[test]
 fn writes_resume_by_themselves_when_a_full_disk_has_room_again() {
     let count = histories().unwrap_or(10);
-    let (mut runs, mut went_on, mut stopped) = (0, 0, 0);
+    let (mut runs, mut went_on) = (0, 0);
     for history in counted_histories(count) {
         let random = SeededRandom::new(history.seed);
         for _ in 0..4 {
@@ -150,14 +150,10 @@ fn writes_resume_by_themselves_when_a_full_disk_has_room_again() {
             let place = format!("COPPICE_SEED={seed} with {room_bytes} bytes of room");
             let filled = filled.unwrap_or_else(|trouble| panic!("{place}: {trouble}"));
             went_on += u64::from(filled == Filled::WentOn);
-            stopped += u64::from(filled == Filled::Stopped);
+            assert!(filled != Filled::Stopped, "{place}: a full disk is no reason to stop for good");
             runs += 1;
         }
     }
-    figures([
-        ("runs on a full disk", runs),
-        ("of them without opening again", went_on),
-        ("of them stopped until opened again", stopped),
-    ]);
-    assert!(went_on > 0 && stopped * 2 < runs, "a full disk is no reason to stop for good");
+    figures([("runs on a full disk", runs), ("of them without opening again", went_on)]);
+    assert!(went_on > 0, "none was open when there was room again");
 }

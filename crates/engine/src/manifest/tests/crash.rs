@@ -132,6 +132,27 @@ fn after_a_failed_append_every_later_one_reports_its_cause() {
 }
 
 #[test]
+fn an_edit_that_finds_no_room_is_as_if_it_had_never_been() {
+    let disk = disk_with_folder();
+    let mut log = create(&disk).unwrap();
+    work(&disk, &mut log).unwrap();
+    let (before, size) = (log.state().clone(), log.file().1);
+    for sticky in [false, true] {
+        disk.fail(Some(Fault { call: disk.calls() + 1, sticky, code: Code::DiskFull }));
+        assert_eq!(log.append(Edit::default()).unwrap_err().code(), Code::DiskFull);
+        disk.fail(None);
+        assert_eq!(recover(&disk, folder()).unwrap().state, before);
+        assert_eq!((log.state(), log.file().1), (&before, size));
+    }
+    work(&disk, &mut log).unwrap();
+    // In the room that was taken a full disk is as bad as any failure.
+    disk.fail(Some(Fault { call: disk.calls() + 2, sticky: false, code: Code::DiskFull }));
+    assert_eq!(log.append(Edit::default()).unwrap_err().code(), Code::Io);
+    assert_eq!(log.append(Edit::default()).unwrap_err().code(), Code::Poisoned);
+    assert_eq!(recover(&disk, folder()).unwrap().state, *log.state());
+}
+
+#[test]
 fn a_full_disk_puts_rolling_off_and_fails_nothing() {
     let disk = disk_with_folder();
     let mut log = create(&disk).unwrap();
@@ -142,11 +163,11 @@ fn a_full_disk_puts_rolling_off_and_fails_nothing() {
     assert_eq!(log.file().0, first);
     let mut put_off = 0;
     for edit in 0..200 {
-        // Write, sync, mark; the fourth call would begin a new manifest.
-        disk.fail(Some(Fault { call: disk.calls() + 4, sticky: false, code: Code::DiskFull }));
+        // Room, write, sync, mark; the fifth call would begin a new manifest.
+        disk.fail(Some(Fault { call: disk.calls() + 5, sticky: false, code: Code::DiskFull }));
         let calls = disk.calls();
         log.append(Edit { last_sequence: edit, ..Edit::default() }).unwrap();
-        put_off += u64::from(disk.calls() > calls + 3);
+        put_off += u64::from(disk.calls() > calls + 4);
     }
     assert!(put_off > 0, "it tried to roll");
     assert_eq!(log.file().0, first);
