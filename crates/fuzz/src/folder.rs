@@ -7,12 +7,12 @@ use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::{Image, SimulatedDisk};
 use coppice_engine::error::{Code, Error, Result};
 use coppice_engine::simulation::{FixedClock, environment};
-use coppice_engine::{Db, Range, View, manifest, wal};
+use coppice_engine::{Db, Range, View, blob, manifest, wal};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// Of a process that was killed: two levels of tables, a manifest with edits, three segments.
+/// Of a process that was killed: two levels of tables, blob files, a manifest with edits, three segments.
 static KILLED: LazyLock<Image> = LazyLock::new(|| samples::database(&samples::small()).image());
 
 /// Changes, each: which file, what and whether to make checksums right after it, where, how many bytes, the bytes.
@@ -65,6 +65,7 @@ fn change(disk: &SimulatedDisk, path: &Path, input: &mut Input<'_>) {
 fn sign(path: &Path, file: &mut Vec<u8>) {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("log") => wal::fuzz::sign(file),
+        Some("blob") => drop(blob::fuzz::sign(file)),
         Some("manifest") => manifest::fuzz::sign(file),
         None if path.ends_with("CURRENT") => {
             let line = file.iter().position(|byte| *byte == b'0').map_or(0, |at| (at + 15).min(file.len()));
@@ -117,6 +118,8 @@ fn scan(db: &Db, reverse: bool) -> Result<Vec<Vec<u8>>> {
     let mut cursor = db.range(range, View::LATEST)?;
     let mut keys = Vec::new();
     while cursor.next()? {
+        // A value may be in a file of its own.
+        db.get(cursor.key(), View::LATEST, |entry| entry.value.len())?;
         keys.push(cursor.key().to_vec());
     }
     Ok(keys)

@@ -6,6 +6,7 @@
 //! be built by blind changes. `tests/corpus.rs` replays the kept inputs and changes them for some seconds.
 
 mod blind;
+mod blob;
 mod bytes;
 mod codec;
 mod folder;
@@ -27,7 +28,7 @@ pub struct Target {
     pub bytes_max: usize,
 }
 
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "record", run: log::record, samples: samples::records, bytes_max: 4 << 10 },
     Target { name: "segment", run: log::segment, samples: samples::segments, bytes_max: 8 << 10 },
     Target { name: "log", run: log::log, samples: samples::logs, bytes_max: 16 << 10 },
@@ -41,6 +42,8 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "properties", run: table::properties, samples: samples::properties, bytes_max: 1 << 10 },
     Target { name: "filter", run: table::filter, samples: samples::filters, bytes_max: 4 << 10 },
     Target { name: "table", run: table::table, samples: samples::tables, bytes_max: 16 << 10 },
+    Target { name: "reference", run: blob::reference, samples: samples::references, bytes_max: 300 },
+    Target { name: "blob", run: blob::blob, samples: samples::blobs, bytes_max: 4 << 10 },
     Target { name: "codec", run: codec::codec, samples: samples::blocks, bytes_max: 8 << 10 },
     Target { name: "folder", run: folder::folder, samples: samples::patches, bytes_max: 1 << 10 },
 ];

@@ -3,6 +3,7 @@
 use crate::manifest::CURRENT;
 use crate::table::FOOTER_BYTES;
 use coppice_engine::batch::{self, Batch, Header, Reason, RecordKind};
+use coppice_engine::blob::{Piece, fuzz};
 use coppice_engine::codec::Compressor;
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub const FOLDER: &str = "/db";
 pub const NOW_MS: i64 = 1_700_000_000_000;
 const COMMITS: u32 = 60;
+/// Values of so many bytes stand in blob files.
+const LARGE_BYTES: u64 = 40;
 
 pub fn small() -> Options {
     let tuning = Tuning {
@@ -27,7 +30,7 @@ pub fn small() -> Options {
         memtable_bytes: 64 << 10,
         ..Tuning::default()
     };
-    Options { tuning, holder: "a fuzzer".into(), ..Options::default() }
+    Options { tuning, blob_bytes: LARGE_BYTES, holder: "a fuzzer".into(), ..Options::default() }
 }
 
 /// A disk with a database of a process that was killed.
@@ -67,7 +70,8 @@ fn unflushed() -> SimulatedDisk {
 fn commit(number: u32) -> Batch {
     let mut batch = Batch::new();
     let key = format!("some/key/{:03}", number * 37 % 50);
-    let value = [b"value of it ".as_slice(), &[number as u8; 9]].concat();
+    let length = if number.is_multiple_of(4) { 60 } else { 9 };
+    let value = [b"value of it ".as_slice(), &vec![number as u8; length]].concat();
     let deadline_ms = number.is_multiple_of(5).then_some(NOW_MS + 1_000);
     let packed = match number % 6 {
         5 => batch.delete(0, key.as_bytes(), Reason::User),
@@ -191,6 +195,17 @@ pub fn pages() -> Vec<Vec<u8>> {
         table[..end as usize].to_vec()
     };
     [true, false].map(of).into()
+}
+
+pub fn blobs() -> Vec<Vec<u8>> {
+    let raw = Options { compression: false, ..small() };
+    [small(), raw].iter().flat_map(|options| files(&database(options), ".blob")).take(4).collect()
+}
+
+/// To the records of the blob files, in one piece and in several.
+pub fn references() -> Vec<Vec<u8>> {
+    let pieces: Vec<Piece> = blobs().iter_mut().flat_map(|file| fuzz::sign(file)).collect();
+    [1, 3].map(|count| fuzz::reference_to((0..).zip(pieces[..count].iter().copied()))).into()
 }
 
 pub fn blocks() -> Vec<Vec<u8>> {

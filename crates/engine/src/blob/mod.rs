@@ -7,6 +7,8 @@
 mod builder;
 mod file;
 mod format;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod reference;
 #[cfg(test)]
 mod tests;

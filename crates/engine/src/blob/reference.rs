@@ -86,13 +86,13 @@ impl Reference {
             let file = u32::try_from(file).map_err(|_| Error::corrupt("a reference into no file"))?;
             let (stored, raw) = (fields.varint()?, fields.varint()?);
             let (codec, crc) = (fields.u8()?, fields.u32()?);
-            raw_bytes += raw;
             let known = match codec {
                 CODEC_RAW => stored == raw,
                 CODEC_LZ4 => stored < raw,
                 _ => false,
             };
             let max = BLOB_RECORD_BYTES_MAX as u64;
+            raw_bytes += raw.min(max + 1);
             if !known || raw > max || raw_bytes > VALUE_BYTES_MAX as u64 {
                 return Err(Error::corrupt(format!(
                     "a reference claims {raw} bytes in {stored} stored ones with codec {codec}"
