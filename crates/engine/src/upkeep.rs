@@ -61,15 +61,22 @@ impl State {
         if readable.active.is_empty() {
             return Ok(());
         }
-        let contents = self.contents(&readable.active)?;
         let (table_bytes, table_entries) = (readable.version.disk_bytes(), readable.version.entries());
-        let hidden = contents.hiding.min(table_entries) * (table_bytes / table_entries.max(1));
-        let hidden = hidden.max(hidden_by_ranges(&readable)).min(table_bytes);
         let log_bytes = self.log.bytes_beyond_rest();
-        let gained = (hidden + log_bytes).saturating_sub(contents.live_bytes);
-        let is_worth = gained >= self.options.tuning.garbage_bytes_min
-            && gained * 100 >= (table_bytes + log_bytes) * GARBAGE_PERCENT as u64;
-        if is_worth {
+        let in_ranges = hidden_by_ranges(&readable);
+        let is_worth = |hiding: u64, live_bytes: u64| {
+            let hidden = hiding.min(table_entries) * (table_bytes / table_entries.max(1));
+            let hidden = hidden.max(in_ranges).min(table_bytes);
+            let gained = (hidden + log_bytes).saturating_sub(live_bytes);
+            gained >= self.options.tuning.garbage_bytes_min
+                && gained * 100 >= (table_bytes + log_bytes) * GARBAGE_PERCENT as u64
+        };
+        // A walk through the memtable every few seconds is much for a trickle of writes that nothing would come of.
+        if !is_worth(readable.active.entries() as u64, 0) {
+            return Ok(());
+        }
+        let contents = self.contents(&readable.active)?;
+        if is_worth(contents.hiding, contents.live_bytes) {
             self.rotate(&self.commit.lock(), 0);
         } else if contents.next_ms != NO_DEADLINE {
             let mut due = self.work.lock();
