@@ -45,6 +45,7 @@ class StallingEngine {
 class TextSlab {
   ops: string[] = [];
   bytes = 32;
+  readonly large = [];
 
   put(key: string, value: string): void {
     this.ops.push(key);

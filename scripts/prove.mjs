@@ -112,6 +112,14 @@ const proofs = {
     program: addon,
     command: (_, seed) => failureProgram('space/rounds.ts', seed, '6'),
   },
+  large: {
+    shows:
+      'a value of 1 GiB, 64 of 16 MiB at once, batches at their limits, 100 MB of keys: kills tear none, memory is kept',
+    takes: '10 minutes',
+    slices: 1,
+    program: addon,
+    command: (_, seed) => failureProgram('large/rounds.ts', seed, '3'),
+  },
   kill: {
     shows: '200 kills of a writer, most within a flush, compaction or segment change, lose and tear nothing',
     takes: '10 minutes',

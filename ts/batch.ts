@@ -35,8 +35,8 @@ const DEL_RANGE = names('delRange', KEY_RANGE);
 
 /**
  * Operations that become one commit, written or discarded as a whole. Each call encodes straight into the record that
- * is logged, so the keys and values may be changed afterwards. Used once: after `write` or `close` every call throws
- * `COPPICE_CLOSED`.
+ * is logged, so the keys and values may be changed afterwards; values over 1 MiB only once the batch is written. Used
+ * once: after `write` or `close` every call throws `COPPICE_CLOSED`.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export class Batch<K, V> implements Disposable {
     return this.#slab?.length ?? 0;
   }
 
-  /** Bytes of the record so far; at most 32 MiB. */
+  /** Bytes of the record so far, without values over 1 MiB; at most 32 MiB. */
   get bytes(): number {
     return this.#slab?.bytes ?? 0;
   }

@@ -13,6 +13,15 @@ export const QUEUED_BATCHES_MAX = 4_096;
 /** Bytes of batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */
 export const QUEUED_BYTES_MAX = 64 << 20;
 
+/** Values over this many bytes are written to files of their own before the commit that holds them. */
+export const LARGE_VALUE_BYTES = 1 << 20;
+/** So much of one is handed over at a time. */
+export const LARGE_PIECE_BYTES = 4 << 20;
+/** A value. */
+export const VALUE_BYTES_MAX = 1 << 30;
+/** The large values of one batch together. */
+export const LARGE_BYTES_MAX = 1 << 30;
+
 /** Rows that the first native call of a range fetches, unless `batchSize` says otherwise. */
 export const ROWS_FIRST = 16;
 /** Each further chunk of a range is this many times larger, up to `ROWS_MAX`. */

@@ -5,6 +5,8 @@
  * here, and every later write of the handle waits behind it, so that writes keep their order. The queue is bounded;
  * beyond it writes reject with `COPPICE_BUSY`. While it holds anything the process stays alive.
  *
+ * A write with values over 1 MiB waits here too, until they are on the disk: what is logged only names them.
+ *
  * @module
  */
 
@@ -12,7 +14,7 @@ import { orAborted, throwIfAborted, unknownOutcome } from './abort.js';
 import type { Encoded } from './encoding/index.js';
 import { aborted, CoppiceError } from './errors.js';
 import type { Emitter } from './events.js';
-import { QUEUED_BATCHES_MAX, QUEUED_BYTES_MAX } from './limits.js';
+import { LARGE_VALUE_BYTES, QUEUED_BATCHES_MAX, QUEUED_BYTES_MAX } from './limits.js';
 import { type Engine, type Refusal, type Slab, STALLED } from './native/types.js';
 import type { Durability } from './options/write.js';
 
@@ -47,6 +49,9 @@ interface Waiting {
   durability: Durability;
   signal: AbortSignal | undefined;
   abort: (() => void) | undefined;
+  /** Its large values, once they are being staged. */
+  staged: number[] | undefined;
+  whole: boolean;
   resolve: (answer: Promise<Commit> | Refusal) => void;
   reject: (error: unknown) => void;
 }
@@ -66,11 +71,13 @@ export class WriteQueue {
   }
 
   put(key: Encoded, value: Encoded, deadlineMs: number | undefined, durability: Durability): Promise<Commit> {
-    const revision = this.#waiting.length === 0 ? this.#engine.put(key, value, deadlineMs) : STALLED;
+    // Text of so many characters may be a large value, and only the slab finds out.
+    const small = value.length <= (typeof value === 'string' ? LARGE_VALUE_BYTES / 3 : LARGE_VALUE_BYTES);
+    const revision = small && this.#waiting.length === 0 ? this.#engine.put(key, value, deadlineMs) : STALLED;
     if (revision !== STALLED) return this.#acknowledge(revision, 1, durability);
     const slab = this.takeSlab();
     slab.put(key, value, deadlineMs);
-    return this.#enqueue(slab, durability, undefined) as Promise<Commit>;
+    return this.commit(slab, durability, undefined) as Promise<Commit>;
   }
 
   del(key: Encoded, durability: Durability): Promise<Commit> {
@@ -87,7 +94,7 @@ export class WriteQueue {
     let answer: number | Refusal;
     try {
       throwIfAborted(signal, 'the write');
-      answer = this.#waiting.length === 0 ? this.#engine.commit(slab) : STALLED;
+      answer = this.#waiting.length === 0 && slab.large.length === 0 ? this.#engine.commit(slab) : STALLED;
     } catch (error) {
       this.giveBack(slab);
       throw error;
@@ -147,7 +154,16 @@ export class WriteQueue {
       );
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { slab, durability, signal, abort: undefined, resolve, reject };
+      const waiting: Waiting = {
+        slab,
+        durability,
+        signal,
+        abort: undefined,
+        staged: undefined,
+        whole: slab.large.length === 0,
+        resolve,
+        reject,
+      };
       if (signal !== undefined) {
         waiting.abort = () => this.#giveUp(waiting, signal);
         signal.addEventListener('abort', waiting.abort, { once: true });
@@ -156,6 +172,7 @@ export class WriteQueue {
       this.#bytes += slab.bytes;
       // The engine's own events do not hold the process open; a promise that somebody waits for must.
       this.#keepAlive ??= setInterval(() => {}, 2 ** 30);
+      if (this.#waiting.length === 1 && !waiting.whole) this.#stage(waiting);
     });
   }
 
@@ -163,8 +180,12 @@ export class WriteQueue {
   #retry(waiting: Waiting): boolean {
     const { slab, durability, signal } = waiting;
     const ops = slab.length;
+    if (!waiting.whole) {
+      this.#stage(waiting);
+      return false;
+    }
     try {
-      const answer = this.#engine.commit(slab);
+      const answer = this.#engine.commit(slab, waiting.staged);
       if (answer === STALLED) return false;
       this.#forget(waiting);
       waiting.resolve(typeof answer === 'number' ? this.#acknowledge(answer, ops, durability, signal) : answer);
@@ -175,16 +196,41 @@ export class WriteQueue {
     return true;
   }
 
+  /** Writes the large values of the foremost write to the disk, then tries that write. */
+  async #stage(waiting: Waiting): Promise<void> {
+    if (waiting.staged !== undefined) return;
+    const staged: number[] = [];
+    waiting.staged = staged;
+    try {
+      for (const { value } of waiting.slab.large.slice()) {
+        staged.push(await this.#engine.stage(value));
+        if (!this.#waiting.includes(waiting)) return this.#unstage(staged);
+      }
+      waiting.whole = true;
+    } catch (error) {
+      if (!this.#waiting.includes(waiting)) return this.#unstage(staged);
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      this.#forget(waiting);
+      waiting.reject(error);
+    }
+    this.drain();
+  }
+
+  #unstage(staged: readonly number[]): void {
+    for (const large of staged) this.#engine.unstage(large);
+  }
+
   #giveUp(waiting: Waiting, signal: AbortSignal): void {
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
     this.#forget(waiting);
     waiting.reject(aborted(signal, 'a write that waited for memory'));
-    if (this.#waiting.length === 0) this.#emptied();
+    this.drain();
   }
 
   #forget(waiting: Waiting): void {
     this.#bytes -= waiting.slab.bytes;
     this.giveBack(waiting.slab);
+    this.#unstage(waiting.staged ?? []);
     if (waiting.abort !== undefined) waiting.signal?.removeEventListener('abort', waiting.abort);
   }
 

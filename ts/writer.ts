@@ -54,7 +54,10 @@ export class Writer<K, V> extends Reader<K, V> {
   /**
    * Writes a value, whether the key has one or not. Not awaited, it is applied all the same.
    *
-   * @throws `COPPICE_TOO_LARGE` for a key over 65,535 bytes or a value over the limit, `COPPICE_BUSY` when too many
+   * A value over 1 MiB, up to 1 GiB, goes to the disk before it is applied, off this thread: it is visible when the promise
+   * resolves, later writes of the handle wait behind it, and bytes must be left alone until then.
+   *
+   * @throws `COPPICE_TOO_LARGE` for a key over 65,535 bytes or a value over 1 GiB, `COPPICE_BUSY` when too many
    * writes wait for memory, `COPPICE_DISK_FULL` when the disk is full. Nothing was written then.
    * @example
    * ```ts
@@ -137,7 +140,7 @@ export class Writer<K, V> extends Reader<K, V> {
    * Without operations given it answers an empty `Batch` to fill step by step, which can also have conditions.
    *
    * @throws `COPPICE_INVALID` or `COPPICE_ENCODING` for a bad operation, whose index is `details.op`; nothing is written.
-   * @throws `COPPICE_TOO_LARGE` beyond 32 MiB.
+   * @throws `COPPICE_TOO_LARGE` beyond 32 MiB, without the values over 1 MiB, or 1 GiB of these.
    * @example
    * ```ts
    * import { open } from 'coppice';

@@ -19,6 +19,7 @@ const engine = [
     'read',
     'range',
     'write',
+    'large',
     'flush',
     'upkeep',
     'compaction/run',

@@ -98,6 +98,20 @@ export interface Addon {
   /** Refused: header: revision, conflicts; data: for each its guard and revision or 0. */
   commit(handle: number, body: Uint8Array, bytes: number, guards: Uint8Array | undefined): number | null;
 
+  /** As `commit`; `large`: for each value its operation and its number, both `f64`. */
+  commitLarge(
+    handle: number,
+    body: Uint8Array,
+    bytes: number,
+    guards: Uint8Array | undefined,
+    large: Uint8Array,
+  ): number | null;
+  largeBegin(handle: number): number | null;
+  /** These two start a task and answer its number. */
+  largeWrite(large: number, piece: Uint8Array): number | null;
+  largeEnd(large: number): number | null;
+  largeDrop(large: number): null | undefined;
+
   revision(handle: number): number | null;
   now(handle: number): number | null;
   pressure(handle: number): number | null;

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { closed, fromNative } from '../errors.js';
+import { closed, fromNative, invalid } from '../errors.js';
+import { LARGE_PIECE_BYTES } from '../limits.js';
 import { type Addon, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
 import { NativeRows } from './rows.js';
@@ -26,6 +27,8 @@ import type {
   Slab,
   VerifyResult,
 } from './types.js';
+
+const NONE: readonly number[] = [];
 
 export class NativeEngine implements Engine, Listener {
   readonly #environment: Environment;
@@ -102,10 +105,35 @@ export class NativeEngine implements Engine, Listener {
     return new NativeSlab();
   }
 
-  commit(slab: Slab): number | Refusal {
+  commit(slab: Slab, large: readonly number[] = NONE): number | Refusal {
     const { body, end, guards } = slab as NativeSlab;
-    const answer = this.#answered(this.#addon.commit(this.#handle, body, end, guards));
+    const answer = this.#answered(
+      large.length === 0
+        ? this.#addon.commit(this.#handle, body, end, guards)
+        : this.#addon.commitLarge(this.#handle, body, end, guards, pairs(slab, large)),
+    );
     return answer === WRITE_REFUSED ? this.#refusal() : answer;
+  }
+
+  async stage(value: Uint8Array): Promise<number> {
+    const large = this.#answered(this.#addon.largeBegin(this.#handle));
+    const { length } = value;
+    try {
+      for (let at = 0; at < length; at += LARGE_PIECE_BYTES) {
+        if (value.length !== length) throw invalid('value', 'bytes that stay while they are written', value.length);
+        const piece = value.subarray(at, at + LARGE_PIECE_BYTES);
+        await this.#environment.task(this.#addon.largeWrite(large, piece));
+      }
+      await this.#environment.task(this.#addon.largeEnd(large));
+    } catch (error) {
+      this.unstage(large);
+      throw error;
+    }
+    return large;
+  }
+
+  unstage(large: number): void {
+    this.#addon.largeDrop(large);
   }
 
   settle(revision: number, durability: 'process' | 'disk'): Promise<void> {
@@ -206,6 +234,13 @@ export class NativeEngine implements Engine, Listener {
 
 function foundEntry<T>(value: T, revision: number, deadline: number): FoundEntry<T> {
   return { value, revision, expiresAtMs: deadline || undefined };
+}
+
+/** Which operation has which large value. */
+function pairs(slab: Slab, large: readonly number[]): Uint8Array {
+  const numbers = new Float64Array(2 * large.length);
+  for (const [i, number] of large.entries()) numbers.set([slab.large[i]!.op, number], 2 * i);
+  return new Uint8Array(numbers.buffer);
 }
 
 function bytesOf(bytes: Bytes | undefined): Uint8Array | undefined {

@@ -5,8 +5,8 @@
  */
 
 import { CoppiceError } from '../errors.js';
-import { KEY_BYTES_MAX } from '../limits.js';
-import type { Bytes, Slab } from './types.js';
+import { KEY_BYTES_MAX, LARGE_BYTES_MAX, LARGE_VALUE_BYTES, VALUE_BYTES_MAX } from '../limits.js';
+import type { Bytes, LargeOp, Slab } from './types.js';
 
 /** Left for the engine to fill in. */
 const HEADER_BYTES = 32;
@@ -41,6 +41,8 @@ export class NativeSlab implements Slab {
   end = HEADER_BYTES;
   length = 0;
   checks = 0;
+  readonly large: LargeOp[] = [];
+  #largeBytes = 0;
   #guards: Writable | undefined;
   #guardsEnd = 0;
 
@@ -57,6 +59,11 @@ export class NativeSlab implements Slab {
   }
 
   put(key: Bytes, value: Bytes, deadlineMs = 0): void {
+    const large = value.length > LARGE_VALUE_BYTES / UTF8_BYTES_PER_UNIT_MAX ? largeOf(value) : undefined;
+    if (large !== undefined) {
+      this.#putLarge(key, large, deadlineMs);
+      return;
+    }
     this.#reserve(OP_BYTES + DEADLINE_BYTES + bytesMax(key) + bytesMax(value));
     const { body, end } = this;
     let at = end + OP_BYTES;
@@ -64,6 +71,16 @@ export class NativeSlab implements Slab {
     const keyEnd = write(body, key, at);
     const valueEnd = write(body, value, keyEnd);
     this.#finish(KIND_PUT, deadlineMs === 0 ? 0 : FLAG_DEADLINE, keyEnd - at, valueEnd - keyEnd, valueEnd);
+  }
+
+  #putLarge(key: Bytes, value: Uint8Array, deadlineMs: number): void {
+    if (value.length > VALUE_BYTES_MAX) throw tooLarge('value', value.length, VALUE_BYTES_MAX);
+    const bytes = this.#largeBytes + value.length;
+    if (bytes > LARGE_BYTES_MAX) throw tooLarge('batch', bytes, LARGE_BYTES_MAX);
+    const op = this.length;
+    this.put(key, '', deadlineMs);
+    this.large.push({ op, value });
+    this.#largeBytes = bytes;
   }
 
   del(key: Bytes): void {
@@ -98,6 +115,8 @@ export class NativeSlab implements Slab {
     this.length = 0;
     this.checks = 0;
     this.#guardsEnd = 0;
+    this.large.length = 0;
+    this.#largeBytes = 0;
   }
 
   #reserve(more: number): void {
@@ -125,6 +144,12 @@ export class NativeSlab implements Slab {
     this.end = end;
     this.length++;
   }
+}
+
+/** The bytes of a value that is too large for the log; nothing if it is not. */
+function largeOf(value: Bytes): Uint8Array | undefined {
+  if (typeof value !== 'string') return value.length > LARGE_VALUE_BYTES ? value : undefined;
+  return Buffer.byteLength(value) > LARGE_VALUE_BYTES ? Buffer.from(value) : undefined;
 }
 
 function bytesMax(bytes: Bytes): number {

@@ -141,6 +141,13 @@ export interface Rows {
 /** A promise only where the disk has to be waited for, which another thread then does. */
 export type Later<T> = T | Promise<T>;
 
+/** A value over 1 MiB, which is not in the slab. It is read while it is staged. */
+export interface LargeOp {
+  /** The operation of the slab whose value it is. */
+  op: number;
+  value: Uint8Array;
+}
+
 /** Operations on their way into one commit, packed as the engine logs them. Reusable after `clear`. */
 export interface Slab {
   /** `deadlineMs`: Unix milliseconds. A batch over the limit throws `COPPICE_TOO_LARGE` here. */
@@ -157,6 +164,8 @@ export interface Slab {
   readonly bytes: number;
   /** Guards. */
   readonly checks: number;
+  /** Values to stage before the commit, in the order of their operations. */
+  readonly large: readonly LargeOp[];
 }
 
 export interface LevelStats {
@@ -245,8 +254,12 @@ export interface Engine {
   del(key: Bytes): number;
   /** An empty slab for `commit`, here or on another handle of this thread. */
   slab(): Slab;
-  /** Applies a slab as one revision. The slab keeps its content: clear it to use it again. */
-  commit(slab: Slab): number | Refusal;
+  /** Applies a slab as one revision. The slab keeps its content: clear it to use it again. `large`: `slab.large`, staged. */
+  commit(slab: Slab, large?: readonly number[]): number | Refusal;
+  /** Writes a large value to the disk, off this thread; answers the number that `commit` takes. */
+  stage(value: Uint8Array): Promise<number>;
+  /** Lets go of a staged value. What no commit took leaves nothing. Harmless twice. */
+  unstage(large: number): void;
   /**
    * Resolves once everything up to `revision` is with the operating system (`process`: one write a tick) or synced
    * (`disk`: one callback a group commit). While it is pending the process stays alive.

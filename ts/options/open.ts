@@ -57,7 +57,7 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   /**
    * Values of at least this many bytes are moved into files of their own when they are flushed, so that compactions need
    * not copy them: worth it for values of kilobytes that are overwritten or sorted in again and again. 0 or `Infinity`
-   * keeps every value beside its key. Default 4 KiB.
+   * keeps every value up to 1 MiB beside its key; longer ones always have files of their own. Default 4 KiB.
    */
   blobBytes?: number;
   /** The memtable's skip list: levels at most (1 to 16) and the probability of a node's next level. Default 8 and 1/16. */

@@ -7,6 +7,7 @@
 use crate::blob::{BlobFile, BlobMeta};
 use crate::cursor::Cursor;
 use crate::disk::{Disk, File, SyncPoint};
+use crate::entry::Kind;
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
 use crate::manifest::{self, ManifestLog, Tail};
@@ -103,7 +104,11 @@ impl State {
             copied_tables: 0,
             copied_bytes: 0,
         };
-        let blobs = target.place_blobs(&source);
+        let parts = match self.options.read_only {
+            true => source.readable.memtables().flat_map(|memtable| memtable.parts().all()).collect(),
+            false => Vec::new(),
+        };
+        let blobs = target.place_blobs(&source, &parts);
         let mut progress = Progress { done_bytes: 0, total_bytes: 0 };
         progress.total_bytes =
             blobs.values().filter(|blob| !blob.is_there).map(|blob| blob.file.meta().bytes).sum();
@@ -259,7 +264,16 @@ impl State {
             let mut cursor = memtable.cursor();
             cursor.seek_to_first()?;
             while cursor.valid() {
-                output.add(cursor.key(), &cursor.entry())?;
+                let entry = cursor.entry();
+                match entry.kind {
+                    Kind::Reference => {
+                        let found = cursor.files().find(entry.value)?;
+                        let pieces: Vec<_> =
+                            found.pieces().iter().map(|(file, piece)| (file.name(), *piece)).collect();
+                        output.add_reference(cursor.key(), &entry, &pieces)?;
+                    }
+                    _ => output.add(cursor.key(), &entry)?,
+                }
                 cursor.next()?;
             }
             for range in memtable.range_deletes().map_or_else(Vec::new, |ranges| ranges.all()) {
@@ -313,13 +327,13 @@ impl<'a> Target<'a> {
     }
 
     /// Each under the number that it has there, or is to have.
-    fn place_blobs(&self, source: &Source) -> BTreeMap<[u8; 16], PlacedBlob> {
+    fn place_blobs(&self, source: &Source, parts: &[Arc<BlobFile>]) -> BTreeMap<[u8; 16], PlacedBlob> {
         let place = |file: &Arc<BlobFile>| {
             let there = self.blobs.get(&file.meta().id).map(|blob| blob.number);
             let number = there.unwrap_or_else(|| self.numbers.take());
             (file.meta().id, PlacedBlob { file: file.clone(), number, is_there: there.is_some() })
         };
-        source.readable.version.blobs().map(|blob| place(&blob.file)).collect()
+        source.readable.version.blobs().map(|blob| &blob.file).chain(parts).map(place).collect()
     }
 
     /// Whole tables that a backup has copied which did not come to its end count as there. Others go.

@@ -6,8 +6,10 @@
 //! shared between threads.
 
 mod builder;
+mod large;
 
 pub use builder::Batch;
+pub use large::with_references;
 
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::{Code, Error, Result};
@@ -58,6 +60,8 @@ pub enum OpKind {
     Delete = 2,
     /// Of all keys from `key` on and below `value`; no value: to the end of the keyspace.
     RangeDelete = 3,
+    /// A put whose value is in blob parts.
+    Reference = 5,
 }
 
 /// Why an operation was made.
@@ -92,6 +96,8 @@ pub struct Summary {
     /// Operations that store something.
     pub puts: usize,
     pub range_deletes: usize,
+    /// Puts whose value is in blob parts.
+    pub references: usize,
 }
 
 impl Summary {
@@ -126,7 +132,11 @@ impl<'a> Op<'a> {
     pub fn entry(&self, revision: Revision) -> Entry<'a> {
         debug_assert!(self.kind != OpKind::RangeDelete, "a range delete makes no version of a key");
         Entry {
-            kind: if self.kind == OpKind::Put { Kind::Put } else { Kind::Delete },
+            kind: match self.kind {
+                OpKind::Put => Kind::Put,
+                OpKind::Reference => Kind::Reference,
+                OpKind::Delete | OpKind::RangeDelete => Kind::Delete,
+            },
             revision,
             deadline_ms: self.deadline_ms,
             lease: self.lease,
@@ -206,7 +216,8 @@ pub fn validate(body: &[u8], origin: Origin) -> Result<Summary> {
         let (op, after) = split_checked(rest, origin)?;
         summary.entries += 1;
         summary.key_and_value_bytes += 1 + op.key.len() + op.value.len();
-        summary.puts += usize::from(op.kind == OpKind::Put);
+        summary.puts += usize::from(matches!(op.kind, OpKind::Put | OpKind::Reference));
+        summary.references += usize::from(op.kind == OpKind::Reference);
         summary.range_deletes += usize::from(op.kind == OpKind::RangeDelete);
         summary.changes_user_keys |= op.keyspace == crate::key::KEYSPACE_USER;
         rest = after;
@@ -288,6 +299,9 @@ fn split_checked(bytes: &[u8], origin: Origin) -> Result<(Op<'_>, &[u8])> {
         if flags & HAS_HISTORY != 0 {
             return Err(Error::invalid("history fields are computed by the commit"));
         }
+        if op.kind == OpKind::Reference {
+            return Err(Error::invalid("a reference is made by the engine"));
+        }
     }
     if op.value.len() > limits::VALUE_BYTES_MAX {
         return Err(Error::new(
@@ -322,6 +336,7 @@ fn split(bytes: &[u8]) -> Option<(Op<'_>, &[u8])> {
         1 => OpKind::Put,
         2 => OpKind::Delete,
         3 => OpKind::RangeDelete,
+        5 => OpKind::Reference,
         _ => return None,
     };
     let reason = match reason {

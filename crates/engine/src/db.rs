@@ -8,6 +8,7 @@ use crate::entry::Entry;
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::key::{KEYSPACE_USER, Revision};
+use crate::large::{LargeValue, LargeWriter};
 use crate::options::Options;
 use crate::range::RangeCursor;
 use crate::read::{Range, Snapshot, stored_key};
@@ -56,6 +57,8 @@ impl Db {
         }
         // A compaction that somebody asked for gives up soon; until then it makes and removes files in this folder.
         state.wait_for_turns();
+        // No large value makes files in this folder any more.
+        drop(state.staging.write());
         let closed = state.finish_log();
         state.end_close();
         closed
@@ -65,6 +68,22 @@ impl Db {
     #[inline]
     pub fn write(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
         self.0.state.write(body, guards)
+    }
+
+    /// Begins a value over 1 MiB, for `write_large`. Blocking, as are its calls: not for the thread that must not wait.
+    pub fn large(&self) -> Result<LargeWriter> {
+        LargeWriter::new(self.0.state.clone())
+    }
+
+    /// Commits a log record's body with large values for some puts, which have empty values in it: by the index of the
+    /// operation, ascending. Where nothing was written the values may be used again.
+    pub fn write_large(
+        &self,
+        body: &[u8],
+        guards: &[Guard<'_>],
+        large: &[(usize, &LargeValue)],
+    ) -> Result<Written> {
+        self.0.state.write_large(body, guards, large)
     }
 
     /// Hands everything applied to the operating system; the revision up to which that is so.

@@ -133,7 +133,7 @@ impl DeadRuns {
         let before = self.runs.load();
         let mut changed: Option<Vec<DeadRun>> = None;
         let mut key = std::mem::take(&mut recent.key);
-        for op in batch::ops(body).filter(|op| op.kind == OpKind::Put) {
+        for op in batch::ops(body).filter(|op| matches!(op.kind, OpKind::Put | OpKind::Reference)) {
             key.clear();
             key.push(op.keyspace);
             key.extend_from_slice(op.key);

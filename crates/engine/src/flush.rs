@@ -4,7 +4,7 @@ use crate::compaction::{Output, Outputs, Retention, debt};
 use crate::cursor::Cursor;
 use crate::disk::SyncPoint;
 use crate::entry::NO_DEADLINE;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::manifest::Edit;
 use crate::options::{Event, WorkKind};
 use crate::pressure::Debt;
@@ -88,8 +88,11 @@ impl State {
         }
         let manifest = install.as_mut().expect("only a writable, open database installs");
         let before = self.readable.load().version.clone();
-        let version = Arc::new(before.apply(&edit, self.tables()));
-        let made = Outputs::made_by(&edit);
+        let adopted = |number| flushed.and_then(|sealed| sealed.memtable.parts().get(number));
+        let version = Arc::new(before.apply(&edit, self.tables(), adopted));
+        let mut made = Outputs::made_by(&edit);
+        // The parts of large values were there before, and the log names them.
+        made.blobs.retain(|blob| adopted(blob.number).is_none());
         if let Err(error) = manifest.append(edit) {
             if error.code() == Code::DiskFull {
                 // The manifest is as it was: nothing refers to what was made, and it may be what fills the disk.
@@ -111,6 +114,9 @@ impl State {
         self.observe_pressure(&before, &version, flushed.is_some());
         // Their files go when the last reader lets go of them.
         before.missing_from(&version).for_each(|table| table.mark_obsolete());
+        let parts = flushed.map_or_else(Vec::new, |sealed| sealed.memtable.parts().all());
+        let replaced = parts.iter().filter(|part| version.blob(part.number()).is_none());
+        replaced.for_each(|part| part.mark_obsolete());
         before.blobs_missing_from(&version).for_each(|blob| blob.mark_obsolete());
         Ok(())
     }
@@ -201,8 +207,7 @@ fn write_entries(
     while cursor.valid() {
         let (key, entry) = (cursor.key(), cursor.entry());
         let fate = retention.judge(key, &entry, || !version.may_hold(key, 0));
-        // What a memtable holds was not moved out yet.
-        let find = || Err(Error::corrupt("a memtable refers to a blob file"));
+        let find = || cursor.files().find(entry.value);
         output.add(key, &entry, fate, find)?;
         cursor.next()?;
     }

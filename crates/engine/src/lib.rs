@@ -23,6 +23,7 @@ pub mod error;
 pub mod filter;
 mod flush;
 pub mod key;
+mod large;
 pub mod limits;
 pub mod manifest;
 pub mod memtable;
@@ -54,6 +55,7 @@ pub use backup::BackupInfo;
 pub use checkpoint::CheckpointInfo;
 pub use db::Db;
 pub use disk::Wait;
+pub use large::{LargeValue, LargeWriter};
 pub use options::{
     Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, SkipList, Tuning, WorkKind,
 };

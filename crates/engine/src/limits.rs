@@ -4,7 +4,7 @@
 pub const KEY_BYTES_MAX: usize = 65_535;
 /// A stored key: one keyspace byte, then the user key.
 pub const STORED_KEY_BYTES_MAX: usize = KEY_BYTES_MAX + 1;
-/// A value may have 0 to this many bytes. (Values above a log record need blob parts.)
+/// A value may have 0 to this many bytes. (Values above a log record come in blob parts.)
 pub const VALUE_BYTES_MAX: usize = 1 << 30;
 /// One commit is one log record of at most this many bytes, header and operations.
 pub const RECORD_BYTES_MAX: usize = 32 << 20;
@@ -38,6 +38,14 @@ pub const BLOB_BYTES_DEFAULT: u64 = 4 << 10;
 pub const BLOB_FILE_BYTES_TARGET: u64 = 32 << 20;
 /// One record of a blob file before compression: a longer value has several.
 pub const BLOB_RECORD_BYTES_MAX: usize = 4 << 20;
+/// A part of a larger value: no object exceeds 64 MiB, and an upload is never split.
+pub const BLOB_PART_BYTES: u64 = 32 << 20;
+/// The large values of one commit together.
+pub const LARGE_BYTES_MAX: usize = 1 << 30;
+/// A memtable that refers to so many blob parts is full, and so is one whose parts have so many bytes: of values that were
+/// replaced meanwhile the parts go when it is flushed.
+pub const MEMTABLE_PARTS_MAX: usize = 1024;
+pub const MEMTABLE_PART_BYTES_MAX: u64 = 256 << 20;
 /// Blob files that one table refers to at most: far more than a table of references fills.
 pub const TABLE_BLOBS_MAX: usize = 1 << 19;
 /// Blob files that are kept open.

@@ -91,6 +91,8 @@ pub struct Tuning {
     pub table_bytes: u64,
     /// A blob file ends at this size.
     pub blob_file_bytes: u64,
+    /// A part of a large value is at most this long.
+    pub blob_part_bytes: u64,
     pub manifest_roll_bytes: u64,
     /// Level-0 tables that make a compaction due.
     pub level0_trigger: usize,
@@ -112,6 +114,7 @@ impl Default for Tuning {
             page_bytes: limits::PAGE_BYTES,
             table_bytes: limits::TABLE_BYTES_TARGET,
             blob_file_bytes: limits::BLOB_FILE_BYTES_TARGET,
+            blob_part_bytes: limits::BLOB_PART_BYTES,
             manifest_roll_bytes: 256 << 10,
             level0_trigger: 4,
             level0_stop: 24,

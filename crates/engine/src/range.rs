@@ -80,6 +80,12 @@ impl RangeCursor {
         self.row().map(|(_, entry)| entry)
     }
 
+    /// The row's value as the caller's own. One in blob files is given away: the next call reads it again.
+    pub fn take_value(&mut self) -> Result<Vec<u8>> {
+        self.load()?;
+        Ok(self.value.take().unwrap_or_else(|| self.rows.entry().value.to_vec()))
+    }
+
     /// The row's user key and the row, loaded.
     pub fn row(&mut self) -> Result<(&[u8], Entry<'_>)> {
         self.load()?;

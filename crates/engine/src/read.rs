@@ -4,13 +4,14 @@
 //! Runs on the caller's thread, takes no lock, and reads the disk there when a page is not in the cache, unless it is
 //! told not to wait for it.
 
-use crate::blob::{BlobFile, Found, Reference};
+use crate::blob::{Files, Found};
 use crate::cursor::{DeadWalk, Hidden, LevelCursor, Source, VisibleCursor, Window};
 use crate::disk::Wait;
 use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::filter;
 use crate::key::{KEYSPACE_USER, Revision};
+use crate::memtable::Memtable;
 use crate::snapshot::View;
 use crate::state::{Readable, State};
 use crate::table::{Patience, Table};
@@ -102,34 +103,35 @@ impl State {
         }
     }
 
-    /// The newest version of a stored key at or below `at`, live or not, and the blob files that it counts by if it is a
-    /// reference.
+    /// The newest version of a stored key at or below `at`, live or not, and what it counts by if it is a reference.
     pub fn get_in<R>(
         &self,
         readable: &Readable,
         key: &[u8],
         at: Revision,
         wait: Wait,
-        read: impl FnOnce(Entry<'_>, &[Arc<BlobFile>]) -> R,
+        read: impl FnOnce(Entry<'_>, Files<'_>) -> R,
     ) -> Result<Option<R>> {
         // The closure can be called once; whichever place answers takes it.
         let mut read = Some(read);
-        let mut answer = |entry: Entry<'_>, files: &[Arc<BlobFile>]| {
-            (read.take().expect("one place answers"))(entry, files)
-        };
-        // What a memtable holds was not moved out yet.
-        if let Some(found) = readable.get_from_memtables(key, at, |entry| answer(entry, &[])) {
+        let mut answer =
+            |entry: Entry<'_>, files: Files<'_>| (read.take().expect("one place answers"))(entry, files);
+        if let Some(found) = readable.get_from_memtables(key, at, &mut answer) {
             return Ok(Some(found));
         }
         let version = &readable.version;
         let hash = filter::hash(key, self.creation.filter_seed);
         for table in version.level0_holding(key) {
-            if let Some(found) = table.get(key, hash, at, wait, |entry| answer(entry, table.blobs()))? {
+            if let Some(found) =
+                table.get(key, hash, at, wait, |entry| answer(entry, Files::Listed(table.blobs())))?
+            {
                 return Ok(Some(found));
             }
         }
         for table in version.deeper_holding(key) {
-            if let Some(found) = table.get(key, hash, at, wait, |entry| answer(entry, table.blobs()))? {
+            if let Some(found) =
+                table.get(key, hash, at, wait, |entry| answer(entry, Files::Listed(table.blobs())))?
+            {
                 return Ok(Some(found));
             }
         }
@@ -159,8 +161,8 @@ impl State {
 
 /// A reference's entry without a value, and where the value is.
 #[cold]
-fn away(entry: &Entry<'_>, files: &[Arc<BlobFile>]) -> Result<(Entry<'static>, Found)> {
-    let found = Reference::decode(entry.value)?.find(files)?;
+fn away(entry: &Entry<'_>, files: Files<'_>) -> Result<(Entry<'static>, Found)> {
+    let found = files.find(entry.value)?;
     Ok((Entry { kind: Kind::Put, value: &[], ..*entry }, found))
 }
 
@@ -170,12 +172,15 @@ impl Readable {
         &self,
         key: &[u8],
         at: Revision,
-        mut read: impl FnMut(Entry<'_>) -> R,
+        mut read: impl FnMut(Entry<'_>, Files<'_>) -> R,
     ) -> Option<R> {
-        if let Some(found) = self.active.get(key, at, &mut read) {
-            return Some(found);
-        }
-        self.sealed.iter().find_map(|sealed| sealed.memtable.get(key, at, &mut read))
+        self.memtables()
+            .find_map(|memtable| memtable.get(key, at, |entry| read(entry, Files::Parts(memtable.parts()))))
+    }
+
+    /// Newest first.
+    pub fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        std::iter::once(&self.active).chain(self.sealed.iter().map(|sealed| &sealed.memtable))
     }
 
     /// Everything that can hold a row of the window, newest first, and what range deletes hide of it.
@@ -183,8 +188,7 @@ impl Readable {
         let wait = window.patience.wait();
         let mut sources = Vec::new();
         let mut hidden = Hidden::default();
-        for memtable in std::iter::once(&self.active).chain(self.sealed.iter().map(|sealed| &sealed.memtable))
-        {
+        for memtable in self.memtables() {
             if memtable.entries() > 0 {
                 sources.push(Source::Memtable(memtable.cursor()));
             }

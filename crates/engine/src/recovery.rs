@@ -70,11 +70,12 @@ fn load(
 
     let flushed = Watermark { sequence: manifest.last_sequence, revision: manifest.last_revision };
     let (replay, recovered, left_out) = read_log(&environment, folder, options, &found.strangers, || {
-        Replay::new(&environment, options, manifest.log_floor, flushed)
+        Replay::new(&environment, options, tables, manifest.log_floor, flushed)
     })?;
     if !options.read_only {
-        // Outputs and inputs of work that a crash cut short. One that stays is tried again at the next open.
-        for name in found.strangers {
+        // Outputs and inputs of work that a crash cut short, and large values that no commit came to name. One that
+        // stays is tried again at the next open.
+        for name in found.strangers.iter().filter(|name| !replay.names(name)) {
             let _ = disk.remove(&name.in_folder(folder));
         }
     }
@@ -134,7 +135,11 @@ fn read_log<'a>(
         end = Some(found);
         left_out = Some(match options.read_only {
             true => LeftOut::measure(disk, folder, found, &damage)?,
-            false => LeftOut::set_aside(disk, folder, found, &damage, strangers)?,
+            false => {
+                let strangers: Vec<_> =
+                    strangers.iter().copied().filter(|name| !replay.names(name)).collect();
+                LeftOut::set_aside(disk, folder, found, &damage, &strangers)?
+            }
         });
     }
 }
@@ -143,7 +148,7 @@ fn read_log<'a>(
 struct Found {
     state: manifest::State,
     next_number: u64,
-    /// Tables that are none of the database's.
+    /// Tables and blob files that no manifest names.
     strangers: Vec<FileName>,
 }
 

@@ -4,14 +4,13 @@
 //! that can be read wins, so a delete that can be read is never undone. A manifest that can be read is followed, because
 //! it alone knows which tables a compaction has replaced. Nothing else may work on either folder.
 
+mod blobs;
 mod report;
 mod source;
 
 pub use report::{Lost, SalvageReport};
 
-use crate::blob::{BlobFile, Reference};
-use crate::disk::{Disk, Wait};
-use crate::entry::{Entry, Kind};
+use crate::entry::Kind;
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::EMPTY_REVISION;
@@ -19,13 +18,13 @@ use crate::manifest::{self, Creation, ManifestLog};
 use crate::names::{FileName, FileNumbers};
 use crate::options::Options;
 use crate::recovery::create_folders;
-use crate::table::{TableOptions, TableOutput};
+use crate::table::{TableMeta, TableOptions, TableOutput};
 use crate::verify::Progress;
 use crate::wal::LogFloor;
+use blobs::{BlobCopies, Blobs};
 use source::{Merge, Records, Sources};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Copies what is readable in `from` into a new database in `to`, a folder that is absent or empty. `NotFound` if there
 /// is no file of a database in `from`, `Locked` if one is open there. After any other failure `to` is empty again.
@@ -66,57 +65,6 @@ pub fn salvage(
     done
 }
 
-/// Values in blob files, which come to stand beside their keys.
-struct Blobs<'a> {
-    folder: &'a Path,
-    /// All that say who they are.
-    files: Vec<Arc<BlobFile>>,
-    manifest: Option<&'a manifest::State>,
-}
-
-impl<'a> Blobs<'a> {
-    fn open(
-        disk: &Arc<dyn Disk>,
-        folder: &'a Path,
-        numbers: &[u64],
-        manifest: Option<&'a manifest::State>,
-    ) -> Blobs<'a> {
-        // One that does not is missed by the values that are in it; most likely there are none.
-        let open =
-            |number: &u64| BlobFile::rescue(disk, &FileName::Blob(*number).in_folder(folder), *number).ok();
-        Blobs { folder, files: numbers.iter().filter_map(open).map(Arc::new).collect(), manifest }
-    }
-
-    /// `ids`: of the files that the reference counts by, if they are known.
-    fn value(&self, reference: &[u8], ids: Option<&[[u8; 16]]>) -> Result<Vec<u8>> {
-        let mut value = Vec::new();
-        for (file, piece) in &Reference::decode(reference)?.pieces {
-            let start = value.len();
-            value.resize(start + piece.raw as usize, 0);
-            let out = &mut value[start..];
-            match ids.and_then(|ids| ids.get(*file as usize)) {
-                Some(id) => self.file(id)?.read(piece, out, Wait::ForDisk)?,
-                // The checksum fits one record of one file.
-                None if self.files.iter().any(|file| file.read(piece, out, Wait::ForDisk).is_ok()) => {}
-                None => return Err(Error::corrupt("no blob file has the value")),
-            }
-        }
-        Ok(value)
-    }
-
-    fn file(&self, id: &[u8; 16]) -> Result<&BlobFile> {
-        if let Some(file) = self.files.iter().find(|file| file.meta().id == *id) {
-            return Ok(file);
-        }
-        let error = Error::corrupt("the blob file of the value is not there, or does not say who it is");
-        let known = self.manifest.and_then(|state| state.blobs.values().find(|(blob, _)| blob.id == *id));
-        Err(match known {
-            Some((blob, _)) => error.in_file(&FileName::Blob(blob.number).in_folder(self.folder)),
-            None => error,
-        })
-    }
-}
-
 struct Salvage<'a> {
     environment: &'a Environment,
     options: &'a Options,
@@ -143,6 +91,8 @@ impl Salvage<'_> {
         let mut output = TableOutput::new(self.environment, self.to, self.table_options(creation), &numbers)
             .cut_at(self.options.tuning.table_bytes);
         merge.add_records(records);
+        let mut copies =
+            BlobCopies::new(self.environment, self.to, &numbers, self.options.tuning.blob_file_bytes);
         let blobs = Blobs::open(&self.environment.disk, self.from, &blobs, manifest.as_ref());
         while merge.advance(&mut report, on_progress) {
             let (key, entry) = merge.newest();
@@ -155,17 +105,30 @@ impl Salvage<'_> {
                 report.keys += 1;
                 continue;
             }
-            match blobs.value(entry.value, merge.blobs()) {
-                Ok(value) => {
-                    output.add(key, &Entry { kind: Kind::Put, value: &value, ..entry })?;
+            match blobs.copy(entry.value, merge.blobs(), &mut copies) {
+                Ok(pieces) => {
+                    output.add_reference(key, &entry, &pieces)?;
                     report.keys += 1;
                 }
-                Err(error) => report.lose_value(&error, self.from, key),
+                Err(error) => {
+                    copies.failed.take().map_or(Ok(()), Err)?;
+                    report.lose_value(&error, self.from, key);
+                }
             }
         }
+        let copied = copies.finish()?;
         let tables = output.finish()?;
         report.tables_written = tables.len() as u64;
         report.bytes_written = tables.iter().map(|table| table.summary.bytes).sum();
+        report.bytes_written += copied.iter().map(|blob| blob.bytes).sum::<u64>();
+        let refer = |number| {
+            let refers = |table: &&TableMeta| table.summary.blobs.iter().any(|used| used.file == number);
+            tables.iter().filter(refers).count() as u32
+        };
+        // A file of which no value was copied whole is left to the next open, which removes it.
+        let copied = copied.into_iter().map(|blob| (blob.number, (refer(blob.number), blob)));
+        let copied = copied.filter(|(_, (tables, _))| *tables > 0);
+        let copied = copied.map(|(number, (tables, blob))| (number, (blob, tables))).collect();
         report.revision = last_revision;
         let level = crate::limits::LEVELS as u8 - 1;
         let state = manifest::State {
@@ -174,7 +137,7 @@ impl Salvage<'_> {
                 .into_iter()
                 .map(|table| (table.number, (level, table)))
                 .collect::<BTreeMap<_, _>>(),
-            blobs: BTreeMap::new(),
+            blobs: copied,
             log_floor: LogFloor { segment: 0, flushed_sequence: last_sequence },
             next_number: numbers.next(),
             last_sequence,

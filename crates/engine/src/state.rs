@@ -2,7 +2,7 @@
 //! `compacting` (which plans run), `install` (who may change the version), `commit` (who may write), `work` (what is due).
 
 use crate::announce::SegmentChange;
-use crate::blob::Handles;
+use crate::blob::{BlobBuilder, Handles};
 use crate::compaction::Turns;
 use crate::dead_runs::DeadRuns;
 use crate::disk::Lock;
@@ -23,7 +23,7 @@ use crate::version::{Tables, Version};
 use crate::wal::{Log, Watermark};
 use crate::work::Work;
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,6 +40,8 @@ pub struct State {
     /// The only writer of versions. None in a read-only database, and once closed.
     pub install: Mutex<Option<ManifestLog>>,
     pub commit: Mutex<Commit>,
+    /// Held by who writes to the parts of a large value; by close, to wait for the end of what is being written.
+    pub staging: RwLock<()>,
     /// The compactions that run. Held to choose and to end one, not while it runs.
     pub compacting: Mutex<Turns>,
     pub pressure: Pressure,
@@ -117,6 +119,14 @@ pub struct Readable {
     pub flushed: Watermark,
 }
 
+impl Readable {
+    /// Tables, blob files and the parts of large values.
+    pub fn disk_bytes(&self) -> u64 {
+        let parts = self.memtables().flat_map(|memtable| memtable.parts().all());
+        self.version.disk_bytes() + parts.map(|part| part.meta().bytes).sum::<u64>()
+    }
+}
+
 /// A memtable that takes no more writes, and where the log stood when it was sealed.
 pub struct Sealed {
     pub memtable: Arc<Memtable>,
@@ -163,6 +173,7 @@ impl State {
             handles: parts.handles,
             log: parts.log,
             install: Mutex::new(parts.install),
+            staging: RwLock::default(),
             commit: Mutex::new(Commit { last: parts.last, stalled: None, allowance: Allowance::default() }),
             compacting: Mutex::default(),
             compaction_threads,
@@ -295,6 +306,13 @@ impl State {
 
     pub fn table_path(&self, number: u64) -> PathBuf {
         FileName::Table(number).in_folder(&self.folder)
+    }
+
+    /// Begins a blob file.
+    pub fn new_blob(&self) -> Result<BlobBuilder> {
+        let number = self.numbers.take();
+        let (path, id) = (self.blob_path(number), self.environment.random.id());
+        BlobBuilder::new(&self.environment.disk, &path, number, id, self.options.compression)
     }
 
     pub fn blob_path(&self, number: u64) -> PathBuf {

@@ -1,7 +1,6 @@
 //! What a database has done and holds, in numbers.
 
-use crate::state::State;
-use crate::version::Version;
+use crate::state::{Readable, State};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counted since the database was opened.
@@ -92,8 +91,7 @@ impl State {
     pub fn stats(&self) -> Stats {
         let readable = self.readable.load_full();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let memtables =
-            || std::iter::once(&readable.active).chain(readable.sealed.iter().map(|s| &s.memtable));
+        let memtables = || readable.memtables();
         let levels: Vec<LevelStats> =
             readable.version.levels.iter().map(|tables| level_stats(tables)).collect();
         let entries = memtables().map(|memtable| memtable.entries() as u64).sum::<u64>();
@@ -104,12 +102,12 @@ impl State {
         let tables = || readable.version.levels.iter().flatten();
         Stats {
             keys_estimate: entries.saturating_sub(2 * deletes),
-            disk_bytes: readable.version.disk_bytes() + log_bytes,
+            disk_bytes: readable.disk_bytes() + log_bytes,
             log_bytes,
             memtable_bytes: memtables().map(|memtable| memtable.bytes() as u64).sum(),
             memtables: memtables().count() as u64,
             levels,
-            blobs: blob_stats(&readable.version),
+            blobs: blob_stats(&readable),
             cache_bytes: self.cache.bytes(),
             cache_hits: self.cache.hits(),
             cache_misses: self.cache.misses(),
@@ -138,11 +136,16 @@ impl State {
     }
 }
 
-fn blob_stats(version: &Version) -> BlobStats {
-    version.blobs().fold(BlobStats::default(), |sum, blob| BlobStats {
+fn blob_stats(readable: &Readable) -> BlobStats {
+    let live = readable.version.blobs().fold(BlobStats::default(), |sum, blob| BlobStats {
         files: sum.files + 1,
         bytes: sum.bytes + blob.file.meta().bytes,
         garbage_bytes: sum.garbage_bytes + blob.garbage(),
+    });
+    readable.memtables().flat_map(|memtable| memtable.parts().all()).fold(live, |sum, part| BlobStats {
+        files: sum.files + 1,
+        bytes: sum.bytes + part.meta().bytes,
+        ..sum
     })
 }
 

@@ -64,12 +64,15 @@ impl State {
         let (table_bytes, table_entries) = (readable.version.disk_bytes(), readable.version.entries());
         let log_bytes = self.log.bytes_beyond_rest();
         let in_ranges = hidden_by_ranges(&readable);
+        // A flush costs nothing beside the parts of large values, and takes away those that were replaced.
+        let has_parts = readable.active.parts().bytes() >= self.options.tuning.garbage_bytes_min;
         let is_worth = |hiding: u64, live_bytes: u64| {
             let hidden = hiding.min(table_entries) * (table_bytes / table_entries.max(1));
             let hidden = hidden.max(in_ranges).min(table_bytes);
             let gained = (hidden + log_bytes).saturating_sub(live_bytes);
-            gained >= self.options.tuning.garbage_bytes_min
-                && gained * 100 >= (table_bytes + log_bytes) * GARBAGE_PERCENT as u64
+            has_parts
+                || gained >= self.options.tuning.garbage_bytes_min
+                    && gained * 100 >= (table_bytes + log_bytes) * GARBAGE_PERCENT as u64
         };
         // A walk through the memtable every few seconds is much for a trickle of writes that nothing would come of.
         if !is_worth(readable.active.entries() as u64, 0) {

@@ -47,7 +47,7 @@ impl State {
         // Pinned before the log is read: what is flushed meanwhile was checked as log.
         let (readable, _) = self.pin();
         self.verify_log(&mut report);
-        let total_bytes = report.checked_bytes + readable.version.disk_bytes();
+        let total_bytes = report.checked_bytes + readable.disk_bytes();
         for table in readable.version.tables() {
             self.check_open()?;
             let done_bytes = &mut report.checked_bytes;
@@ -57,14 +57,16 @@ impl State {
             })?;
             report.problems.extend(problems.iter().map(|error| Problem::new(error, table.path())));
         }
-        for blob in readable.version.blobs() {
+        let parts = readable.memtables().flat_map(|memtable| memtable.parts().all());
+        let files = readable.version.blobs().map(|blob| blob.file.clone()).chain(parts);
+        for file in files {
             self.check_open()?;
             let done_bytes = &mut report.checked_bytes;
-            let problems = blob.file.verify(&mut |bytes| {
+            let problems = file.verify(&mut |bytes| {
                 *done_bytes += bytes;
                 on_progress(Progress { done_bytes: *done_bytes, total_bytes });
             })?;
-            report.problems.extend(problems.iter().map(|error| Problem::new(error, blob.file.path())));
+            report.problems.extend(problems.iter().map(|error| Problem::new(error, file.path())));
         }
         Ok(report)
     }

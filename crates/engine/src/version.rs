@@ -67,9 +67,13 @@ impl Tables<'_> {
     }
 
     fn open_blob(&self, meta: &BlobMeta) -> Blob {
+        Blob { file: self.open_part(meta), used: 0, tables: 0 }
+    }
+
+    /// A blob file, which may be no part of a version yet.
+    pub fn open_part(&self, meta: &BlobMeta) -> Arc<BlobFile> {
         let path = FileName::Blob(meta.number).in_folder(self.folder);
-        let file = Arc::new(BlobFile::new(self.disk, &path, meta.clone(), self.handles));
-        Blob { file, used: 0, tables: 0 }
+        Arc::new(BlobFile::new(self.disk, &path, meta.clone(), self.handles))
     }
 }
 
@@ -88,11 +92,20 @@ impl Version {
         version
     }
 
-    /// The version after an edit. A table that moves keeps its open file.
-    pub fn apply(&self, edit: &Edit, tables: Tables<'_>) -> Version {
+    /// The version after an edit. A table that moves keeps its open file, as does a blob part that a memtable has `adopted`.
+    pub fn apply(
+        &self,
+        edit: &Edit,
+        tables: Tables<'_>,
+        adopted: impl Fn(u64) -> Option<Arc<BlobFile>>,
+    ) -> Version {
         let mut version = Version { levels: self.levels.clone(), blobs: self.blobs.clone() };
         for meta in &edit.blobs {
-            version.blobs.insert(meta.number, tables.open_blob(meta));
+            let blob = match adopted(meta.number) {
+                Some(file) => Blob { file, used: 0, tables: 0 },
+                None => tables.open_blob(meta),
+            };
+            version.blobs.insert(meta.number, blob);
         }
         // Counted before what is removed is: a table that moves is both.
         edit.added.iter().for_each(|(_, meta)| version.refer(meta));

@@ -4,10 +4,12 @@
 //! afterwards. Writers are serialised by the commit lock, readers are not held up by it.
 
 use crate::batch::{self, Header, Op, OpKind, Origin, RecordKind, Summary};
+use crate::blob::Files;
 use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 use crate::key::{KEYSPACE_USER, Revision};
+use crate::large::LargeValue;
 use crate::limits;
 use crate::memtable::Memtable;
 use crate::options::MEMTABLES_MAX;
@@ -57,6 +59,49 @@ impl State {
     /// Commits one log record's body: 32 bytes left for the header, then operations as `batch` describes them.
     pub fn write(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
         let summary = batch::validate(body, Origin::User)?;
+        self.commit(body, guards, &summary, &[])
+    }
+
+    /// As `write`, with large values for some puts, which are empty in the body: by the operation's index, ascending.
+    /// They may be used again if nothing was written.
+    pub fn write_large(
+        &self,
+        body: &[u8],
+        guards: &[Guard<'_>],
+        large: &[(usize, &LargeValue)],
+    ) -> Result<Written> {
+        batch::validate(body, Origin::User)?;
+        let is_twice = |at: usize| large[..at].iter().any(|(_, other)| std::ptr::eq(*other, large[at].1));
+        if (0..large.len()).any(|at| !large[at].1.is_free(self) || is_twice(at)) {
+            return Err(Error::invalid(
+                "a large value belongs to one put of the database that it was written for",
+            ));
+        }
+        let bytes: usize = large.iter().map(|(_, value)| value.bytes()).sum();
+        if bytes > limits::LARGE_BYTES_MAX {
+            let max = limits::LARGE_BYTES_MAX;
+            let message = format!("the large values of a batch have {bytes} bytes: the limit is {max}");
+            return Err(Error::new(Code::TooLarge, message));
+        }
+        let reference = |value: &LargeValue| {
+            let mut bytes = Vec::new();
+            value.reference().encode(&mut bytes);
+            bytes
+        };
+        let references: Vec<_> = large.iter().map(|(index, value)| (*index, reference(value))).collect();
+        let mut body = batch::with_references(body, &references)?;
+        let summary = batch::validate(&body, Origin::Engine)?;
+        let values: Vec<&LargeValue> = large.iter().map(|(_, value)| *value).collect();
+        self.commit(&mut body, guards, &summary, &values)
+    }
+
+    fn commit(
+        &self,
+        body: &mut [u8],
+        guards: &[Guard<'_>],
+        summary: &Summary,
+        large: &[&LargeValue],
+    ) -> Result<Written> {
         self.check_writable()?;
         loop {
             let readable = self.readable.load_full();
@@ -77,15 +122,15 @@ impl State {
             if summary.entries == 0 {
                 return Ok(Written::Committed(commit.last.revision));
             }
-            let wait = match self.make_room(&commit, &summary)? {
-                None => self.keep_pace(&mut commit, &summary, time_ms),
+            let wait = match self.make_room(&commit, summary)? {
+                None => self.keep_pace(&mut commit, summary, time_ms),
                 wait => wait,
             };
             if let Some(wait) = wait {
                 commit.stalled.get_or_insert((time_ms, wait));
                 return Ok(Written::Stalled);
             }
-            return self.log_and_apply(&mut commit, body, &summary, time_ms);
+            return self.log_and_apply(&mut commit, body, summary, time_ms, large);
         }
     }
 
@@ -95,6 +140,7 @@ impl State {
         body: &mut [u8],
         summary: &Summary,
         time_ms: i64,
+        large: &[&LargeValue],
     ) -> Result<Written> {
         // Checked again under the lock: after a failed write nothing may follow in the log.
         self.check_writable()?;
@@ -104,9 +150,13 @@ impl State {
         }
         let count = u32::try_from(summary.entries).expect("bounded by RECORD_OPS_MAX");
         batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
+        // Nobody knows what a failed write has left in the log: what it may name has to stay.
+        large.iter().for_each(|value| value.take(true));
         let appended = self.log.append(body).inspect_err(|error| {
             if error.code() != Code::DiskFull {
                 self.poison(error);
+            } else {
+                large.iter().for_each(|value| value.take(false));
             }
         })?;
 
@@ -114,11 +164,15 @@ impl State {
         if summary.puts > 0 {
             self.dead_runs.note_puts(body, revision);
         }
-        insert_all(&self.readable.load().active, body, revision, summary);
+        let active = &self.readable.load().active;
+        large.iter().for_each(|value| active.parts().adopt(value.parts()));
+        insert_all(active, body, revision, summary);
         commit.last = Watermark { sequence, revision };
         self.visible.store(revision, Ordering::Release);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        self.counters.user_bytes.fetch_add(summary.key_and_value_bytes as u64, Ordering::Relaxed);
+        let large_bytes: usize = large.iter().map(|value| value.bytes()).sum();
+        let user_bytes = (summary.key_and_value_bytes + large_bytes) as u64;
+        self.counters.user_bytes.fetch_add(user_bytes, Ordering::Relaxed);
         self.work.note_unsynced();
         if appended.new_segment {
             self.begin_segment_change(sequence);
@@ -141,12 +195,15 @@ impl State {
     /// Finds room in the active memtable, or seals it and begins another. Some: why there is none now.
     fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<Stall>> {
         let readable = self.readable.load();
-        if readable.active.has_room(summary.entries, summary.memtable_bytes()) {
+        let active = &readable.active;
+        if active.has_room(summary.entries, summary.memtable_bytes())
+            && (summary.references == 0 || !active.parts().are_many())
+        {
             return Ok(None);
         }
         // Deletes are how a database that has reached its limit gets below it.
         if summary.puts > 0 {
-            self.check_disk_budget(&readable)?;
+            self.check_disk_budget(&readable, 0)?;
         }
         // Nobody waits for what a full disk holds up: it may be full for long.
         if readable.sealed.len() + 1 >= MEMTABLES_MAX {
@@ -163,11 +220,16 @@ impl State {
         Ok(None)
     }
 
+    /// Whether `more` bytes of a large value may come.
+    pub fn check_disk_room(&self, more: u64) -> Result<()> {
+        self.check_disk_budget(&self.readable.load(), more)
+    }
+
     /// Looked at once a memtable, so that the limit costs a put nothing; it may be passed by one memtable.
-    fn check_disk_budget(&self, readable: &Readable) -> Result<()> {
+    fn check_disk_budget(&self, readable: &Readable, more: u64) -> Result<()> {
         let Some(max) = self.options.max_disk_bytes else { return Ok(()) };
-        let used = readable.version.disk_bytes() + self.log.bytes_on_disk();
-        if used < max {
+        let used = readable.disk_bytes() + self.log.bytes_on_disk();
+        if used + more < max {
             return Ok(());
         }
         Err(Error::new(
@@ -180,7 +242,7 @@ impl State {
     fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Found>>> {
         let newest = |guard: &Guard<'_>| {
             let key = StoredKey::new(guard.key);
-            let found = |entry: Entry<'_>, _: &_| Found::of(entry);
+            let found = |entry: Entry<'_>, _: Files<'_>| Found::of(entry);
             Ok(self.get_in(readable, key.bytes(), Revision::MAX, Wait::ForDisk, found)?.flatten())
         };
         guards.iter().map(newest).collect()
@@ -198,7 +260,7 @@ impl State {
         let mut conflicts = Vec::new();
         for (index, guard) in guards.iter().enumerate() {
             let key = StoredKey::new(guard.key);
-            let found = readable.get_from_memtables(key.bytes(), Revision::MAX, Found::of);
+            let found = readable.get_from_memtables(key.bytes(), Revision::MAX, |entry, _| Found::of(entry));
             let newest = found.unwrap_or(before[index]);
             let current = newest.filter(|found| found.deadline_ms > now_ms).map(|found| found.revision);
             if current != guard.revision {

@@ -30,6 +30,7 @@ pub fn record(body: &[u8]) {
         let kind = match op.kind {
             OpKind::Put => Kind::Put,
             OpKind::Delete => Kind::Delete,
+            OpKind::Reference => Kind::Reference,
             OpKind::RangeDelete => {
                 memtable.delete_ranges([op.range_delete(2)]);
                 continue;

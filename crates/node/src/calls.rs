@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod get;
+pub mod large;
 pub mod range;
 pub mod settle;
 pub mod snapshot;
@@ -26,6 +27,11 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"put", callback!(write::put)),
         (c"del", callback!(write::del)),
         (c"commit", callback!(write::commit)),
+        (c"commitLarge", callback!(write::commit_large)),
+        (c"largeBegin", callback!(large::begin)),
+        (c"largeWrite", callback!(large::write)),
+        (c"largeEnd", callback!(large::end)),
+        (c"largeDrop", callback!(large::drop_value)),
         (c"revision", callback!(settle::revision)),
         (c"now", callback!(settle::now)),
         (c"pressure", callback!(settle::pressure)),

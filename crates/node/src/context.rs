@@ -5,6 +5,7 @@
 //! order: no result may reach an environment that is going away, and none of these steps waits for the disk. Threads
 //! still working for it finish on their own clones and find the mailbox shut.
 
+use crate::calls::large::{Large, let_go};
 use crate::calls::range::Cursor;
 use crate::calls::snapshot::Pinned;
 use crate::mailbox::Mailbox;
@@ -24,6 +25,7 @@ pub struct Context {
     pub handles: Slots<Handle>,
     pub cursors: Slots<Cursor>,
     pub snapshots: Slots<Pinned>,
+    pub large: Slots<Large>,
     /// Room for a key on its way in, kept from call to call.
     pub key: Vec<u8>,
     /// Room for the log record of a single put or delete.
@@ -51,6 +53,7 @@ impl Context {
             handles: Slots::new("database"),
             cursors: Slots::new("range"),
             snapshots: Slots::new("snapshot"),
+            large: Slots::new("large value"),
             key: Vec::new(),
             body: Vec::new(),
             failure: None,
@@ -132,6 +135,7 @@ impl Context {
         self.handles.get(number)?;
         drop(self.cursors.remove_where(|cursor| cursor.handle == number));
         drop(self.snapshots.remove_where(|pinned| pinned.handle == number));
+        let_go(self.large.remove_where(|large| large.handle == number));
         self.handles.remove(number).ok_or_else(not_attached)
     }
 }
@@ -157,11 +161,13 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     let Ok(mut context) = cell.borrow() else { return };
     let snapshots = context.snapshots.remove_where(|_| true);
     let cursors = context.cursors.remove_where(|_| true);
+    let large = context.large.remove_where(|_| true);
     let handles = context.handles.remove_where(|_| true);
     context.shared = None;
     if let Some(mailbox) = context.mailbox.take() {
         mailbox.shut();
     }
+    let_go(large);
     drop((snapshots, cursors, handles));
 }
 

@@ -2,9 +2,9 @@
 
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
-    BackupInfo, CheckpointInfo, Compaction, Db, Event, Filter, Guard, LeftOut, LevelStats, Listener, Lost,
-    Options, Policy, Problem, Progress, Range, RangeCursor, Recovery, SalvageReport, SkipList, Snapshot,
-    VerifyReport, View, Wait, WorkKind, Written, salvage,
+    BackupInfo, CheckpointInfo, Compaction, Db, Event, Filter, Guard, LargeValue, LargeWriter, LeftOut,
+    LevelStats, Listener, Lost, Options, Policy, Problem, Progress, Range, RangeCursor, Recovery,
+    SalvageReport, SkipList, Snapshot, VerifyReport, View, Wait, WorkKind, Written, salvage,
 };
 
 use coppice_engine::disk::OsDisk;

@@ -321,6 +321,11 @@ impl Call {
         buffer(self.env, bytes).map(Value)
     }
 
+    /// As `buffer`, of bytes that are the caller's own.
+    pub fn owned_buffer(&self, bytes: Vec<u8>) -> Result<Value> {
+        owned_buffer(self.env, bytes).map(Value)
+    }
+
     /// A value that napi-rs knows how to make.
     pub fn object<T: ToNapiValue>(&self, value: T) -> Result<Value> {
         made(self.env, value).map(Value).map_err(|error| Error::invalid(error.reason.clone()))
@@ -351,7 +356,38 @@ fn buffer(env: sys::napi_env, bytes: &[u8]) -> Result<sys::napi_value> {
     made_or_refused(status, made)
 }
 
-/// Bytes read on another thread, copied into JavaScript's memory when the message that holds them is taken.
+/// From so many bytes on a buffer takes the memory of the bytes, where copying them would hold the event loop up, and for a
+/// moment take them twice.
+const BYTES_LENT_MIN: usize = 256 << 10;
+
+/// A `Buffer` of bytes that are the caller's own.
+fn owned_buffer(env: sys::napi_env, bytes: Vec<u8>) -> Result<sys::napi_value> {
+    if bytes.len() < BYTES_LENT_MIN {
+        return buffer(env, &bytes);
+    }
+    let mut made = ptr::null_mut();
+    let mut held = Box::new(bytes);
+    let (data, length) = (held.as_mut_ptr(), held.len());
+    let hint = Box::into_raw(held);
+    // SAFETY: as above; `data` stays where it is until `let_go` is called with `hint`, which owns it.
+    let status = unsafe {
+        sys::napi_create_external_buffer(env, length, data.cast(), Some(let_go), hint.cast(), &mut made)
+    };
+    if status == sys::Status::napi_ok {
+        return Ok(made);
+    }
+    // SAFETY: it was made above, and nobody else has it: a call that fails takes nothing over.
+    let bytes = unsafe { Box::from_raw(hint) };
+    // A runtime that lends no memory to JavaScript copies.
+    buffer(env, &bytes)
+}
+
+unsafe extern "C" fn let_go(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: called once for each buffer, with the box that `owned_buffer` gave away for it.
+    drop(unsafe { Box::from_raw(hint.cast::<Vec<u8>>()) });
+}
+
+/// Bytes read on another thread, handed over to JavaScript when the message that holds them is taken.
 pub enum Owned {
     Text(Vec<u8>),
     Bytes(Vec<u8>),
@@ -361,7 +397,7 @@ impl ToNapiValue for Owned {
     unsafe fn to_napi_value(env: sys::napi_env, owned: Owned) -> napi::Result<sys::napi_value> {
         let made = match owned {
             Owned::Text(bytes) => text(env, &bytes),
-            Owned::Bytes(bytes) => buffer(env, &bytes),
+            Owned::Bytes(bytes) => owned_buffer(env, bytes),
         };
         made.map_err(|error| napi::Error::from_reason(error.message().to_owned()))
     }

@@ -29,6 +29,7 @@ fn what_is_packed_is_read_back_in_order() {
         key_and_value_bytes: 3 + 1 + 3 + 4,
         changes_user_keys: true,
         puts: 2,
+        references: 0,
         range_deletes: 0,
     };
     assert_eq!(summary, expected);

@@ -3,7 +3,7 @@
 //! A builder that is dropped unfinished takes its file away again, so that a flush or compaction that failed for want of
 //! room gives that room back.
 
-use super::format::{self, CODEC_LZ4, CODEC_RAW, Seed};
+use super::format::{self, CODEC_LZ4, CODEC_RAW, FOOTER_BYTES, RECORD_HEADER_BYTES, Seed};
 use super::{BlobMeta, BlobName, Piece};
 use crate::codec::Compressor;
 use crate::disk::{Disk, File, SyncPoint};
@@ -74,6 +74,11 @@ impl BlobBuilder {
     /// Size of the file so far.
     pub fn bytes_written(&self) -> u64 {
         self.written + self.pending.len() as u64
+    }
+
+    /// An upper bound of the file's size with one more record of so many bytes.
+    pub fn bytes_with(&self, record: usize) -> u64 {
+        self.bytes_written() + (RECORD_HEADER_BYTES + record + FOOTER_BYTES) as u64
     }
 
     /// Adds a value, or a piece of one.

@@ -3,8 +3,9 @@
 use super::format::{self, CODEC_LZ4, FOOTER_BYTES, HEADER_BYTES, RECORD_HEADER_BYTES, Seed};
 use super::{BlobName, Piece};
 use crate::codec;
+use crate::coding::{Reader, put_varint};
 use crate::disk::{Access, Disk, File, Wait, would_block};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::limits::BLOB_HANDLES_MAX;
 use quick_cache::sync::Cache;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,22 @@ pub struct BlobMeta {
 }
 
 impl BlobMeta {
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        assert!(self.number > 0, "a blob file has a number");
+        put_varint(out, self.number);
+        out.extend_from_slice(&self.id);
+        put_varint(out, self.bytes);
+        out.extend_from_slice(&self.sha256);
+    }
+
+    pub fn decode(fields: &mut Reader<'_>) -> Result<BlobMeta> {
+        let number = fields.varint()?;
+        if number == 0 {
+            return Err(Error::corrupt("a blob file has no number"));
+        }
+        Ok(BlobMeta { number, id: fields.array()?, bytes: fields.varint()?, sha256: fields.array()? })
+    }
+
     /// What its records take together: all of it but header and footer.
     pub fn record_bytes(&self) -> u64 {
         self.bytes.saturating_sub((HEADER_BYTES + FOOTER_BYTES) as u64)
@@ -90,7 +107,30 @@ impl BlobFile {
 
     /// No version names this file any more: it goes when the last reader does.
     pub fn mark_obsolete(&self) {
-        self.obsolete.store(true, Ordering::Release);
+        self.set_obsolete(true);
+    }
+
+    /// Whether the file goes when the last reader does.
+    pub fn set_obsolete(&self, obsolete: bool) {
+        self.obsolete.store(obsolete, Ordering::Release);
+    }
+
+    /// That the file is there, is the one that is meant, and is as long as it was.
+    pub fn check_present(&self) -> Result<()> {
+        let file = match self.open_file() {
+            Err(error) if error.code() == Code::NotFound => {
+                return Err(Error::corrupt("a part of a large value is not there")
+                    .in_file(&self.path)
+                    .at_offset(0));
+            }
+            opened => opened?,
+        };
+        let bytes = file.size()?;
+        if bytes != self.meta.bytes {
+            let message = format!("a part of a large value has {bytes} bytes of {}", self.meta.bytes);
+            return Err(Error::corrupt(message).in_file(&self.path).at_offset(bytes.min(self.meta.bytes)));
+        }
+        Ok(())
     }
 
     /// Reads and checks a piece into `out`, which has its length.

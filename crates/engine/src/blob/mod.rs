@@ -9,6 +9,7 @@ mod file;
 mod format;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod parts;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ mod verify;
 pub use builder::BlobBuilder;
 pub use file::{BlobFile, BlobMeta, Handles};
 pub use format::RECORD_HEADER_BYTES;
+pub use parts::{Files, Parts};
 pub use reference::{BlobName, Found, Piece, Reference, Use};

@@ -1,7 +1,7 @@
 //! What a table holds in place of a large value: where its pieces are. The bytes are in docs/formats/blob.md.
 
-use super::BlobFile;
 use super::format::{CODEC_LZ4, CODEC_RAW, RECORD_HEADER_BYTES};
+use super::{BlobFile, BlobMeta};
 use crate::coding::{Reader, put_varint};
 use crate::disk::{Wait, would_block};
 use crate::error::{Code, Error, Result};
@@ -33,6 +33,8 @@ impl Piece {
 /// table says the same wherever it is, whatever numbers its blob files have there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reference {
+    /// The list itself, as long as no table has one: in the log and in memtables.
+    pub parts: Vec<BlobMeta>,
     pub pieces: Vec<(u32, Piece)>,
 }
 
@@ -58,10 +60,18 @@ pub struct Use {
 const NOW_BYTES_MAX: usize = 256 << 10;
 /// The form of a reference: pieces follow.
 const FORM_PIECES: u8 = 1;
+/// The list of files comes first: how many, and what is known of each.
+const FORM_PARTS: u8 = 2;
 
 impl Reference {
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(FORM_PIECES);
+        if self.parts.is_empty() {
+            out.push(FORM_PIECES);
+        } else {
+            out.push(FORM_PARTS);
+            put_varint(out, self.parts.len() as u64);
+            self.parts.iter().for_each(|part| part.encode(out));
+        }
         for (file, piece) in &self.pieces {
             put_varint(out, (*file).into());
             put_varint(out, piece.offset);
@@ -74,10 +84,18 @@ impl Reference {
 
     pub fn decode(bytes: &[u8]) -> Result<Reference> {
         let mut fields = Reader::new(bytes);
-        let form = fields.u8()?;
-        if form != FORM_PIECES {
-            let message = format!("a reference has form {form}, which this version does not know");
-            return Err(Error::new(Code::Format, message));
+        let mut parts = Vec::new();
+        match fields.u8()? {
+            FORM_PIECES => {}
+            FORM_PARTS => {
+                for _ in 0..fields.varint()? {
+                    parts.push(BlobMeta::decode(&mut fields)?);
+                }
+            }
+            form => {
+                let message = format!("a reference has form {form}, which this version does not know");
+                return Err(Error::new(Code::Format, message));
+            }
         }
         let mut pieces = Vec::new();
         let mut raw_bytes = 0;
@@ -103,10 +121,10 @@ impl Reference {
         if pieces.is_empty() {
             return Err(Error::corrupt("a reference to nothing"));
         }
-        Ok(Reference { pieces })
+        Ok(Reference { parts, pieces })
     }
 
-    /// Where each piece is; `files`: the table's list.
+    /// Where each piece is; `files`: the list that it counts by.
     pub fn find(&self, files: &[Arc<BlobFile>]) -> Result<Found> {
         let find = |(file, piece): &(u32, Piece)| match files.get(*file as usize) {
             Some(file) => Ok((file.clone(), *piece)),

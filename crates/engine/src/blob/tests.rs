@@ -166,7 +166,10 @@ fn a_reference_that_leads_elsewhere_is_corrupt() {
 #[test]
 fn a_reference_comes_back_and_one_cut_or_made_up_is_an_error() {
     let piece = Piece { offset: 1 << 20, stored: 70, raw: 100, codec: 1, crc: 0xdead_beef };
-    let reference = Reference { pieces: vec![(300, piece), (0, Piece { stored: 100, codec: 0, ..piece })] };
+    let reference = Reference {
+        parts: Vec::new(),
+        pieces: vec![(300, piece), (0, Piece { stored: 100, codec: 0, ..piece })],
+    };
     let mut bytes = Vec::new();
     reference.encode(&mut bytes);
     assert_eq!(Reference::decode(&bytes).unwrap(), reference);
@@ -188,8 +191,36 @@ fn a_reference_comes_back_and_one_cut_or_made_up_is_an_error() {
         vec![large; too_many],
     ] {
         let mut bytes = Vec::new();
-        Reference { pieces: wrong.into_iter().map(|piece| (0, piece)).collect() }.encode(&mut bytes);
+        let pieces = wrong.into_iter().map(|piece| (0, piece)).collect();
+        Reference { parts: Vec::new(), pieces }.encode(&mut bytes);
         assert_eq!(Reference::decode(&bytes).unwrap_err().code(), Code::Corrupt);
+    }
+}
+
+#[test]
+fn a_reference_with_parts_leads_to_those_that_are_held_and_to_no_others() {
+    let (_, disk) = disk();
+    let (meta, pieces) = build(&disk, &few(), true);
+    let reference = |parts: &[BlobMeta], file| {
+        let mut bytes = Vec::new();
+        Reference { parts: parts.to_vec(), pieces: vec![(file, pieces[0])] }.encode(&mut bytes);
+        bytes
+    };
+    let parts = Parts::default();
+    let find = |reference: &[u8]| Files::Parts(&parts).find(reference).map_err(|error| error.code());
+    let sound = reference(std::slice::from_ref(&meta), 0);
+    assert_eq!(find(&sound).err(), Some(Code::Corrupt), "nobody holds it yet");
+    parts.adopt(&[open(&disk, &meta)]);
+    assert_eq!(find(&sound).unwrap().read(Wait::ForDisk).unwrap(), few()[0]);
+    assert_eq!(parts.bytes(), meta.bytes);
+    let other = BlobMeta { number: 8, ..meta.clone() };
+    for wrong in
+        [reference(std::slice::from_ref(&meta), 1), reference(&[], 0), reference(&[meta.clone(), other], 0)]
+    {
+        assert_eq!(find(&wrong).err(), Some(Code::Corrupt));
+    }
+    for end in 0..sound.len() {
+        assert_eq!(find(&sound[..end]).err(), Some(Code::Corrupt), "cut at {end}");
     }
 }
 
@@ -198,7 +229,9 @@ fn a_file_goes_when_it_is_obsolete_and_nobody_holds_it_and_an_unfinished_one_at_
     let (_, disk) = disk();
     let (meta, pieces) = build(&disk, &few(), true);
     let file = open(&disk, &meta);
-    let held = Reference { pieces: vec![(0, pieces[0])] }.find(std::slice::from_ref(&file)).unwrap();
+    let held = Reference { parts: Vec::new(), pieces: vec![(0, pieces[0])] }
+        .find(std::slice::from_ref(&file))
+        .unwrap();
     file.mark_obsolete();
     drop(file);
     assert_eq!(held.read(Wait::ForDisk).unwrap(), few()[0]);

@@ -7,7 +7,7 @@ use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::limits::BLOB_RECORD_BYTES_MAX;
 use crate::state::State;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct BlobOutput<'a> {
     state: &'a State,
@@ -15,8 +15,12 @@ pub struct BlobOutput<'a> {
     value_bytes_min: usize,
     /// Files whose values are copied, so that they can go.
     worn: BTreeSet<u64>,
+    /// Whether what entries refer to is new to the version: they come from a memtable.
+    adopts: bool,
     builder: Option<BlobBuilder>,
     finished: Vec<BlobMeta>,
+    /// The parts of large values that come from a memtable.
+    adopted: BTreeMap<u64, BlobMeta>,
     /// Of the last entry whose value is in blob files.
     pieces: Vec<(BlobName, Piece)>,
 }
@@ -28,7 +32,7 @@ impl<'a> BlobOutput<'a> {
             0 => usize::MAX,
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
-        BlobOutput { value_bytes_min, ..BlobOutput::rewriting(state, BTreeSet::new()) }
+        BlobOutput { value_bytes_min, adopts: true, ..BlobOutput::rewriting(state, BTreeSet::new()) }
     }
 
     /// Copies what is referred to in `worn`.
@@ -37,8 +41,10 @@ impl<'a> BlobOutput<'a> {
             state,
             value_bytes_min: usize::MAX,
             worn,
+            adopts: false,
             builder: None,
             finished: Vec::new(),
+            adopted: BTreeMap::new(),
             pieces: Vec::new(),
         }
     }
@@ -73,6 +79,9 @@ impl<'a> BlobOutput<'a> {
         self.pieces.clear();
         for (file, piece) in found.pieces() {
             let mut placed = (file.name(), *piece);
+            if self.adopts {
+                self.adopted.entry(file.number()).or_insert_with(|| file.meta().clone());
+            }
             if self.worn.contains(&file.number()) {
                 let mut stored = vec![0; piece.stored as usize];
                 file.read_stored(piece, &mut stored, Wait::ForDisk)?;
@@ -94,11 +103,7 @@ impl<'a> BlobOutput<'a> {
 
     fn builder(&mut self) -> Result<&mut BlobBuilder> {
         if self.builder.is_none() {
-            let number = self.state.numbers.take();
-            let environment = &self.state.environment;
-            let (path, id) = (self.state.blob_path(number), environment.random.id());
-            let compression = self.state.options.compression;
-            self.builder = Some(BlobBuilder::new(&environment.disk, &path, number, id, compression)?);
+            self.builder = Some(self.state.new_blob()?);
         }
         Ok(self.builder.as_mut().expect("made above"))
     }
@@ -116,15 +121,17 @@ impl<'a> BlobOutput<'a> {
         finished + self.builder.as_ref().map_or(0, BlobBuilder::bytes_written)
     }
 
-    /// All files that were finished.
+    /// All files that are new to the version, synced.
     pub fn take(&mut self) -> Vec<BlobMeta> {
-        std::mem::take(&mut self.finished)
+        let mut blobs = std::mem::take(&mut self.finished);
+        blobs.extend(std::mem::take(&mut self.adopted).into_values());
+        blobs
     }
 
     /// Takes back what was written.
     pub fn discard(&mut self) {
         self.builder = None;
-        discard(self.state, &self.take());
+        discard(self.state, &std::mem::take(&mut self.finished));
     }
 }
 

@@ -1,7 +1,7 @@
 //! One cursor over the disjoint tables of a level, opened as it reaches them.
 
 use super::Cursor;
-use crate::blob::BlobFile;
+use crate::blob::Files;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
@@ -60,9 +60,9 @@ impl LevelCursor {
         Ok(())
     }
 
-    /// The blob files that the entry in hand counts by, if it is a reference.
-    pub fn blobs(&self) -> &[Arc<BlobFile>] {
-        self.current().blobs()
+    /// What the entry in hand counts by, if it is a reference.
+    pub fn files(&self) -> Files<'_> {
+        self.current().files()
     }
 
     fn current(&self) -> &TableCursor {

@@ -4,7 +4,7 @@
 //! the same source. No two sources hold the same (key, revision). Owned by one thread at a time.
 
 use super::{Cursor, Source};
-use crate::blob::{Found, Reference};
+use crate::blob::Found;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
@@ -77,7 +77,7 @@ impl MergeCursor {
 
     /// Where the value of the entry in hand is, which is a reference.
     pub fn find(&self) -> Result<Found> {
-        Reference::decode(self.entry().value)?.find(self.top().blobs())
+        self.top().files().find(self.entry().value)
     }
 
     fn top(&self) -> &Source {

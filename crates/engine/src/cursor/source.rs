@@ -2,13 +2,12 @@
 //! compiler sees through each step of a scan.
 
 use super::{Cursor, LevelCursor};
-use crate::blob::BlobFile;
+use crate::blob::Files;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
 use crate::memtable::MemtableCursor;
 use crate::table::TableCursor;
-use std::sync::Arc;
 
 pub enum Source {
     Memtable(MemtableCursor),
@@ -28,14 +27,9 @@ macro_rules! each {
 }
 
 impl Source {
-    /// The blob files that the entry in hand counts by, if it is a reference.
-    pub fn blobs(&self) -> &[Arc<BlobFile>] {
-        match self {
-            // What a memtable holds was not moved out yet.
-            Source::Memtable(_) => &[],
-            Source::Table(cursor) => cursor.blobs(),
-            Source::Level(cursor) => cursor.blobs(),
-        }
+    /// What the entry in hand counts by, if it is a reference.
+    pub fn files(&self) -> Files<'_> {
+        each!(self, cursor => cursor.files())
     }
 }
 

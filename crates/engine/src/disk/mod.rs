@@ -32,6 +32,10 @@ pub enum SyncPoint {
     TableFolder,
     /// A blob file's bytes, before an edit names it.
     Blob,
+    /// A blob part's bytes, before a log record names it.
+    BlobPart,
+    /// The names of blob parts, before a log record names them.
+    BlobPartFolder,
     /// An edit, before the version it makes is used to delete anything.
     ManifestEdit,
     /// A whole new manifest, before CURRENT names it.

@@ -87,13 +87,7 @@ impl Edit {
             });
         }
         for blob in &self.blobs {
-            assert!(blob.number > 0, "a blob file that is written has a number");
-            field(BLOB, &mut |out| {
-                put_varint(out, blob.number);
-                out.extend_from_slice(&blob.id);
-                put_varint(out, blob.bytes);
-                out.extend_from_slice(&blob.sha256);
-            });
+            field(BLOB, &mut |out| blob.encode(out));
         }
         for (level, table) in &self.added {
             assert_eq!(flaw(*level, table), None, "a table that is written makes sense");
@@ -131,7 +125,7 @@ impl Edit {
                 CREATED => edit.created = Some(read_creation(field)?),
                 REMOVED => edit.removed.push((read_level(field)?, field.varint()?)),
                 ADDED => edit.added.push(read_table(field)?),
-                BLOB => edit.blobs.push(read_blob(field)?),
+                BLOB => edit.blobs.push(BlobMeta::decode(field)?),
                 LOG_FLOOR => {
                     let (segment, flushed_sequence) = (field.varint()?, field.varint()?);
                     edit.log_floor = Some(LogFloor { segment, flushed_sequence });
@@ -213,19 +207,6 @@ fn put_table(out: &mut Vec<u8>, level: u8, table: &TableMeta) {
         put_varint(out, TABLE_BLOBS);
         put_bytes(out, &uses);
     }
-}
-
-fn read_blob(field: &mut Reader<'_>) -> Result<BlobMeta> {
-    let blob = BlobMeta {
-        number: field.varint()?,
-        id: field.array()?,
-        bytes: field.varint()?,
-        sha256: field.array()?,
-    };
-    if blob.number == 0 {
-        return Err(Error::corrupt("a blob file of an edit has no number"));
-    }
-    Ok(blob)
 }
 
 fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {

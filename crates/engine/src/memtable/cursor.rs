@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Memtable;
 use super::list::{List, Target, copy_records};
 use super::node::SLOTS;
+use crate::blob::Files;
 use crate::cursor::Cursor;
 use crate::entry::Entry;
 use crate::error::Result;
@@ -53,6 +54,11 @@ impl MemtableCursor {
         (self.count, self.next) = list.leaf(leaf, &mut self.records);
         self.position = 0;
         prefetch(list, &self.records[..self.count]);
+    }
+
+    /// What references of the memtable count by.
+    pub fn files(&self) -> Files<'_> {
+        Files::Parts(self.memtable.parts())
     }
 
     fn record(&self) -> u32 {

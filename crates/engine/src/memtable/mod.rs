@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 pub use cursor::MemtableCursor;
 use list::List;
 
+use crate::blob::Parts;
 use crate::entry::{Entry, NO_DEADLINE};
 use crate::key::Revision;
 use crate::range_delete::{RangeDelete, RangeDeletes};
@@ -52,6 +53,8 @@ impl Default for MemtableOptions {
 pub struct Memtable {
     list: List,
     deadline_ms_min: AtomicI64,
+    /// Of the large values that entries refer to.
+    parts: Parts,
     /// Whether there are range deletes: a read of a memtable without any looks no further.
     has_range_deletes: AtomicBool,
     /// Replaced whole at each commit that has some; readers share what they find.
@@ -65,6 +68,7 @@ impl Memtable {
         Arc::new(Memtable {
             list: List::new(&options),
             deadline_ms_min: AtomicI64::new(NO_DEADLINE),
+            parts: Parts::default(),
             has_range_deletes: AtomicBool::new(false),
             range_deletes: ArcSwap::from_pointee(RangeDeletes::default()),
             range_delete_bytes: AtomicUsize::new(0),
@@ -155,6 +159,10 @@ impl Memtable {
     /// No entry has an earlier deadline. (A replaced one may have had it.)
     pub fn deadline_ms_min(&self) -> i64 {
         self.deadline_ms_min.load(Ordering::Relaxed)
+    }
+
+    pub fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     fn list(&self) -> &List {

@@ -1,14 +1,18 @@
 //! Fills memtables from the log. One thread, before anything else runs.
 
-use crate::batch::{self, Header};
+use crate::batch::{self, Header, OpKind};
+use crate::blob::{Files, Reference};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::KEYSPACE_USER;
 use crate::memtable::Memtable;
+use crate::names::FileName;
 use crate::options::Options;
 use crate::state::{Sealed, new_memtable};
+use crate::version::Tables;
 use crate::wal::{LogFloor, Watermark};
 use crate::write::insert_all;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// It seals a memtable when it is full, however many there are already: they are what the last
@@ -24,12 +28,36 @@ pub(super) struct Replay<'a> {
     pub last: Watermark,
     pub time_ms: i64,
     pub records: u64,
+    tables: Tables<'a>,
+    /// Blob parts that records name, by number.
+    parts: BTreeSet<u64>,
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(environment: &'a Environment, options: &'a Options, floor: LogFloor, last: Watermark) -> Self {
-        let active = new_memtable(environment, options, 0);
-        Replay { environment, options, floor, active, sealed: Vec::new(), last, time_ms: 0, records: 0 }
+    pub fn new(
+        environment: &'a Environment,
+        options: &'a Options,
+        tables: Tables<'a>,
+        floor: LogFloor,
+        last: Watermark,
+    ) -> Self {
+        Replay {
+            environment,
+            options,
+            floor,
+            active: new_memtable(environment, options, 0),
+            sealed: Vec::new(),
+            last,
+            time_ms: 0,
+            records: 0,
+            tables,
+            parts: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a record names this file.
+    pub fn names(&self, name: &FileName) -> bool {
+        matches!(name, FileName::Blob(number) if self.parts.contains(number))
     }
 
     pub fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
@@ -49,10 +77,27 @@ impl<'a> Replay<'a> {
                 self.sealed.insert(0, Arc::new(Sealed { memtable: full, last, floor_segment }));
             }
         }
+        if summary.references > 0 {
+            self.adopt_parts(body)?;
+        }
         insert_all(&self.active, body, header.revision, &summary);
         self.last = Watermark { sequence: header.sequence, revision: header.revision };
         self.time_ms = self.time_ms.max(header.time_ms);
         self.records += 1;
+        Ok(())
+    }
+
+    /// A record is logged once its large values are synced: one that is not there is damage.
+    fn adopt_parts(&mut self, body: &[u8]) -> Result<()> {
+        for op in batch::ops(body).filter(|op| op.kind == OpKind::Reference) {
+            for meta in Reference::decode(op.value)?.parts {
+                let part = self.tables.open_part(&meta);
+                part.check_present()?;
+                self.parts.insert(meta.number);
+                self.active.parts().adopt(&[part]);
+            }
+            Files::Parts(self.active.parts()).find(op.value)?;
+        }
         Ok(())
     }
 }
@@ -63,13 +108,18 @@ mod tests {
     use crate::batch::{Batch, RecordKind, set_header};
     use crate::disk::simulated::SimulatedDisk;
     use crate::simulation::{FixedClock, environment};
+    use crate::table::PageCache;
+    use std::path::Path;
 
     #[test]
     fn a_record_for_a_keyspace_of_a_later_version_is_refused() {
         let environment = environment(&SimulatedDisk::default(), &Arc::new(FixedClock::new(1)), 1);
         let options = Options::default();
         let (floor, last) = (LogFloor::default(), Watermark::default());
-        let mut replay = Replay::new(&environment, &options, floor, last);
+        let (cache, handles) = (Arc::new(PageCache::new(0)), Arc::default());
+        let (disk, folder) = (&environment.disk, Path::new("/"));
+        let tables = Tables { disk, folder, cache: &cache, filter_seed: 0, handles: &handles };
+        let mut replay = Replay::new(&environment, &options, tables, floor, last);
         for (keyspace, wanted) in [(KEYSPACE_USER, None), (1, Some(Code::Unsupported))] {
             let mut batch = Batch::new();
             batch.put(keyspace, b"key", b"value", None).unwrap();

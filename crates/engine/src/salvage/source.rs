@@ -12,7 +12,7 @@ use crate::range_delete::{Flat, RangeDelete};
 use crate::table::{Rescue, TableSummary};
 use crate::verify::Progress;
 use crate::wal::{self, Watermark};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Bound;
 use std::path::Path;
@@ -334,9 +334,14 @@ impl<'a> Merge<'a> {
             let number = *number;
             self.heap.pop();
             let table = self.open.get(&number).expect("what is in the heap is open");
-            if self.version.as_ref().is_none_or(|version| version.revision < table.revision()) {
+            // Where the log has a large value too, the table knows better where it is by now.
+            let is_newer = |version: &Version| match version.revision.cmp(&table.revision()) {
+                Ordering::Equal => version.kind == Kind::Reference,
+                order => order.is_lt(),
+            };
+            if self.version.as_ref().is_none_or(is_newer) {
                 let version = Version { blobs: table.blobs.clone(), ..Version::of(&table.entry()) };
-                self.offer(version);
+                self.version = Some(version);
             }
             self.step(number, report, on_progress);
             self.open_due(report, on_progress);

@@ -130,7 +130,7 @@ impl TableBuilder {
     ) -> Result<()> {
         let pieces = pieces.iter().map(|(file, piece)| (self.refer(*file, piece), *piece)).collect();
         let mut value = Vec::new();
-        Reference { pieces }.encode(&mut value);
+        Reference { parts: Vec::new(), pieces }.encode(&mut value);
         self.add_entry(key, &Entry { kind: Kind::Reference, value: &value, ..*entry })
     }
 

@@ -78,14 +78,14 @@ impl PageCache {
         PageCache { budget: bytes, taken: Mutex::new(0), pages }
     }
 
-    /// A table takes memory for what it keeps beside its pages, to be given back when it goes.
-    pub(super) fn take(&self, bytes: usize) {
+    /// Takes memory from the budget, to be given back: a table for what it keeps beside its pages, a large value on its way.
+    pub fn take(&self, bytes: usize) {
         let mut taken = self.taken.lock();
         *taken += bytes as u64;
         self.fit(*taken);
     }
 
-    pub(super) fn give_back(&self, bytes: usize) {
+    pub fn give_back(&self, bytes: usize) {
         let mut taken = self.taken.lock();
         *taken -= bytes as u64;
         self.fit(*taken);

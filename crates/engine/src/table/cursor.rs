@@ -5,7 +5,7 @@ use super::contents::Contents;
 use super::page::{Item, Page, malformed};
 use super::reader::Table;
 use super::wait::Patience;
-use crate::blob::BlobFile;
+use crate::blob::Files;
 use crate::cursor::Cursor;
 use crate::disk::{Wait, would_block};
 use crate::entry::Entry;
@@ -79,9 +79,9 @@ impl TableCursor {
         TableCursor { patience, ..self }
     }
 
-    /// The blob files that references of the table count by.
-    pub fn blobs(&self) -> &[Arc<BlobFile>] {
-        self.table.blobs()
+    /// What references of the table count by.
+    pub fn files(&self) -> Files<'_> {
+        Files::Listed(self.table.blobs())
     }
 
     /// The page in hand. Every caller has loaded one.

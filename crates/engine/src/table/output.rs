@@ -2,6 +2,7 @@
 //! once any cut will do.
 
 use super::{TableBuilder, TableMeta, TableOptions};
+use crate::blob::{BlobName, Piece};
 use crate::entry::Entry;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -35,10 +36,26 @@ impl<'a> TableOutput<'a> {
     }
 
     pub fn add(&mut self, key: &[u8], entry: &Entry<'_>) -> Result<()> {
-        if self.builder.as_ref().is_some_and(|(_, builder)| builder.bytes_written() >= self.bytes_max) {
-            self.finish_table()?;
-        }
+        self.make_room()?;
         self.builder()?.add(key, entry)
+    }
+
+    fn make_room(&mut self) -> Result<()> {
+        match &self.builder {
+            Some((_, builder)) if builder.bytes_written() >= self.bytes_max => self.finish_table(),
+            _ => Ok(()),
+        }
+    }
+
+    /// As `add`, of an entry whose value is in blob files.
+    pub fn add_reference(
+        &mut self,
+        key: &[u8],
+        entry: &Entry<'_>,
+        pieces: &[(BlobName, Piece)],
+    ) -> Result<()> {
+        self.make_room()?;
+        self.builder()?.add_reference(key, entry, pieces)
     }
 
     /// Belongs to the table in hand, wherever it lies: not for tables of a level where they must not overlap.

@@ -1,5 +1,7 @@
 //! Values in blob files.
 
+mod parts;
+
 use crate::support::{World, batch, keys, range, small};
 use coppice_engine::disk::simulated::Fault;
 use coppice_engine::error::Code;

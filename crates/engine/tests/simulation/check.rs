@@ -2,6 +2,7 @@
 //! be expected to have one.
 
 use crate::oracle::{Oracle, Row, Rows, live};
+use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::entry::Entry;
 use coppice_engine::error::{Code, Error};
@@ -57,6 +58,9 @@ macro_rules! wrong {
     ($($text:tt)*) => { return Err(format!($($text)*).into()) };
 }
 
+/// Values from so many bytes on are staged in blob parts.
+pub const LARGE_FROM: usize = 220;
+
 /// Sizes so small that two hundred operations see every kind of file change; how tables are merged is left to chance.
 pub fn options(seed: u64) -> Options {
     let random = SeededRandom::new(seed);
@@ -81,12 +85,24 @@ pub fn options(seed: u64) -> Options {
             level_base_bytes: 8 << 10,
             memtable_bytes: 16 << 10,
             blob_file_bytes: 2 << 10,
+            blob_part_bytes: 900,
             ..Tuning::default()
         },
         // A crash damages nothing: what is lost by it is the same for both.
         recovery: if random.chance(50) { Recovery::PointInTime } else { Recovery::Strict },
         ..Options::default()
     }
+}
+
+/// A database that was just opened has removed what a crash left over.
+pub fn no_strays(db: &Db, disk: &SimulatedDisk) -> Check {
+    let names = disk.list(Path::new(FOLDER)).map_err(|error| Trouble::failed("list", &error))?;
+    let found = names.iter().filter(|name| name.ends_with(".blob")).count() as u64;
+    let known = db.stats().blobs.files;
+    if found != known {
+        wrong!("{found} blob files are there of which the database knows {known}: {names:?}");
+    }
+    Ok(())
 }
 
 pub fn row(entry: &Entry<'_>) -> Row {

@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod faults;
 mod history;
+mod large;
 mod metamorphic;
 mod model;
 mod oracle;

@@ -7,7 +7,7 @@ use coppice_engine::disk::SyncPoint;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const POINTS: [SyncPoint; 14] = [
+const POINTS: [SyncPoint; 16] = [
     SyncPoint::SegmentPrepared,
     SyncPoint::LogRecords,
     SyncPoint::LogFolder,
@@ -15,6 +15,8 @@ const POINTS: [SyncPoint; 14] = [
     SyncPoint::Table,
     SyncPoint::TableFolder,
     SyncPoint::Blob,
+    SyncPoint::BlobPart,
+    SyncPoint::BlobPartFolder,
     SyncPoint::ManifestEdit,
     SyncPoint::ManifestNew,
     SyncPoint::ManifestFolder,

@@ -2,7 +2,8 @@
 
 use crate::check::{self, Bounds, Check, FOLDER, Trouble};
 use crate::history::{History, Plan, Planned, Step, keys};
-use crate::oracle::{Act, Change, Oracle, Put, live, pack};
+use crate::large::Ready;
+use crate::oracle::{Act, Change, Oracle, Put, live};
 use crate::report::{say, shows_calls};
 use coppice_engine::disk::SyncPoint;
 use coppice_engine::disk::simulated::{Fault, SimulatedDisk};
@@ -62,10 +63,11 @@ pub struct Seen {
     pub segment_changes: u64,
     pub manifest_rolls: u64,
     pub blob_files: u64,
+    pub blob_parts: u64,
 }
 
 impl Seen {
-    pub fn named(&self) -> [(&'static str, u64); 15] {
+    pub fn named(&self) -> [(&'static str, u64); 16] {
         [
             ("operations", self.operations),
             ("range deletes", self.range_deletes),
@@ -82,6 +84,7 @@ impl Seen {
             ("segment changes", self.segment_changes),
             ("manifest rolls", self.manifest_rolls),
             ("blob files", self.blob_files),
+            ("blob parts", self.blob_parts),
         ]
     }
 
@@ -101,6 +104,7 @@ impl Seen {
         self.segment_changes += other.segment_changes;
         self.manifest_rolls += other.manifest_rolls;
         self.blob_files += other.blob_files;
+        self.blob_parts += other.blob_parts;
     }
 
     fn is_enough(&self) -> bool {
@@ -110,6 +114,7 @@ impl Seen {
             && self.segment_changes >= 2
             && self.manifest_rolls >= 1
             && self.blob_files >= 5
+            && self.blob_parts >= 10
             && self.compactions >= 1
             && self.snapshots >= 1
             && self.expiries >= 1
@@ -147,7 +152,7 @@ pub struct World {
     seed: u64,
     read_ms: i64,
     /// `begun_files` when the process opened the database.
-    begun: (u64, u64, u64),
+    begun: (u64, u64, u64, u64),
 }
 
 impl World {
@@ -170,7 +175,7 @@ impl World {
             snapshots: Vec::new(),
             seed,
             read_ms: 0,
-            begun: (0, 0, 0),
+            begun: (0, 0, 0, 0),
             disk,
         }
     }
@@ -207,20 +212,26 @@ impl World {
             self.seen.tables_dropped += stats.tables_dropped;
             self.seen.subcompactions += stats.subcompactions;
             self.seen.limited_ms += stats.limited_ms;
-            let (segments, manifests, blobs) = self.begun_files();
+            let (segments, manifests, blobs, parts) = self.begun_files();
             // The first segment of a process follows no other.
             self.seen.segment_changes += (segments - self.begun.0).saturating_sub(1);
             self.seen.manifest_rolls += manifests - self.begun.1;
             self.seen.blob_files += blobs - self.begun.2;
+            self.seen.blob_parts += parts - self.begun.3;
         }
         self.snapshots.clear();
         self.db = None;
     }
 
-    /// Segments, manifests and blob files begun so far, by the syncs that each needs.
-    fn begun_files(&self) -> (u64, u64, u64) {
+    /// Segments, manifests, blob files and blob parts begun so far, by the syncs that each needs.
+    fn begun_files(&self) -> (u64, u64, u64, u64) {
         let begun = |point| self.disk.syncs(point);
-        (begun(SyncPoint::LogFolder), begun(SyncPoint::ManifestNew), begun(SyncPoint::Blob))
+        (
+            begun(SyncPoint::LogFolder),
+            begun(SyncPoint::ManifestNew),
+            begun(SyncPoint::Blob),
+            begun(SyncPoint::BlobPart),
+        )
     }
 
     /// Whether the database refuses writes until it is opened again; none if it is not open.
@@ -253,6 +264,10 @@ impl World {
         let Some(db) = self.expected("open", opened)? else { return Ok(()) };
         let bounds = self.bounds(self.claims.before(self.disk.calls() + 1).max(self.written));
         let found = self.unless_failed(check::is_prefix(&db, &bounds))?;
+        if !self.has_failed() {
+            let looked = check::no_strays(&db, &self.disk);
+            self.unless_failed(looked)?;
+        }
         if let Some(revision) = found {
             self.oracle.recover_to(revision);
             self.written = db.written();
@@ -359,8 +374,13 @@ impl World {
             },
         };
         let changes: Vec<Change> = plans.iter().map(change).collect();
+        let mut ready = Ready::new(db, &changes, check::LARGE_FROM);
         for _ in 0..3 {
-            match db.write(pack(&changes).body(), &[]) {
+            let written = match &mut ready {
+                Ok(ready) => ready.commit(db, &[]),
+                Err(error) => Err(error.clone()),
+            };
+            match written {
                 Ok(Written::Committed(revision)) => {
                     let expected = self.oracle.commit(&changes, now_ms);
                     if revision != expected || self.poisoned {

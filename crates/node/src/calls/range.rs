@@ -144,8 +144,8 @@ pub fn value(context: &mut Context, call: &Call) -> Result<Value> {
     if cursor.stands != Stands::OnLarge {
         return Err(Error::new(Code::Invalid, "the range does not stand on a large value"));
     }
-    let value = cursor.range()?.entry()?.value;
-    if call.integer(1)? != 0 { call.text(value) } else { call.buffer(value) }
+    let value = cursor.range()?.take_value()?;
+    if call.integer(1)? != 0 { call.text(&value) } else { call.owned_buffer(value) }
 }
 
 /// `rangeSeek(cursor, key): void`; the next chunk begins at the first row at or past the key.

@@ -2,7 +2,7 @@
 //! arguments. A write answers its revision, or a negative number that says why there is none.
 
 use crate::context::Context;
-use crate::engine::{Guard, Written};
+use crate::engine::{Guard, LargeValue, Written};
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
 use coppice_engine::batch::{HEADER_BYTES, OP_BYTES};
@@ -93,6 +93,32 @@ pub fn commit(context: &mut Context, call: &Call) -> Result<Value> {
     let guards = unpack(&packed)?;
     let written = call.with_array(1, length, |body| db.write(body, &guards))?;
     answer(call, Shared::of(shared)?, written)
+}
+
+/// `commitLarge(handle, body, bytes, guards, large: Uint8Array): number`, as `commit`. Some puts have large values and
+/// are empty in the body: their index and the number of the value, as `f64` each, in the order of the operations.
+pub fn commit_large(context: &mut Context, call: &Call) -> Result<Value> {
+    let Context { handles, large, shared, .. } = context;
+    let db = handles.get(call.integer(0)?)?.db();
+    let length = call.integer(2)? as usize;
+    let (mut packed, mut pairs) = (Vec::new(), Vec::new());
+    if !call.is_undefined(3) {
+        call.append_bytes(3, RECORD_BYTES_MAX, "list of guards", &mut packed)?;
+    }
+    call.append_bytes(4, RECORD_BYTES_MAX, "list of large values", &mut pairs)?;
+    let guards = unpack(&packed)?;
+    let pairs: Vec<(usize, u64)> =
+        pairs.chunks_exact(16).map(|pair| (integer(&pair[..8]) as usize, integer(&pair[8..]))).collect();
+    let values = pairs.iter().map(|(index, number)| Ok((*index, large.get(*number)?.whole()?)));
+    let values = values.collect::<Result<Vec<_>>>()?;
+    let borrowed: Vec<(usize, &LargeValue)> =
+        values.iter().map(|(index, value)| (*index, &**value)).collect();
+    let written = call.with_array(1, length, |body| db.write_large(body, &guards, &borrowed))?;
+    answer(call, Shared::of(shared)?, written)
+}
+
+fn integer(bytes: &[u8]) -> u64 {
+    f64::from_le_bytes(bytes.try_into().expect("eight bytes")) as u64
 }
 
 #[inline]

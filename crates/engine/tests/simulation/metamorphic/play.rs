@@ -3,7 +3,7 @@
 use super::history::{Bytes, CURSORS, Expected, Op, Plan, SNAPSHOTS, show};
 use super::sets::OptionSet;
 use crate::check::FOLDER;
-use crate::oracle::pack;
+use crate::large::Ready;
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::{Error, Result};
@@ -213,10 +213,10 @@ impl Player<'_> {
         let guards: Vec<_> = guards.iter().zip(&revisions).map(guard).collect();
         let guards: Vec<Guard<'_>> =
             guards.iter().map(|(key, revision)| Guard { key, revision: *revision }).collect();
-        let mut body = pack(&changes);
+        let mut ready = Ready::new(db, &changes, self.set.large_from)?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            match db.write(body.body(), &guards)? {
+            match ready.commit(db, &guards)? {
                 // When there is room is the set's own affair.
                 Written::Stalled => self.background(db),
                 answered => return Ok(format!("{answered:?} for {revisions:?}")),

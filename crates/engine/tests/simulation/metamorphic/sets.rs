@@ -10,6 +10,8 @@ pub struct OptionSet {
     /// Each open takes the next one, the first again after the last.
     pub each_open: Vec<Options>,
     pub threads: bool,
+    /// Values from so many bytes on are staged in blob parts.
+    pub large_from: usize,
     /// Answers falsely, to see that it is noticed.
     pub lies: bool,
 }
@@ -55,6 +57,7 @@ fn preset(name: &str) -> Options {
             page_bytes: 64,
             table_bytes: 1 << 10,
             blob_file_bytes: 256,
+            blob_part_bytes: 400,
             manifest_roll_bytes: 512,
             level0_trigger: 1,
             level_base_bytes: 2 << 10,
@@ -164,6 +167,7 @@ fn any(random: &SeededRandom) -> Options {
         page_bytes: size(6, 16),
         table_bytes: size(9, 20) as u64,
         blob_file_bytes: size(7, 14) as u64,
+        blob_part_bytes: size(9, 14) as u64,
         manifest_roll_bytes: size(8, 18) as u64,
         level0_trigger,
         level0_stop: level0_trigger + 1 + random.below(12),
@@ -192,7 +196,18 @@ fn any(random: &SeededRandom) -> Options {
 /// Eight that are always the same, three drawn from the seed. The first one is what the others are compared with.
 pub fn sets(seed: u64) -> Vec<OptionSet> {
     let random = SeededRandom::new(!seed);
-    let set = |name, each_open, threads| OptionSet { name, each_open, threads, lies: false };
+    let set = |name, each_open, threads| OptionSet {
+        name,
+        each_open,
+        threads,
+        large_from: match name {
+            "tiny everything" => 1,
+            "deep levels" => 200,
+            "random, with threads" | "other options at each open" => 40,
+            _ => usize::MAX,
+        },
+        lies: false,
+    };
     let mut sets: Vec<OptionSet> =
         NAMES.into_iter().map(|name| set(name, vec![preset(name)], false)).collect();
     sets.push(set("random", vec![any(&random)], false));

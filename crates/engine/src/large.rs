@@ -1,0 +1,193 @@
+//! Values over 1 MiB on their way into a commit. They are written to blob files of their own, *parts* of at most 32 MiB,
+//! before the commit that names them, and never pass through the log, a memtable or the page cache.
+//!
+//! What must hold: the parts and their names are synced before the record that names them is logged, so that a record
+//! which is read back has its values. Whoever stages a value may be on any thread; nothing here takes the commit lock. No
+//! file is made once the database is closed: the folder is another's then.
+
+use crate::blob::{BlobBuilder, BlobFile, BlobMeta, Piece, Reference};
+use crate::disk::SyncPoint;
+use crate::error::{Code, Error, Result};
+use crate::limits::{BLOB_RECORD_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::state::State;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A large value being written to its parts. Dropped unfinished it leaves nothing.
+pub struct LargeWriter {
+    state: Arc<State>,
+    record_bytes: usize,
+    builder: Option<BlobBuilder>,
+    finished: Vec<BlobMeta>,
+    /// Each with the index of its part.
+    pieces: Vec<(u32, Piece)>,
+    /// The beginning of the next record.
+    gathered: Vec<u8>,
+    bytes: usize,
+    /// Charged to the memory budget.
+    charged: usize,
+}
+
+/// A large value in its parts, synced, and no part of the database until a commit names it. Its files go with it, unless
+/// a commit took them.
+pub struct LargeValue {
+    state: Arc<State>,
+    parts: Vec<Arc<BlobFile>>,
+    pieces: Vec<(u32, Piece)>,
+    bytes: usize,
+    /// Whether a commit has it.
+    taken: AtomicBool,
+}
+
+impl LargeWriter {
+    pub fn new(state: Arc<State>) -> Result<LargeWriter> {
+        state.check_writable()?;
+        let record_bytes = state.options.tuning.blob_part_bytes / 4;
+        let record_bytes = usize::try_from(record_bytes)
+            .map_or(BLOB_RECORD_BYTES_MAX, |bytes| bytes.clamp(1, BLOB_RECORD_BYTES_MAX));
+        // What is gathered, and what it is compressed into.
+        let charged = 2 * record_bytes;
+        state.cache.take(charged);
+        Ok(LargeWriter {
+            state,
+            record_bytes,
+            builder: None,
+            finished: Vec::new(),
+            pieces: Vec::new(),
+            gathered: Vec::new(),
+            bytes: 0,
+            charged,
+        })
+    }
+
+    /// Adds the next bytes of the value. After a failure the value can only be dropped.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let state = self.state.clone();
+        let _staging = state.staging.read();
+        state.check_writable()?;
+        self.take(bytes)
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len();
+        if self.bytes > VALUE_BYTES_MAX {
+            return Err(Error::new(
+                Code::TooLarge,
+                format!("a value is over the limit of {VALUE_BYTES_MAX} bytes"),
+            ));
+        }
+        while !bytes.is_empty() {
+            if self.gathered.is_empty() && bytes.len() >= self.record_bytes {
+                let (record, rest) = bytes.split_at(self.record_bytes);
+                self.add(record)?;
+                bytes = rest;
+                continue;
+            }
+            let more = bytes.len().min(self.record_bytes - self.gathered.len());
+            self.gathered.extend_from_slice(&bytes[..more]);
+            bytes = &bytes[more..];
+            if self.gathered.len() == self.record_bytes {
+                self.add_gathered()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Syncs what was written.
+    pub fn finish(mut self) -> Result<LargeValue> {
+        let state = self.state.clone();
+        let _staging = state.staging.read();
+        state.check_writable()?;
+        if !self.gathered.is_empty() {
+            self.add_gathered()?;
+        }
+        self.finish_part()?;
+        let disk = &state.environment.disk;
+        let synced = disk.sync_folder(&state.folder, SyncPoint::BlobPartFolder);
+        synced.inspect_err(|error| state.poison(error))?;
+        let parts = std::mem::take(&mut self.finished);
+        let part = |meta: BlobMeta| {
+            let path = state.blob_path(meta.number);
+            let file = BlobFile::new(disk, &path, meta, &state.handles);
+            file.mark_obsolete();
+            Arc::new(file)
+        };
+        let parts = parts.into_iter().map(part).collect();
+        let (pieces, bytes) = (std::mem::take(&mut self.pieces), self.bytes);
+        Ok(LargeValue { state: state.clone(), parts, pieces, bytes, taken: AtomicBool::new(false) })
+    }
+
+    fn add_gathered(&mut self) -> Result<()> {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let added = self.add(&gathered);
+        gathered.clear();
+        self.gathered = gathered;
+        added
+    }
+
+    fn add(&mut self, record: &[u8]) -> Result<()> {
+        let part_bytes = self.state.options.tuning.blob_part_bytes;
+        if self.builder.as_ref().is_some_and(|part| part.bytes_with(record.len()) > part_bytes) {
+            self.finish_part()?;
+        }
+        if self.builder.is_none() {
+            let staged: u64 = self.finished.iter().map(|part| part.bytes).sum();
+            self.state.check_disk_room(staged + record.len() as u64)?;
+            self.builder = Some(self.state.new_blob()?);
+        }
+        let part = self.builder.as_mut().expect("made above");
+        self.pieces.push((self.finished.len() as u32, part.add(record)?));
+        Ok(())
+    }
+
+    fn finish_part(&mut self) -> Result<()> {
+        if let Some(part) = self.builder.take() {
+            let finished = part.finish(SyncPoint::BlobPart).inspect_err(|error| {
+                // Nothing refers to the part, but a disk that could not sync is not to be trusted with more.
+                if error.code() != Code::DiskFull {
+                    self.state.poison(error);
+                }
+            })?;
+            self.finished.push(finished);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for LargeWriter {
+    fn drop(&mut self) {
+        self.state.cache.give_back(self.charged);
+        for part in &self.finished {
+            // A file that stays is a stranger to the next open.
+            let _ = self.state.environment.disk.remove(&self.state.blob_path(part.number));
+        }
+    }
+}
+
+impl LargeValue {
+    /// Bytes of the value.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn parts(&self) -> &[Arc<BlobFile>] {
+        &self.parts
+    }
+
+    /// As the log and the memtable hold it.
+    pub fn reference(&self) -> Reference {
+        let parts = self.parts.iter().map(|part| part.meta().clone()).collect();
+        Reference { parts, pieces: self.pieces.clone() }
+    }
+
+    /// Whether it may become part of a commit of this database.
+    pub(crate) fn is_free(&self, state: &State) -> bool {
+        std::ptr::eq(&*self.state, state) && !self.taken.load(Ordering::Acquire)
+    }
+
+    /// Whether a commit has it, so that its files stay.
+    pub(crate) fn take(&self, taken: bool) {
+        self.taken.store(taken, Ordering::Release);
+        self.parts.iter().for_each(|part| part.set_obsolete(!taken));
+    }
+}
