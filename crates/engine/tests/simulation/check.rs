@@ -72,6 +72,7 @@ pub fn options(seed: u64) -> Options {
             bytes_per_second: random.chance(50).then_some(64 << 10),
             interval_ms: random.chance(25).then_some(2_000),
         },
+        blob_bytes: 96,
         tuning: Tuning {
             garbage_bytes_min: 200,
             segment_bytes_min: 4 << 10,
@@ -89,8 +90,6 @@ pub fn options(seed: u64) -> Options {
         },
         // A crash damages nothing: what is lost by it is the same for both.
         recovery: if random.chance(50) { Recovery::PointInTime } else { Recovery::Strict },
-        // Values beside their keys make tables large enough to be cut into ranges.
-        blob_bytes: if random.chance(70) { 96 } else { 4 << 10 },
         ..Options::default()
     }
 }

@@ -31,7 +31,7 @@ pub fn options() -> Options {
     let mut options = check::options(3);
     options.tuning.memtable_bytes = 64 << 10;
     options.tuning.segment_bytes_max = 8 << 10;
-    Options { holder: "another process".into(), blob_bytes: 96, recovery: Recovery::Strict, ..options }
+    Options { holder: "another process".into(), recovery: Recovery::Strict, ..options }
 }
 
 impl Sample {
