@@ -126,7 +126,7 @@ fn a_crash_at_any_disk_call_leaves_a_prefix_with_every_durable_write() {
     let wanted = histories().unwrap_or(10);
     let (mut counted, mut calls, mut states) = (0, 0, 0);
     let mut all = Seen::default();
-    for history in counted_histories(wanted + wanted.div_ceil(10)) {
+    for history in counted_histories(2 * wanted) {
         let seed = history.seed;
         match crash_everywhere(&history, None) {
             Ok(crashed) => {
