@@ -94,8 +94,9 @@ impl Disk for OsDisk {
         let Some(mut file) = system::lock(path).map_err(failed)? else {
             return Err(locked(path));
         };
-        file.set_len(0).map_err(failed)?;
-        file.write_all(holder.as_bytes()).map_err(failed)?;
+        // Blanks over the rest of a longer name: cutting a file that was just written can wait for the disk.
+        let width = HOLDER_BYTES_MAX.min(file.metadata().map_err(failed)?.len()) as usize;
+        file.write_all(format!("{holder:width$}").as_bytes()).map_err(failed)?;
         Ok(Box::new(OsLock { _file: file }))
     }
 }
