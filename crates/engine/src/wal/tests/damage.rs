@@ -92,6 +92,26 @@ fn a_close_record_vouches_for_everything_before_it() {
     assert_eq!((error.code(), error.offset()), (Code::Corrupt, Some(segment::FIRST_FRAME + 2 * frame)));
 }
 
+/// A sector of an earlier life before one of this life: the length is anything, the salt is ours.
+#[test]
+fn a_torn_frame_header_that_claims_the_longest_record_is_a_torn_tail() {
+    let mut world = World::new();
+    let log = world.open();
+    append(&log, 1, 2, 60);
+    log.sync().unwrap();
+    append(&log, 3, 3, 60);
+    log.write_out().unwrap();
+    drop(log);
+    let frame = frame::bytes_of(record(1, 1, 60).len());
+    let third = segment::HEADER_BYTES + 2 * frame;
+    let longest = crate::limits::RECORD_BYTES_MAX as u32;
+    let claim = |bytes: &mut Vec<u8>| bytes[third + 4..third + 8].copy_from_slice(&longest.to_le_bytes());
+    world.disk.damage(&world.path("000001.log"), claim).unwrap();
+    let (recovered, bodies) = world.recover().unwrap();
+    assert_eq!(bodies, records(1, 2, 60));
+    assert!(recovered.torn.is_some());
+}
+
 #[test]
 fn a_value_that_holds_a_copy_of_the_log_vouches_for_nothing() {
     let mut world = World::new();
