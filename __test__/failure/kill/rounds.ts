@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { open } from '../../../ts/index.js';
+import { eachLine } from '../../support/lines.js';
 import { apply, operation } from './operations.js';
 
 /** A round writes for a random time between these two, then goes on until what it aims at begins. */
@@ -102,28 +103,21 @@ async function writeAndKill(aim: Aim, durability: string): Promise<Round> {
   let began = 0;
   let last = 0;
   let aiming = false;
-  let rest = '';
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() as string;
-    for (const line of lines) {
-      const [word, what] = line.split(' ') as [string, string];
-      if (word === 'open') {
-        round.opened = Number(what);
-        began = performance.now();
-        killLater(child, aim).then(() => {
-          aiming = true;
-        });
-      } else if (word === 'acknowledged') {
-        round.acknowledged = Number(what);
-        last = performance.now();
-      } else if (word === 'begin') {
-        round.inside.push(what);
-        if (aiming && what === aim) setTimeout(() => child.kill('SIGKILL'), random(INSIDE_MS_MAX));
-      } else {
-        round.inside.splice(round.inside.indexOf(what), 1);
-      }
+  eachLine(child.stdout, ([word, what]) => {
+    if (word === 'open') {
+      round.opened = Number(what);
+      began = performance.now();
+      killLater(child, aim).then(() => {
+        aiming = true;
+      });
+    } else if (word === 'acknowledged') {
+      round.acknowledged = Number(what);
+      last = performance.now();
+    } else if (word === 'begin') {
+      round.inside.push(what as string);
+      if (aiming && what === aim) setTimeout(() => child.kill('SIGKILL'), random(INSIDE_MS_MAX));
+    } else {
+      round.inside.splice(round.inside.indexOf(what as string), 1);
     }
   });
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {

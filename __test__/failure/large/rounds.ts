@@ -18,6 +18,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { eachLine } from '../../support/lines.js';
 import { splitMix32 } from '../../support/random.js';
 import { MEMORY_BYTES, WHATS, type What } from './work.js';
 
@@ -88,23 +89,16 @@ async function run(script: string, parameters: string[], killAfterMs: number | u
   const stdio = ['ignore', 'pipe', 'inherit'] as const;
   const child = spawn(process.execPath, ['--expose-gc', '--import=tsx', file, ...parameters], { stdio: [...stdio] });
   const said: Said = { begun: 0, written: undefined, writtenMs: 0, read: undefined };
-  let rest = '';
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() as string;
-    for (const line of lines) {
-      const [word, ...numbers] = line.split(' ') as [string, ...string[]];
-      if (word === 'begun') {
-        said.begun = performance.now();
-        if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-      } else if (word === 'written') {
-        said.written = numbers.map(Number);
-        said.writtenMs = performance.now() - said.begun;
-        child.kill('SIGKILL');
-      } else if (word === 'read') {
-        said.read = numbers.map(Number);
-      }
+  eachLine(child.stdout, ([word, ...numbers]) => {
+    if (word === 'begun') {
+      said.begun = performance.now();
+      if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    } else if (word === 'written') {
+      said.written = numbers.map(Number);
+      said.writtenMs = performance.now() - said.begun;
+      child.kill('SIGKILL');
+    } else if (word === 'read') {
+      said.read = numbers.map(Number);
     }
   });
   await new Promise((resolve) => child.on('close', resolve));

@@ -6,7 +6,7 @@
 
 use crate::blob::{BlobFile, BlobMeta};
 use crate::cursor::Cursor;
-use crate::disk::{Disk, File, SyncPoint};
+use crate::disk::{Disk, File, SyncPoint, Whole, hash_whole};
 use crate::entry::Kind;
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
@@ -17,12 +17,9 @@ use crate::state::{Readable, State};
 use crate::table::{Table, TableMeta, TableOutput, TableSummary};
 use crate::verify::Progress;
 use crate::wal::{LogFloor, Watermark};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Stands in a folder whose first backup is not complete: without CURRENT nothing else would say what the files are.
 const BEGUN: &str = "BACKUP-BEGUN";
@@ -56,14 +53,6 @@ struct PlacedBlob {
     file: Arc<BlobFile>,
     number: u64,
     is_there: bool,
-}
-
-/// A file to copy.
-struct Original<'a> {
-    file: &'a dyn File,
-    path: &'a Path,
-    bytes: u64,
-    sha256: [u8; 32],
 }
 
 /// What is to be copied, as of one moment.
@@ -184,7 +173,7 @@ impl State {
         for (level, table, number, is_there) in plan {
             if !is_there {
                 let TableSummary { bytes, sha256, .. } = *table.summary();
-                let from = Original { file: &*table.open_file()?, path: table.path(), bytes, sha256 };
+                let from = Whole { file: &*table.open_file()?, path: table.path(), bytes, sha256 };
                 self.copy(&from, target, FileName::Table(number), &mut |bytes| {
                     progress.done_bytes += bytes;
                     on_progress(*progress);
@@ -207,7 +196,7 @@ impl State {
     ) -> Result<()> {
         for blob in blobs.values().filter(|blob| !blob.is_there) {
             let BlobMeta { bytes, sha256, .. } = *blob.file.meta();
-            let from = Original { file: &*blob.file.open_file()?, path: blob.file.path(), bytes, sha256 };
+            let from = Whole { file: &*blob.file.open_file()?, path: blob.file.path(), bytes, sha256 };
             self.copy(&from, target, FileName::Blob(blob.number), &mut |bytes| {
                 progress.done_bytes += bytes;
                 on_progress(*progress);
@@ -220,7 +209,7 @@ impl State {
     /// Leaves nothing if it fails; what stays all the same is taken away by the next backup.
     fn copy(
         &self,
-        from: &Original<'_>,
+        from: &Whole<'_>,
         target: &Target<'_>,
         name: FileName,
         passed: &mut dyn FnMut(u64),
@@ -233,19 +222,15 @@ impl State {
     }
 
     /// Reads a file once, checks it against its hash on the way, and syncs the copy.
-    fn copy_checked(&self, from: &Original<'_>, to: &dyn File, passed: &mut dyn FnMut(u64)) -> Result<()> {
+    fn copy_checked(&self, from: &Whole<'_>, to: &dyn File, passed: &mut dyn FnMut(u64)) -> Result<()> {
         let mut at = 0;
-        let read = hash(from.file, from.bytes, &mut |chunk| {
+        from.check(&mut |chunk| {
             self.check_open()?;
             to.write_at(at, chunk)?;
             at += chunk.len() as u64;
             passed(chunk.len() as u64);
             Ok(())
         })?;
-        if read != from.sha256 {
-            let message = "the content of the file does not hash to what the manifest says";
-            return Err(Error::corrupt(message).in_file(from.path).at_offset(0));
-        }
         to.sync(SyncPoint::Table)
     }
 
@@ -352,7 +337,7 @@ impl<'a> Target<'a> {
                 source.tables.iter().map(|(_, table)| table.summary()).filter(of_size).collect();
             let found = match wanted.is_empty() {
                 true => None,
-                false => Some(hash(file.as_ref(), size, &mut |_| Ok(()))?),
+                false => Some(hash_whole(file.as_ref(), size, &mut |_| Ok(()))?),
             };
             match wanted.iter().find(|summary| Some(summary.sha256) == found) {
                 Some(summary) if !self.there.contains_key(&summary.sha256) => {
@@ -383,19 +368,4 @@ impl<'a> Target<'a> {
             }
         }
     }
-}
-
-/// SHA-256 of a file's first `bytes` bytes, each chunk of which `chunk` gets to see.
-fn hash(file: &dyn File, bytes: u64, chunk: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<[u8; 32]> {
-    let mut sha256 = Sha256::new();
-    let mut read = Vec::new();
-    let mut at = 0;
-    while at < bytes {
-        read.resize((bytes - at).min(CHUNK_BYTES) as usize, 0);
-        file.read_at(at, &mut read)?;
-        sha256.update(&read);
-        chunk(&read)?;
-        at += read.len() as u64;
-    }
-    Ok(sha256.finalize().into())
 }

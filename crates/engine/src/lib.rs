@@ -14,6 +14,7 @@ pub mod codec;
 pub mod coding;
 mod compaction;
 pub mod cursor;
+mod damage;
 mod db;
 mod dead_runs;
 pub mod disk;

@@ -37,6 +37,9 @@ impl Problem {
     }
 }
 
+/// Checks a file, and tells the bytes passed.
+type Verify<'a> = dyn Fn(&mut dyn FnMut(u64)) -> Result<Vec<Error>> + 'a;
+
 impl State {
     /// Checks every page, index and filter of every table against its checksums, its hash and its order, every value in a
     /// blob file that a table refers to, every blob file against its hash, and every record of the log. Reads go on
@@ -48,25 +51,24 @@ impl State {
         let (readable, _) = self.pin();
         self.verify_log(&mut report);
         let total_bytes = report.checked_bytes + readable.disk_bytes();
+        let mut check = |path: &Path, verify: &Verify<'_>| {
+            self.check_open()?;
+            let done_bytes = &mut report.checked_bytes;
+            let problems = verify(&mut |bytes| {
+                *done_bytes += bytes;
+                on_progress(Progress { done_bytes: *done_bytes, total_bytes });
+            })?;
+            report.problems.extend(problems.iter().map(|error| Problem::new(error, path)));
+            Ok(())
+        };
         for table in readable.version.tables() {
-            self.check_open()?;
-            let done_bytes = &mut report.checked_bytes;
-            let problems = table.verify(&mut |bytes| {
-                *done_bytes += bytes;
-                on_progress(Progress { done_bytes: *done_bytes, total_bytes });
-            })?;
-            report.problems.extend(problems.iter().map(|error| Problem::new(error, table.path())));
+            check(table.path(), &|passed| table.verify(passed))?;
         }
-        let parts = readable.memtables().flat_map(|memtable| memtable.parts().all());
-        let files = readable.version.blobs().map(|blob| blob.file.clone()).chain(parts);
-        for file in files {
-            self.check_open()?;
-            let done_bytes = &mut report.checked_bytes;
-            let problems = file.verify(&mut |bytes| {
-                *done_bytes += bytes;
-                on_progress(Progress { done_bytes: *done_bytes, total_bytes });
-            })?;
-            report.problems.extend(problems.iter().map(|error| Problem::new(error, file.path())));
+        for blob in readable.version.blobs() {
+            check(blob.file.path(), &|passed| blob.file.verify(passed))?;
+        }
+        for part in readable.memtables().flat_map(|memtable| memtable.parts().all()) {
+            check(part.path(), &|passed| part.verify(passed))?;
         }
         Ok(report)
     }

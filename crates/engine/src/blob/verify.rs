@@ -1,33 +1,30 @@
 //! Reads a whole blob file and checks that every byte is what was written. Nothing is taken from what is open already.
 
-use super::BlobFile;
 use super::format::{self, FOOTER_BYTES, HEADER_BYTES, RECORD_HEADER_BYTES, Seed};
-use crate::disk::File;
-use crate::error::{Code, Error, Result};
-use sha2::{Digest, Sha256};
-
-const CHUNK_BYTES: u64 = 1 << 20;
+use super::{BlobFile, BlobMeta};
+use crate::damage::Damage;
+use crate::disk::{File, Whole};
+use crate::error::{Error, Result};
 
 impl BlobFile {
     /// What is wrong first in each part, with file and offset; empty if the file is whole. Calls `progress` with the
     /// bytes passed since the last call. Fails only if the disk cannot be read.
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Error>> {
-        let mut problems = Vec::new();
-        let mut note = |error: Error| match error.code() {
-            Code::Corrupt | Code::Format | Code::NotFound => {
-                problems.push(error.in_file(self.path()));
-                Ok(())
-            }
-            _ => Err(error.in_file(self.path())),
-        };
+        let mut damage = Damage::of(self.path());
         match self.open_file() {
             Ok(file) => {
-                self.check_records(&*file).or_else(&mut note)?;
-                self.check_hash(&*file, progress).or_else(&mut note)?;
+                self.check_records(&*file).or_else(|error| damage.note(error))?;
+                let BlobMeta { bytes, sha256, .. } = *self.meta();
+                let whole = Whole { file: &*file, path: self.path(), bytes, sha256 };
+                let hashed = whole.check(&mut |chunk| {
+                    progress(chunk.len() as u64);
+                    Ok(())
+                });
+                hashed.or_else(|error| damage.note(error))?;
             }
-            Err(error) => note(error)?,
+            Err(error) => damage.note(error)?,
         }
-        Ok(problems)
+        Ok(damage.into_errors())
     }
 
     /// That records follow each other up to the footer, which counts them.
@@ -50,25 +47,6 @@ impl BlobFile {
         file.read_at(end, &mut footer)?;
         if footer != format::encode_footer(Seed::new(&self.meta().id), records, raw_bytes) {
             return Err(Error::corrupt("the footer is not that of the records before it").at_offset(end));
-        }
-        Ok(())
-    }
-
-    fn check_hash(&self, file: &dyn File, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let mut sha256 = Sha256::new();
-        let mut chunk = Vec::new();
-        let mut offset = 0;
-        while offset < self.meta().bytes {
-            let length = CHUNK_BYTES.min(self.meta().bytes - offset);
-            chunk.resize(length as usize, 0);
-            file.read_at(offset, &mut chunk)?;
-            sha256.update(&chunk);
-            offset += length;
-            progress(length);
-        }
-        if sha256.finalize()[..] != self.meta().sha256 {
-            let message = "the content of the blob file does not hash to what the manifest says";
-            return Err(Error::corrupt(message).at_offset(0));
         }
         Ok(())
     }

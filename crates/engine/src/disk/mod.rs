@@ -7,8 +7,10 @@
 mod os;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulated;
+mod whole;
 
 pub use os::OsDisk;
+pub use whole::{Whole, hash_whole, read_whole};
 
 use crate::error::{Code, Error, Result};
 use std::path::Path;

@@ -2,7 +2,7 @@
 //! is copied to a folder of its own, durably, before the log is cut. A crash in between leaves the folder and the log as
 //! it was; the next open then makes the same folder again.
 
-use crate::disk::{Access, Disk, SyncPoint};
+use crate::disk::{Access, Disk, SyncPoint, read_whole};
 use crate::error::{Code, Error, Result};
 use crate::limits::SEGMENT_BYTES_MAX;
 use crate::manifest;
@@ -10,8 +10,6 @@ use crate::names::FileName;
 use crate::options::LeftOut;
 use crate::wal::LogEnd;
 use std::path::Path;
-
-const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Where the log must end to be without this damage, if it is damage of the log.
 pub(super) fn place(damage: &Error) -> Option<LogEnd> {
@@ -89,13 +87,11 @@ fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<()> {
     let source = disk.open(from, Access::Read)?;
     let target = disk.create(to)?;
     let bytes = source.size()?.min(SEGMENT_BYTES_MAX);
-    let mut chunk = Vec::new();
     let mut at = 0;
-    while at < bytes {
-        chunk.resize((bytes - at).min(CHUNK_BYTES) as usize, 0);
-        source.read_at(at, &mut chunk)?;
-        target.write_at(at, &chunk)?;
+    read_whole(&*source, bytes, &mut |chunk| {
+        target.write_at(at, chunk)?;
         at += chunk.len() as u64;
-    }
+        Ok(())
+    })?;
     target.sync(SyncPoint::LeftOut)
 }

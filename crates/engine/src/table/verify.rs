@@ -6,55 +6,34 @@ use super::garbage::Garbage;
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::reader::Table;
+use super::summary::TableSummary;
 use crate::blob::Reference;
-use crate::disk::Wait;
+use crate::damage::Damage;
+use crate::disk::{Wait, Whole};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::filter::{self, Candidates};
 use crate::key::{self, Revision};
-use sha2::{Digest, Sha256};
-
-const CHUNK_BYTES: u64 = 1 << 20;
 
 impl Table {
     /// Everything that is wrong, each with file and offset, at most one for a page; empty if the table is whole. Calls
     /// `progress` with the bytes of the file passed since the last call. Fails only if the disk cannot be read.
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Error>> {
-        let mut problems = Vec::new();
-        let mut note = |error: Error| match error.code() {
-            Code::Corrupt | Code::Format | Code::NotFound => {
-                problems.push(error.in_file(self.path()));
-                Ok(())
-            }
-            _ => Err(error.in_file(self.path())),
-        };
+        let mut damage = Damage::of(self.path());
         match self.read_contents() {
             Ok(contents) => {
-                self.check_hash(&contents, progress).or_else(&mut note)?;
-                Walk::new(self, &contents).run(&mut note)?;
+                let TableSummary { bytes, sha256, .. } = *self.summary();
+                let whole = Whole { file: &*contents.file, path: self.path(), bytes, sha256 };
+                let hashed = whole.check(&mut |chunk| {
+                    progress(chunk.len() as u64);
+                    Ok(())
+                });
+                hashed.or_else(|error| damage.note(error))?;
+                Walk::new(self, &contents).run(&mut damage)?;
             }
-            Err(error) => note(error)?,
+            Err(error) => damage.note(error)?,
         }
-        Ok(problems)
-    }
-
-    fn check_hash(&self, contents: &Contents, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let mut sha256 = Sha256::new();
-        let mut chunk = Vec::new();
-        let mut offset = 0;
-        while offset < self.summary().bytes {
-            let length = CHUNK_BYTES.min(self.summary().bytes - offset);
-            chunk.resize(length as usize, 0);
-            contents.file.read_at(offset, &mut chunk)?;
-            sha256.update(&chunk);
-            offset += length;
-            progress(length);
-        }
-        if sha256.finalize()[..] != self.summary().sha256 {
-            let message = "the content of the table does not hash to what the manifest says";
-            return Err(Error::corrupt(message).at_offset(0));
-        }
-        Ok(())
+        Ok(damage.into_errors())
     }
 }
 
@@ -90,7 +69,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn run(mut self, note: &mut dyn FnMut(Error) -> Result<()>) -> Result<()> {
+    fn run(mut self, damage: &mut Damage<'_>) -> Result<()> {
         let mut whole = true;
         for number in 0..self.contents.index.len() {
             let checked = self
@@ -98,11 +77,11 @@ impl<'a> Walk<'a> {
                 .read_page(number, Wait::ForDisk)
                 .and_then(|page| self.check_page(number, &page));
             if let Err(error) = checked {
-                note(error.at_offset(self.contents.index.page(number).offset))?;
+                damage.note(error.at_offset(self.contents.index.page(number).offset))?;
                 whole = false;
                 self.last = None;
             }
-            self.lost_values.drain(..).try_for_each(&mut *note)?;
+            self.lost_values.drain(..).try_for_each(|error| damage.note(error))?;
         }
         let offset = self.contents.footer.properties.offset;
         if let Some((largest, _)) = self.last.take() {
@@ -111,7 +90,7 @@ impl<'a> Walk<'a> {
         self.found.settle(&self.garbage);
         self.found.count_ranges(&self.contents.ranges.all());
         if whole && self.found != Properties::of(self.table.summary()) {
-            note(
+            damage.note(
                 Error::corrupt("the entries and range deletes are not those that the properties sum up")
                     .at_offset(offset),
             )?;
