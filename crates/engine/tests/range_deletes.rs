@@ -10,22 +10,6 @@ use coppice_engine::{Db, Guard, Options, View, Written};
 use std::ops::Bound;
 use support::{World, keys, range, small};
 
-fn delete_range(db: &Db, lower: &str, upper: Option<&str>) -> u64 {
-    let mut batch = Batch::new();
-    batch.delete_range(0, lower.as_bytes(), upper.map(str::as_bytes)).unwrap();
-    commit(db, &mut batch, &[])
-}
-
-fn commit(db: &Db, batch: &mut Batch, guards: &[Guard<'_>]) -> u64 {
-    loop {
-        match db.write(batch.body(), guards).unwrap() {
-            Written::Committed(revision) => return revision,
-            Written::Stalled => db.run_background(),
-            conflict => panic!("{conflict:?}"),
-        }
-    }
-}
-
 fn fill(world: &World, db: &Db, count: usize) {
     for index in 0..count {
         world.put(db, &name(index), "value");
@@ -63,7 +47,7 @@ fn a_deleted_range_stays_deleted_in_memory_in_tables_after_compaction_and_reopen
     let db = world.open(small());
     fill(&world, &db, 600);
     db.flush().unwrap();
-    assert_eq!(delete_range(&db, "key0100", Some("key0500")), 602);
+    assert_eq!(world.delete_range(&db, "key0100", Some("key0500")), 602);
     world.put(&db, "key0200", "later");
     let wanted: Vec<String> = (0..600).filter(|n| !(100..500).contains(n) || *n == 200).map(name).collect();
     assert_eq!(present(&world, &db), wanted);
@@ -81,7 +65,7 @@ fn a_range_delete_that_was_written_out_comes_back_from_the_log() {
     let world = World::new();
     let db = world.open(small());
     fill(&world, &db, 10);
-    delete_range(&db, "key0003", None);
+    world.delete_range(&db, "key0003", None);
     world.put(&db, "key0005", "later");
     db.request_sync();
     db.run_background();
@@ -104,7 +88,7 @@ fn in_one_commit_operations_act_in_order() {
     batch.delete_range(0, b"a", Some(b"d")).unwrap();
     batch.put(0, b"c", b"again", None).unwrap();
     batch.put(0, b"d", b"outside", None).unwrap();
-    let revision = commit(&db, &mut batch, &[]);
+    let revision = world.commit_batch(&db, batch);
     let wanted = [("c".to_owned(), "again".to_owned()), ("d".to_owned(), "outside".to_owned())];
     for step in 0..3 {
         assert_eq!(world.rows(&db, false), wanted, "step {step}");
@@ -123,7 +107,7 @@ fn a_snapshot_sees_what_a_later_range_delete_deleted() {
     let db = world.open(options);
     fill(&world, &db, 300);
     let snapshot = db.snapshot().unwrap();
-    delete_range(&db, "", None);
+    world.delete_range(&db, "", None);
     for step in 0..3 {
         assert_eq!(world.rows_at(&db, snapshot.view(), false).len(), 300, "step {step}");
         assert_eq!(world.rows_at(&db, snapshot.view(), true).len(), 300);
@@ -144,7 +128,7 @@ fn a_guard_sees_a_key_as_absent_that_a_range_deleted() {
         if flush {
             db.flush().unwrap();
         } else {
-            delete_range(&db, "a", Some("b"));
+            world.delete_range(&db, "a", Some("b"));
         }
         let stale = [Guard { key: b"a", revision: Some(put) }];
         let answer = world.write(&db, &[("a", Some("2"))], &stale);
@@ -152,7 +136,8 @@ fn a_guard_sees_a_key_as_absent_that_a_range_deleted() {
     }
     let mut batch = Batch::new();
     batch.delete_range(0, b"a", None).unwrap();
-    commit(&db, &mut batch, &[Guard { key: b"a", revision: None }]);
+    let absent = [Guard { key: b"a", revision: None }];
+    assert!(matches!(db.write(batch.body(), &absent).unwrap(), Written::Committed(_)));
 }
 
 #[test]
@@ -163,7 +148,7 @@ fn tables_inside_a_deleted_range_go_without_being_read_or_rewritten() {
     db.compact(None, None).unwrap();
     let before = db.stats();
     assert!(before.levels[6].files >= 4, "{:?}", before.levels);
-    delete_range(&db, "", None);
+    world.delete_range(&db, "", None);
     db.flush().unwrap();
     db.run_background();
     let after = db.stats();
@@ -186,7 +171,7 @@ fn a_range_delete_passes_where_a_put_is_refused_for_want_of_room() {
         }
     }
     assert!(refused > 0);
-    delete_range(&db, "", None);
+    world.delete_range(&db, "", None);
     db.flush().unwrap();
     db.run_background();
     world.put(&db, "a", "there is room again");
@@ -200,7 +185,7 @@ fn many_range_deletes_and_puts_between_them_are_read_in_both_directions() {
     let mut wanted = vec![true; 600];
     for round in 0..120 {
         let (from, until) = ((round * 37) % 590, (round * 37) % 590 + 10);
-        delete_range(&db, &name(from), Some(&name(until)));
+        world.delete_range(&db, &name(from), Some(&name(until)));
         wanted[from..until].fill(false);
         world.put(&db, &name(from + 3), "later");
         wanted[from + 3] = true;

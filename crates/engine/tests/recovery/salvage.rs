@@ -78,7 +78,8 @@ fn sample(seed: u64) -> (World, Rows, History) {
             0 => {
                 let (lower, upper) = (random.below(300), random.below(300));
                 if lower < upper {
-                    let revision = delete_range(&db, &format!("key{lower:03}"), &format!("key{upper:03}"));
+                    let revision =
+                        world.delete_range(&db, &format!("key{lower:03}"), Some(&format!("key{upper:03}")));
                     let keys = (lower..upper).map(|key| format!("key{key:03}"));
                     history.extend(keys.map(|key| ((key, revision), None)));
                 }
@@ -109,17 +110,6 @@ fn sample(seed: u64) -> (World, Rows, History) {
     let all = rows(&db);
     drop(db);
     (World { disk: world.disk.clone_image(), ..world }, all, history)
-}
-
-fn delete_range(db: &Db, lower: &str, upper: &str) -> u64 {
-    let mut batch = Batch::new();
-    batch.delete_range(0, lower.as_bytes(), Some(upper.as_bytes())).unwrap();
-    loop {
-        match db.write(batch.body(), &[]).unwrap() {
-            Written::Committed(revision) => return revision,
-            _ => db.run_background(),
-        }
-    }
 }
 
 fn files(world: &World) -> Vec<PathBuf> {
@@ -330,7 +320,7 @@ fn a_delete_of_a_range_is_followed_from_the_log_and_from_tables() {
         world.put(&db, key, "1");
     }
     db.flush().unwrap();
-    delete_range(&db, "a", "c");
+    world.delete_range(&db, "a", Some("c"));
     world.put(&db, "a", "again");
     db.flush().unwrap();
     let mut batch = Batch::new();

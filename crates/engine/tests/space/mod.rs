@@ -196,3 +196,32 @@ fn many_compactions_and_parts_of_them_at_once_leave_what_one_after_the_other_lea
     }
     assert!(left[0].len() == KEYS - KEYS / 3 && left.windows(2).all(|pair| pair[0] == pair[1]));
 }
+
+/// A range delete that is still needed stands in one table, whose keys and range no other of its level crosses.
+#[test]
+fn a_merge_that_carries_a_range_delete_is_not_cut_into_parts() {
+    let world = World::new();
+    let compaction = Compaction { threads: Some(4), ..options().compaction };
+    let tuning = Tuning { table_bytes: 2 << 10, level_base_bytes: 16 << 10, ..options().tuning };
+    let options = Options { compaction, tuning, ..options() };
+    let db = world.open(options.clone());
+    filled(&world, &db, None);
+    // It holds what the range deletes hide, so that they stay.
+    let _snapshot = db.snapshot().unwrap();
+    for (lower, upper) in [("0500", "1500"), ("1000", "2500"), ("2400", "2900")] {
+        world.delete_range(&db, lower, Some(upper));
+        for number in 0..KEYS / 10 {
+            world.put(&db, &key(number), "again");
+        }
+        db.flush().unwrap();
+        rest(&world, &db, 2);
+    }
+    db.compact(None, None).unwrap();
+    let levels = db.stats().levels;
+    assert!(levels[1..].iter().any(|level| level.range_deletes > 0), "none was carried down: {levels:?}");
+    let rows = world.rows(&db, false);
+    let verified = db.verify(&mut |_| ()).unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    db.close().unwrap();
+    assert_eq!(world.rows(&world.open(options), false), rows);
+}

@@ -75,10 +75,21 @@ impl World {
         self.commit(db, &[(key, None)])
     }
 
-    /// Waits out stalls.
+    /// To the end of the keys without `upper`.
+    pub fn delete_range(&self, db: &Db, lower: &str, upper: Option<&str>) -> u64 {
+        let mut ranges = Batch::new();
+        ranges.delete_range(0, lower.as_bytes(), upper.map(str::as_bytes)).unwrap();
+        self.commit_batch(db, ranges)
+    }
+
     fn commit(&self, db: &Db, ops: &[(&str, Option<&str>)]) -> u64 {
+        self.commit_batch(db, batch(ops))
+    }
+
+    /// Waits out stalls.
+    pub fn commit_batch(&self, db: &Db, mut batch: Batch) -> u64 {
         loop {
-            match self.write(db, ops, &[]) {
+            match db.write(batch.body(), &[]).unwrap() {
                 Written::Committed(revision) => return revision,
                 Written::Stalled => db.run_background(),
                 Written::Conflict { .. } => unreachable!("there are no guards"),
