@@ -52,13 +52,15 @@ export type ErrorName =
  * | `COPPICE_BUSY`, `COPPICE_DISK_FULL` | nothing was changed: try again when there is room |
  * | `COPPICE_CONFLICT` | someone else changed what was read: read again and retry |
  * | `COPPICE_ABORTED` | the caller's own signal; nothing was changed |
- * | `COPPICE_UNKNOWN_OUTCOME` | logged but not acknowledged: `waitFor(error.details.revision)` tells |
+ * | `COPPICE_UNKNOWN_OUTCOME` | logged but not acknowledged: `waitFor(error.details.revision)` tells; of a put to a store: read the object |
  * | `COPPICE_CORRUPT`, `COPPICE_FORMAT` | `details.file` and `details.offset` say where; restore, or open with the right version |
  * | `COPPICE_IO`, `COPPICE_POISONED` | the disk failed: mend it, close and open again |
  * | `COPPICE_COMPACTED`, `COPPICE_FUTURE_REVISION` | choose a revision the database holds |
  * | `COPPICE_WOULD_BLOCK` | use the asynchronous form |
  * | `COPPICE_NATIVE_MISSING` | reinstall for this platform |
- * | `COPPICE_PRECONDITION`, `COPPICE_STORE`, `COPPICE_FENCED`, `COPPICE_NOT_LEADER`, `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for stores, clusters, leases and watches |
+ * | `COPPICE_PRECONDITION` | an object of a store is not as the put required: read it again |
+ * | `COPPICE_STORE` | an object store refused or failed: the message says what to mend, `details.retry` whether waiting may be enough |
+ * | `COPPICE_FENCED`, `COPPICE_NOT_LEADER`, `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for clusters, leases and watches |
  */
 export type ErrorCode = `COPPICE_${ErrorName}`;
 

@@ -32,6 +32,20 @@ export type { Durability, Expiry, PutOptions, WriteOptions } from './options/wri
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { RangeOptions } from './reader.js';
+export {
+  type Loss,
+  memoryStore,
+  type ObjectStore,
+  type Outcome,
+  outcomeOf,
+  type Reason,
+  type StoredHead,
+  type StoredObject,
+  type StoreGetOptions,
+  type StoreListOptions,
+  type StoreOptions,
+  type StorePutOptions,
+} from './repository/store/index.js';
 export { type SalvageLoss, type SalvageOptions, type SalvageReport, salvage } from './salvage.js';
 export type { Snapshot } from './snapshot.js';
 export type { Stats } from './stats.js';

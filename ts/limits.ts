@@ -45,3 +45,10 @@ export const TUPLE_DEPTH_MAX = 64;
 
 /** The name of a sublevel, in characters. */
 export const SUBLEVEL_NAME_MAX = 255;
+
+/** An object of a store. Nothing is uploaded in parts, so that a hash is always one of the whole object. */
+export const OBJECT_BYTES_MAX = 64 << 20;
+/** The key of an object: room is left for the prefix of a store within the 1,024 bytes of S3. */
+export const OBJECT_KEY_BYTES_MAX = 700;
+/** What stands between two slashes of it: file systems take names of 255 bytes. */
+export const OBJECT_KEY_SEGMENT_BYTES_MAX = 200;

@@ -36,6 +36,7 @@ const engine = [
 const api = [
   ['errors', 'limits'],
   ['native', 'options', 'encoding', 'abort', 'events'],
+  ['repository'],
   ['keyspace', 'write-queue', 'stats'],
   ['handle', 'pin', 'batch', 'chunks', 'range', 'reader', 'writer', 'snapshot', 'sublevel', 'ttl', 'upkeep', 'salvage'],
   ['database'],
@@ -89,7 +90,7 @@ test('the API imports downwards', (t) => {
 });
 
 test('a folder is entered by its index', (t) => {
-  const folders = ['native', 'encoding', 'encoding/tuple', 'cli/commands'];
+  const folders = ['native', 'encoding', 'encoding/tuple', 'cli/commands', 'repository/store'];
   const past = sources('ts', '.ts').flatMap(({ path, text }) =>
     [...text.matchAll(/from '(\.[^']+)'/g)].flatMap(([, to]) => {
       const target = posix.join(posix.dirname(path), to as string);
