@@ -1,7 +1,7 @@
 import test from 'ava';
 import { CoppiceError } from '../ts/errors.js';
 import { Emitter } from '../ts/events.js';
-import { type Bytes, type Engine, type Refusal, type Slab, STALLED } from '../ts/native/types.js';
+import { type Bytes, type Engine, type LargeOp, type Refusal, type Slab, STALLED } from '../ts/native/types.js';
 import { WriteQueue } from '../ts/write-queue.js';
 import { refuses } from './support/errors.js';
 
@@ -10,9 +10,14 @@ import { refuses } from './support/errors.js';
  * which no test can bring about at a chosen write.
  */
 class StallingEngine {
-  stalled = false;
+  /** Writes that there is memory for. */
+  room = Number.POSITIVE_INFINITY;
   failure: CoppiceError | undefined;
   readonly written: string[] = [];
+  /** Ends the staging of each large value that is on its way to the disk, in order. */
+  readonly staging: (() => void)[] = [];
+  /** Large values that were staged and not let go of. */
+  readonly staged = new Set<number>();
 
   put(key: Bytes): number {
     return this.#write([String(key)]);
@@ -34,9 +39,21 @@ class StallingEngine {
     return Promise.resolve();
   }
 
+  async stage(value: Uint8Array): Promise<number> {
+    await new Promise<void>((resolve) => this.staging.push(resolve));
+    const number = value[0] as number;
+    this.staged.add(number);
+    return number;
+  }
+
+  unstage(large: number): void {
+    this.staged.delete(large);
+  }
+
   #write(ops: string[]): number {
     if (this.failure !== undefined) throw this.failure;
-    if (this.stalled) return STALLED;
+    if (this.room === 0) return STALLED;
+    this.room--;
     this.written.push(...ops);
     return this.written.length + 1;
   }
@@ -45,11 +62,12 @@ class StallingEngine {
 class TextSlab {
   ops: string[] = [];
   bytes = 32;
-  readonly large = [];
+  large: LargeOp[] = [];
 
-  put(key: string, value: string): void {
+  put(key: string, value: Bytes): void {
+    if (typeof value !== 'string') this.large.push({ op: this.ops.length, value });
+    else this.bytes += value.length;
     this.ops.push(key);
-    this.bytes += value.length;
   }
 
   del(key: string): void {
@@ -58,6 +76,7 @@ class TextSlab {
 
   clear(): void {
     this.ops = [];
+    this.large = [];
     this.bytes = 32;
   }
 
@@ -66,10 +85,10 @@ class TextSlab {
   }
 }
 
-function stalledQueue(): { engine: StallingEngine; queue: WriteQueue } {
-  const engine = new StallingEngine();
-  engine.stalled = true;
-  return { engine, queue: new WriteQueue(engine as unknown as Engine, new Emitter()) };
+function stalledQueue(): { engine: StallingEngine; queue: WriteQueue; events: Emitter } {
+  const [engine, events] = [new StallingEngine(), new Emitter()];
+  engine.room = 0;
+  return { engine, events, queue: new WriteQueue(engine as unknown as Engine, events) };
 }
 
 function batch(queue: WriteQueue, keys: string[], signal?: AbortSignal): Promise<unknown> {
@@ -78,10 +97,28 @@ function batch(queue: WriteQueue, keys: string[], signal?: AbortSignal): Promise
   return queue.commit(slab, 'process', signal);
 }
 
+/** A write of large values, each told by its number. */
+function largeBatch(queue: WriteQueue, key: string, numbers: number[], signal?: AbortSignal): Promise<unknown> {
+  const slab = queue.takeSlab();
+  for (const number of numbers) slab.put(key, Uint8Array.of(number));
+  return queue.commit(slab, 'process', signal);
+}
+
+/** What became of writes: `ok` or the code of the error. */
+async function outcomes(writes: Promise<unknown>[]): Promise<string[]> {
+  const settled = await Promise.allSettled(writes);
+  return settled.map((write) => (write.status === 'fulfilled' ? 'ok' : (write.reason as CoppiceError).code));
+}
+
+/** Lets the promises that are resolved already have their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 test('stalled writes are applied in the order of their calls, also those that found room', async (t) => {
   const { engine, queue } = stalledQueue();
   const writes = [queue.put('a', '', undefined, 'process'), queue.del('b', 'process'), batch(queue, ['c', 'd'])];
-  engine.stalled = false;
+  engine.room = Number.POSITIVE_INFINITY;
   writes.push(queue.put('e', '', undefined, 'process'), batch(queue, ['f']));
   t.deepEqual(engine.written, []);
   queue.drain();
@@ -95,12 +132,10 @@ test('stalled writes are applied in the order of their calls, also those that fo
 test('a queue that stalls again in the middle keeps the rest', async (t) => {
   const { engine, queue } = stalledQueue();
   const writes = Array.from({ length: 10 }, (_, i) => queue.put(String(i), '', undefined, 'process'));
-  const put = engine.commit.bind(engine);
-  engine.stalled = false;
-  engine.commit = (slab) => (engine.written.length < 4 ? put(slab) : STALLED);
+  engine.room = 4;
   queue.drain();
   t.is(queue.queued().queuedWrites, 6);
-  engine.commit = put;
+  engine.room = Number.POSITIVE_INFINITY;
   queue.drain();
   t.deepEqual(engine.written, ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
   await Promise.all(writes);
@@ -111,7 +146,7 @@ test('beyond 4,096 waiting writes further ones are refused, and there is room ag
   const writes = Array.from({ length: 4_096 }, (_, i) => queue.put(String(i), '', undefined, 'process'));
   t.is(queue.queued().ratio, 1);
   await refuses(t, 'COPPICE_BUSY', () => queue.put('x', '', undefined, 'process'), /nothing was written, try again/);
-  engine.stalled = false;
+  engine.room = Number.POSITIVE_INFINITY;
   queue.drain();
   await Promise.all(writes);
   await queue.put('y', '', undefined, 'process');
@@ -124,7 +159,7 @@ test('beyond 64 MiB of waiting writes further ones are refused', async (t) => {
   const writes = [0, 1, 2].map((i) => queue.put(String(i), value, undefined, 'process'));
   await refuses(t, 'COPPICE_BUSY', () => queue.put('3', value, undefined, 'process'));
   writes.push(queue.put('small', '', undefined, 'process'));
-  engine.stalled = false;
+  engine.room = Number.POSITIVE_INFINITY;
   queue.drain();
   await Promise.all(writes);
   t.deepEqual(engine.written, ['0', '1', '2', 'small']);
@@ -147,10 +182,62 @@ test('a waiting write that is given up is not written, and the others keep their
   const third = batch(queue, ['c']);
   controller.abort();
   await refuses(t, 'COPPICE_ABORTED', () => second);
-  engine.stalled = false;
+  engine.room = Number.POSITIVE_INFINITY;
   queue.drain();
   await Promise.all([first, third]);
   t.deepEqual(engine.written, ['a', 'c']);
+});
+
+test('a listener that aborts a waiting write, or drains, loses, repeats and reorders no other', async (t) => {
+  const { engine, queue, events } = stalledQueue();
+  const controller = new AbortController();
+  const heard: number[] = [];
+  events.on('write', () => {
+    controller.abort();
+    queue.drain();
+  });
+  events.on('write', ({ revision }) => heard.push(revision));
+  const writes = ['a', 'b', 'x', 'y'].map((key) => batch(queue, [key], key === 'b' ? controller.signal : undefined));
+  engine.room = 2;
+  queue.drain();
+  t.deepEqual(engine.written, ['a', 'x']);
+  t.is(queue.queued().queuedWrites, 1);
+  let empty = false;
+  const waiting = queue.empty().then(() => {
+    empty = true;
+  });
+  await turn();
+  t.false(empty, 'a write still waits');
+  engine.room = Number.POSITIVE_INFINITY;
+  queue.drain();
+  await waiting;
+  t.deepEqual(await outcomes(writes), ['ok', 'COPPICE_ABORTED', 'ok', 'ok']);
+  t.deepEqual(engine.written, ['a', 'x', 'y']);
+  t.deepEqual(heard, [2, 3, 4]);
+});
+
+test('a write of large values that a listener gives up is not written, and nothing of it stays', async (t) => {
+  const { engine, queue, events } = stalledQueue();
+  const controller = new AbortController();
+  events.on('write', () => controller.abort());
+  engine.room = Number.POSITIVE_INFINITY;
+  const writes = [
+    largeBatch(queue, 'a', [1, 2]),
+    largeBatch(queue, 'b', [3, 4], controller.signal),
+    largeBatch(queue, 'c', [5]),
+    batch(queue, ['d']),
+  ];
+  for (const staging of [1, 2]) {
+    t.deepEqual([engine.staging.length, engine.written], [1, []], `value ${staging} alone is on its way`);
+    engine.staging.shift()?.();
+    await turn();
+  }
+  t.deepEqual([engine.staging.length, engine.written], [1, ['a', 'a']]);
+  engine.staging.shift()?.();
+  t.deepEqual(await outcomes(writes), ['ok', 'COPPICE_ABORTED', 'ok', 'ok']);
+  t.deepEqual(engine.written, ['a', 'a', 'c', 'd']);
+  t.is(engine.staging.length, 0);
+  t.is(engine.staged.size, 0);
 });
 
 test('empty resolves when the last waiting write is settled', async (t) => {
@@ -163,7 +250,7 @@ test('empty resolves when the last waiting write is settled', async (t) => {
   });
   await null;
   t.false(empty);
-  engine.stalled = false;
+  engine.room = Number.POSITIVE_INFINITY;
   queue.drain();
   await waiting;
   t.true(empty);

@@ -45,22 +45,25 @@ export interface Pressure extends Queued {
 }
 
 interface Waiting {
-  slab: Slab;
-  durability: Durability;
-  signal: AbortSignal | undefined;
-  abort: (() => void) | undefined;
-  /** Its large values, once they are being staged. */
-  staged: number[] | undefined;
-  whole: boolean;
-  resolve: (answer: Promise<Commit> | Refusal) => void;
-  reject: (error: unknown) => void;
+  readonly slab: Slab;
+  readonly durability: Durability;
+  readonly signal: AbortSignal | undefined;
+  readonly onAbort: () => void;
+  /** Its large values that are on the disk. */
+  readonly staged: number[];
+  /** Whether the next of them is on its way there. */
+  staging: boolean;
+  readonly resolve: (answer: Promise<Commit> | Refusal) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export class WriteQueue {
   readonly #engine: Engine;
   readonly #events: Emitter;
-  #waiting: Waiting[] = [];
+  /** In the order of their calls. */
+  readonly #waiting = new Set<Waiting>();
   #bytes = 0;
+  #draining = false;
   #keepAlive: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void)[] = [];
   #spare: Slab | undefined;
@@ -73,7 +76,7 @@ export class WriteQueue {
   put(key: Encoded, value: Encoded, deadlineMs: number | undefined, durability: Durability): Promise<Commit> {
     // Text of so many characters may be a large value, and only the slab finds out.
     const small = value.length <= (typeof value === 'string' ? LARGE_VALUE_BYTES / 3 : LARGE_VALUE_BYTES);
-    const revision = small && this.#waiting.length === 0 ? this.#engine.put(key, value, deadlineMs) : STALLED;
+    const revision = small && this.#waiting.size === 0 ? this.#engine.put(key, value, deadlineMs) : STALLED;
     if (revision !== STALLED) return this.#acknowledge(revision, 1, durability);
     const slab = this.takeSlab();
     slab.put(key, value, deadlineMs);
@@ -81,7 +84,7 @@ export class WriteQueue {
   }
 
   del(key: Encoded, durability: Durability): Promise<Commit> {
-    const revision = this.#waiting.length === 0 ? this.#engine.del(key) : STALLED;
+    const revision = this.#waiting.size === 0 ? this.#engine.del(key) : STALLED;
     if (revision !== STALLED) return this.#acknowledge(revision, 1, durability);
     const slab = this.takeSlab();
     slab.del(key);
@@ -94,7 +97,7 @@ export class WriteQueue {
     let answer: number | Refusal;
     try {
       throwIfAborted(signal, 'the write');
-      answer = this.#waiting.length === 0 && slab.large.length === 0 ? this.#engine.commit(slab) : STALLED;
+      answer = this.#waiting.size === 0 && slab.large.length === 0 ? this.#engine.commit(slab) : STALLED;
     } catch (error) {
       this.giveBack(slab);
       throw error;
@@ -117,22 +120,26 @@ export class WriteQueue {
     this.#spare = slab;
   }
 
-  /** Tries the waiting writes again: there is room, or a failure that they have to hear of. */
+  /**
+   * Tries the waiting writes again: there is room, a value is on the disk, or there is a failure that they have to hear
+   * of. Each has left the queue before anybody hears of it; listeners may call anything, this too.
+   */
   drain(): void {
-    let done = 0;
-    while (done < this.#waiting.length && this.#retry(this.#waiting[done] as Waiting)) done++;
-    this.#waiting.splice(0, done);
-    if (this.#waiting.length === 0) this.#emptied();
+    if (this.#draining) return;
+    this.#draining = true;
+    for (const waiting of this.#waiting) if (!this.#settles(waiting)) break;
+    this.#draining = false;
+    if (this.#waiting.size === 0) this.#emptied();
   }
 
   /** Resolves when no write waits any more. */
   empty(): Promise<void> {
-    if (this.#waiting.length === 0) return Promise.resolve();
+    if (this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
   queued(): Queued {
-    const queuedWrites = this.#waiting.length;
+    const queuedWrites = this.#waiting.size;
     const ratio = Math.min(1, Math.max(queuedWrites / QUEUED_BATCHES_MAX, this.#bytes / QUEUED_BYTES_MAX));
     return { ratio, queuedWrites, queuedBytes: this.#bytes };
   }
@@ -145,8 +152,8 @@ export class WriteQueue {
   }
 
   #enqueue(slab: Slab, durability: Durability, signal: AbortSignal | undefined): Promise<Commit | Refusal> {
-    if (this.#waiting.length >= QUEUED_BATCHES_MAX || this.#bytes + slab.bytes > QUEUED_BYTES_MAX) {
-      const queued = `${this.#waiting.length} writes of ${this.#bytes} bytes wait already`;
+    if (this.#waiting.size >= QUEUED_BATCHES_MAX || this.#bytes + slab.bytes > QUEUED_BYTES_MAX) {
+      const queued = `${this.#waiting.size} writes of ${this.#bytes} bytes wait already`;
       this.giveBack(slab);
       throw new CoppiceError(
         'BUSY',
@@ -154,84 +161,75 @@ export class WriteQueue {
       );
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
-        slab,
-        durability,
-        signal,
-        abort: undefined,
-        staged: undefined,
-        whole: slab.large.length === 0,
-        resolve,
-        reject,
-      };
-      if (signal !== undefined) {
-        waiting.abort = () => this.#giveUp(waiting, signal);
-        signal.addEventListener('abort', waiting.abort, { once: true });
-      }
-      this.#waiting.push(waiting);
+      const onAbort = () => this.#giveUp(waiting);
+      const waiting: Waiting = { slab, durability, signal, onAbort, staged: [], staging: false, resolve, reject };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.add(waiting);
       this.#bytes += slab.bytes;
       // The engine's own events do not hold the process open; a promise that somebody waits for must.
       this.#keepAlive ??= setInterval(() => {}, 2 ** 30);
-      if (this.#waiting.length === 1 && !waiting.whole) this.#stage(waiting);
+      if (this.#waiting.size === 1) this.#isWhole(waiting);
     });
   }
 
-  /** Answers whether the write is settled: applied, refused or failed. */
-  #retry(waiting: Waiting): boolean {
-    const { slab, durability, signal } = waiting;
+  /** Answers whether the foremost write is settled: applied, refused or failed. */
+  #settles(waiting: Waiting): boolean {
+    if (!this.#isWhole(waiting)) return false;
+    const { slab, durability, signal, staged } = waiting;
     const ops = slab.length;
-    if (!waiting.whole) {
-      this.#stage(waiting);
-      return false;
-    }
+    let answer: number | Refusal;
     try {
-      const answer = this.#engine.commit(slab, waiting.staged);
-      if (answer === STALLED) return false;
-      this.#forget(waiting);
-      waiting.resolve(typeof answer === 'number' ? this.#acknowledge(answer, ops, durability, signal) : answer);
+      answer = this.#engine.commit(slab, staged);
     } catch (error) {
-      this.#forget(waiting);
-      waiting.reject(error);
+      this.#fail(waiting, error);
+      return true;
     }
+    if (answer === STALLED) return false;
+    this.#leave(waiting);
+    waiting.resolve(typeof answer === 'number' ? this.#acknowledge(answer, ops, durability, signal) : answer);
     return true;
   }
 
-  /** Writes the large values of the foremost write to the disk, then tries that write. */
-  async #stage(waiting: Waiting): Promise<void> {
-    if (waiting.staged !== undefined) return;
-    const staged: number[] = [];
-    waiting.staged = staged;
+  /** Whether all large values of the foremost write are on the disk. If not, the next one is on its way from now on. */
+  #isWhole(waiting: Waiting): boolean {
+    const next = waiting.slab.large[waiting.staged.length];
+    if (next !== undefined && !waiting.staging) this.#stage(waiting, next.value);
+    return next === undefined;
+  }
+
+  async #stage(waiting: Waiting, value: Uint8Array): Promise<void> {
+    waiting.staging = true;
     try {
-      for (const { value } of waiting.slab.large.slice()) {
-        staged.push(await this.#engine.stage(value));
-        if (!this.#waiting.includes(waiting)) return this.#unstage(staged);
-      }
-      waiting.whole = true;
+      waiting.staged.push(await this.#engine.stage(value));
+      waiting.staging = false;
+      if (!this.#waiting.has(waiting)) this.#unstage(waiting);
     } catch (error) {
-      if (!this.#waiting.includes(waiting)) return this.#unstage(staged);
-      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-      this.#forget(waiting);
-      waiting.reject(error);
+      this.#fail(waiting, error);
     }
     this.drain();
   }
 
-  #unstage(staged: readonly number[]): void {
-    for (const large of staged) this.#engine.unstage(large);
-  }
-
-  #giveUp(waiting: Waiting, signal: AbortSignal): void {
-    this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    this.#forget(waiting);
-    waiting.reject(aborted(signal, 'a write that waited for memory'));
+  #giveUp(waiting: Waiting): void {
+    this.#fail(waiting, aborted(waiting.signal as AbortSignal, 'a write that waited for memory'));
     this.drain();
   }
 
-  #forget(waiting: Waiting): void {
+  #fail(waiting: Waiting, error: unknown): void {
+    if (this.#leave(waiting)) waiting.reject(error);
+  }
+
+  /** Answers whether it had not left before. */
+  #leave(waiting: Waiting): boolean {
+    if (!this.#waiting.delete(waiting)) return false;
     this.#bytes -= waiting.slab.bytes;
     this.giveBack(waiting.slab);
-    this.#unstage(waiting.staged ?? []);
-    if (waiting.abort !== undefined) waiting.signal?.removeEventListener('abort', waiting.abort);
+    this.#unstage(waiting);
+    waiting.signal?.removeEventListener('abort', waiting.onAbort);
+    return true;
+  }
+
+  #unstage(waiting: Waiting): void {
+    for (const large of waiting.staged.splice(0)) this.#engine.unstage(large);
   }
 
   #emptied(): void {
