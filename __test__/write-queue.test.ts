@@ -240,6 +240,26 @@ test('a write of large values that a listener gives up is not written, and nothi
   t.is(engine.staged.size, 0);
 });
 
+test('an abort that several waiting writes share reaches all of them before any is written', async (t) => {
+  const { engine, queue } = stalledQueue();
+  const controller = new AbortController();
+  engine.room = Number.POSITIVE_INFINITY;
+  const writes = [
+    largeBatch(queue, 'a', [1], controller.signal),
+    batch(queue, ['b'], controller.signal),
+    batch(queue, ['c']),
+    largeBatch(queue, 'd', [2], controller.signal),
+    batch(queue, ['e']),
+  ];
+  controller.abort();
+  t.deepEqual(await outcomes(writes), ['COPPICE_ABORTED', 'COPPICE_ABORTED', 'ok', 'COPPICE_ABORTED', 'ok']);
+  t.deepEqual(engine.written, ['c', 'e']);
+  await queue.empty();
+  engine.staging.shift()?.();
+  await turn();
+  t.deepEqual([engine.staging.length, engine.staged.size], [0, 0]);
+});
+
 test('empty resolves when the last waiting write is settled', async (t) => {
   const { engine, queue } = stalledQueue();
   await new WriteQueue(engine as unknown as Engine, new Emitter()).empty();

@@ -174,8 +174,13 @@ export class WriteQueue {
 
   /** Answers whether the foremost write is settled: applied, refused or failed. */
   #settles(waiting: Waiting): boolean {
-    if (!this.#isWhole(waiting)) return false;
     const { slab, durability, signal, staged } = waiting;
+    if (signal?.aborted) {
+      // Another listener of the same signal came first, and drains.
+      this.#giveUp(waiting);
+      return true;
+    }
+    if (!this.#isWhole(waiting)) return false;
     const ops = slab.length;
     let answer: number | Refusal;
     try {
