@@ -165,6 +165,25 @@ test('beyond 64 MiB of waiting writes further ones are refused', async (t) => {
   t.deepEqual(engine.written, ['0', '1', '2', 'small']);
 });
 
+test('a refused write says what the first one waits for', async (t) => {
+  const { engine, queue } = stalledQueue();
+  const large = largeBatch(queue, 'large', [1]);
+  const writes = Array.from({ length: 4_095 }, (_, i) => queue.put(String(i), '', undefined, 'process'));
+  const put = () => queue.put('x', '', undefined, 'process');
+  await refuses(
+    t,
+    'COPPICE_BUSY',
+    put,
+    /^4096 .* bytes wait already, the first until its large values are on the disk:/,
+  );
+  engine.staging.shift()?.();
+  await turn();
+  await refuses(t, 'COPPICE_BUSY', put, /^4096 .* bytes wait already, the first until the engine has memory:/);
+  engine.room = Number.POSITIVE_INFINITY;
+  queue.drain();
+  await Promise.all([large, ...writes]);
+});
+
 test('a failure reaches every waiting write', async (t) => {
   const { engine, queue } = stalledQueue();
   const writes = ['a', 'b'].map((key) => queue.put(key, '', undefined, 'process'));

@@ -8,9 +8,9 @@
 /** A stored key, in bytes, with the prefix of its sublevel. */
 export const KEY_BYTES_MAX = 65_535;
 
-/** Batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */
+/** Batches that may wait for memory or large values before further writes reject with `COPPICE_BUSY`. */
 export const QUEUED_BATCHES_MAX = 4_096;
-/** Bytes of batches that may wait for memory before further writes reject with `COPPICE_BUSY`. */
+/** Bytes of batches, without large values, that may wait before further writes reject with `COPPICE_BUSY`. */
 export const QUEUED_BYTES_MAX = 64 << 20;
 
 /** Values over this many bytes are written to files of their own before the commit that holds them. */

@@ -57,7 +57,7 @@ export interface Stats {
   revision: number;
   writtenRevision: number;
   durableRevision: number;
-  /** Writes of this handle that wait for memory, and their bytes. */
+  /** Writes of this handle that wait, and their bytes, as in `pressure`. */
   queuedWrites: number;
   queuedBytes: number;
 }
@@ -142,8 +142,8 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued): 
   page.gauge('revision', 'The newest commit.', engine.revision);
   page.gauge('written_revision', 'The newest commit that is with the operating system.', engine.writtenRevision);
   page.gauge('durable_revision', 'The newest commit that is synced.', engine.durableRevision);
-  page.gauge('queued_writes', 'Writes of this handle that wait for memory.', queued.queuedWrites);
-  page.gauge('queued_bytes', 'Bytes of writes of this handle that wait for memory.', queued.queuedBytes);
+  page.gauge('queued_writes', 'Writes of this handle that wait for memory or large values.', queued.queuedWrites);
+  page.gauge('queued_bytes', 'Bytes of writes of this handle that wait, without large values.', queued.queuedBytes);
   return page.text;
 }
 

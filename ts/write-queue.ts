@@ -1,5 +1,5 @@
 /**
- * How writes reach the engine: at once, or, when the engine has no memory left, in order as it finds some.
+ * How writes reach the engine: at once, or in order, when the engine has no memory left or values over 1 MiB come first.
  *
  * A write that is applied at once costs one native call and one promise. A stalled write keeps a copy of its operations
  * here, and every later write of the handle waits behind it, so that writes keep their order. The queue is bounded;
@@ -15,7 +15,7 @@ import type { Encoded } from './encoding/index.js';
 import { aborted, CoppiceError } from './errors.js';
 import type { Emitter } from './events.js';
 import { LARGE_VALUE_BYTES, QUEUED_BATCHES_MAX, QUEUED_BYTES_MAX } from './limits.js';
-import { type Engine, type Refusal, type Slab, STALLED } from './native/types.js';
+import { type Engine, type LargeOp, type Refusal, type Slab, STALLED } from './native/types.js';
 import type { Durability } from './options/write.js';
 
 /** A write that is done. */
@@ -29,9 +29,9 @@ export interface Commit {
 export interface Queued {
   /** 0: writes are applied at once. 1: further writes reject with `COPPICE_BUSY`. */
   ratio: number;
-  /** Writes that wait for memory. */
+  /** Writes that wait: for memory, for values over 1 MiB to be on the disk, or behind another that does. */
   queuedWrites: number;
-  /** Bytes of them. */
+  /** Bytes of them, without values over 1 MiB. */
   queuedBytes: number;
 }
 
@@ -153,12 +153,8 @@ export class WriteQueue {
 
   #enqueue(slab: Slab, durability: Durability, signal: AbortSignal | undefined): Promise<Commit | Refusal> {
     if (this.#waiting.size >= QUEUED_BATCHES_MAX || this.#bytes + slab.bytes > QUEUED_BYTES_MAX) {
-      const queued = `${this.#waiting.size} writes of ${this.#bytes} bytes wait already`;
       this.giveBack(slab);
-      throw new CoppiceError(
-        'BUSY',
-        `the engine has no memory left and ${queued}: nothing was written, try again later`,
-      );
+      throw this.#busy();
     }
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#giveUp(waiting);
@@ -170,6 +166,14 @@ export class WriteQueue {
       this.#keepAlive ??= setInterval(() => {}, 2 ** 30);
       if (this.#waiting.size === 1) this.#isWhole(waiting);
     });
+  }
+
+  #busy(): CoppiceError {
+    const [first] = this.#waiting;
+    const staging = first !== undefined && this.#nextLarge(first) !== undefined;
+    const awaited = staging ? 'until its large values are on the disk' : 'until the engine has memory';
+    const queued = `${this.#waiting.size} writes of ${this.#bytes} bytes wait already, the first ${awaited}`;
+    return new CoppiceError('BUSY', `${queued}: nothing was written, try again later`);
   }
 
   /** Answers whether the foremost write is settled: applied, refused or failed. */
@@ -197,9 +201,13 @@ export class WriteQueue {
 
   /** Whether all large values of the foremost write are on the disk. If not, the next one is on its way from now on. */
   #isWhole(waiting: Waiting): boolean {
-    const next = waiting.slab.large[waiting.staged.length];
+    const next = this.#nextLarge(waiting);
     if (next !== undefined && !waiting.staging) this.#stage(waiting, next.value);
     return next === undefined;
+  }
+
+  #nextLarge({ slab, staged }: Waiting): LargeOp | undefined {
+    return slab.large[staged.length];
   }
 
   async #stage(waiting: Waiting, value: Uint8Array): Promise<void> {
@@ -215,7 +223,7 @@ export class WriteQueue {
   }
 
   #giveUp(waiting: Waiting): void {
-    this.#fail(waiting, aborted(waiting.signal as AbortSignal, 'a write that waited for memory'));
+    this.#fail(waiting, aborted(waiting.signal as AbortSignal, 'a write that waited its turn'));
     this.drain();
   }
 

@@ -58,7 +58,7 @@ export class Writer<K, V> extends Reader<K, V> {
    * resolves, later writes of the handle wait behind it, and bytes must be left alone until then.
    *
    * @throws `COPPICE_TOO_LARGE` for a key over 65,535 bytes or a value over 1 GiB, `COPPICE_BUSY` when too many
-   * writes wait for memory, `COPPICE_DISK_FULL` when the disk is full. Nothing was written then.
+   * writes wait, `COPPICE_DISK_FULL` when the disk is full. Nothing was written then.
    * @example
    * ```ts
    * import { open } from 'coppice';
