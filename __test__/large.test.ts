@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Database, open } from '../ts/index.js';
+import { type Database, type Encoding, open } from '../ts/index.js';
 import { temporaryDatabase, temporaryFolder } from './support/database.js';
 import { refuses } from './support/errors.js';
 import { randomOf, splitMix32 } from './support/random.js';
@@ -138,6 +138,30 @@ test('a database that is closed meanwhile first finishes the write', async (t) =
   const again = await open(path, { valueEncoding: 'buffer' });
   t.true((await again.get('key'))?.equals(value));
   await again.close();
+});
+
+test('an encoding may answer the same bytes object for every key and value', async (t) => {
+  const scratch = Buffer.alloc(4 * MIB);
+  const repeated: Encoding<string> = {
+    name: 'repeated',
+    encode: (text) => scratch.subarray(0, text.startsWith('large') ? 2 * MIB : text.length).fill(text),
+    decode: (bytes) => Buffer.from(bytes.subarray(0, 8)).toString(),
+  };
+  const db = await temporaryDatabase(t, { keyEncoding: 'utf8', valueEncoding: repeated });
+  const small = await temporaryDatabase(t, { keyEncoding: repeated, valueEncoding: repeated });
+  const pairs = Array.from({ length: 8 }, (_, i) => [`k${i}`, i % 2 === 0 ? `large ${i}.` : `value ${i}`] as const);
+  await Promise.all(pairs.map(([key, value]) => db.put(key, value)));
+  t.deepEqual(
+    await db.entries().toArray(),
+    pairs.map(([key, value]) => [key, value]),
+  );
+  await small.batch(pairs.map(([key]) => ({ type: 'put', key, value: `of ${key}` })));
+  t.deepEqual(await small.entries({ gte: 'k2', lt: 'k4' }).toArray(), [
+    ['k2', 'of k2'],
+    ['k3', 'of k3'],
+  ]);
+  await small.delRange({ gte: 'k1', lte: 'k6' });
+  t.deepEqual(await small.keys().toArray(), ['k0', 'k7']);
 });
 
 test('bytes that go away while they are written are refused', async (t) => {

@@ -14,7 +14,8 @@ import { CoppiceError } from '../errors.js';
  * An encoding of your own: turns values into bytes and back.
  *
  * `decode(encode(value))` must give back an equal value. For keys the order of the bytes is the order of the database.
- * `decode` gets bytes it may keep. What either throws is wrapped in a `COPPICE_ENCODING` error as its cause.
+ * `encode` may answer the same object each time: its bytes are copied. `decode` gets bytes it may keep. What either throws
+ * is wrapped in a `COPPICE_ENCODING` error as its cause.
  *
  * @example
  * ```ts
@@ -81,7 +82,8 @@ export function custom<T>(encoding: Encoding<T>): Codec<T> {
     } catch (cause) {
       throw new CoppiceError('ENCODING', `encoding "${encoding.name}" could not encode the ${what}`, { cause });
     }
-    if (bytes instanceof Uint8Array) return bytes;
+    // A copy: a later call may use the object again while these wait to be written, or to be compared with others.
+    if (bytes instanceof Uint8Array) return Buffer.from(bytes);
     throw new CoppiceError('ENCODING', `encoding "${encoding.name}" must encode a ${what} to a Uint8Array`);
   };
   const decode = (raw: string | Buffer): T => {
