@@ -90,7 +90,7 @@ test('the API imports downwards', (t) => {
 });
 
 test('a folder is entered by its index', (t) => {
-  const folders = ['native', 'encoding', 'encoding/tuple', 'cli/commands', 'repository/store'];
+  const folders = ['native', 'encoding', 'encoding/tuple', 'cli/commands', 'repository/store', 'repository/protocol'];
   const past = sources('ts', '.ts').flatMap(({ path, text }) =>
     [...text.matchAll(/from '(\.[^']+)'/g)].flatMap(([, to]) => {
       const target = posix.join(posix.dirname(path), to as string);

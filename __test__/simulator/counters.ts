@@ -1,0 +1,71 @@
+/** What a run has seen. A proof that has not seen enough of it proves nothing. */
+export interface Counters {
+  steps: number;
+  commits: number;
+  acknowledged: number;
+  takeovers: number;
+  'fences hit': number;
+  'lost answers': number;
+  'late puts after a fence': number;
+  'disk losses': number;
+  crashes: number;
+  pauses: number;
+  outages: number;
+  'puts delayed': number;
+  'puts doubled': number;
+  'answers 409': number;
+  'answers 503': number;
+  'stale lists': number;
+  checkpoints: number;
+  collections: number;
+  'tables deleted': number;
+  'slots deleted': number;
+  'manifests deleted': number;
+  regrowths: number;
+  'hand-overs': number;
+  'commits fenced': number;
+  'checkpoints restored': number;
+}
+
+export function noCounters(): Counters {
+  return {
+    steps: 0,
+    commits: 0,
+    acknowledged: 0,
+    takeovers: 0,
+    'fences hit': 0,
+    'lost answers': 0,
+    'late puts after a fence': 0,
+    'disk losses': 0,
+    crashes: 0,
+    pauses: 0,
+    outages: 0,
+    'puts delayed': 0,
+    'puts doubled': 0,
+    'answers 409': 0,
+    'answers 503': 0,
+    'stale lists': 0,
+    checkpoints: 0,
+    collections: 0,
+    'tables deleted': 0,
+    'slots deleted': 0,
+    'manifests deleted': 0,
+    regrowths: 0,
+    'hand-overs': 0,
+    'commits fenced': 0,
+    'checkpoints restored': 0,
+  };
+}
+
+export function addCounters(total: Counters, more: Counters): void {
+  for (const name of Object.keys(total) as (keyof Counters)[]) total[name] += more[name];
+}
+
+/** What has to happen over and over. */
+export const MANY: (keyof Counters)[] = [
+  'takeovers',
+  'fences hit',
+  'lost answers',
+  'late puts after a fence',
+  'disk losses',
+];

@@ -1,0 +1,130 @@
+/**
+ * The engine of a simulated node, with its disk. A database is the list of the commits in it; a commit is a number that
+ * is used once. What is not synced is lost in a crash; tables are synced, and hold a part of the list each.
+ *
+ * @module
+ */
+
+import {
+  type Flushed,
+  type Local,
+  type Manifest,
+  type Position,
+  type Records,
+  sha256,
+} from '../../ts/repository/protocol/index.js';
+import type { Random } from '../support/random.js';
+
+export interface Part {
+  id: string;
+  sha256: string;
+  /** The number of commits before it. */
+  from: number;
+  commits: number[];
+}
+
+/** A digest of all commits up to one, each folded into the one before. */
+export function fold(digest: number, commit: number): number {
+  return Math.imul(digest ^ commit, 0x01000193) ^ (digest >>> 15);
+}
+
+export class Engine {
+  /** Of commit n at n - 1. */
+  log: number[] = [];
+  #folds: number[] = [];
+  /** Commits on the disk. */
+  durable = 0;
+  tables: Part[] = [];
+  branchId = '';
+  /** What the disk remembers, */
+  #remembered: Position | undefined;
+  /** and what it would remember if it were synced now. */
+  #position: Position | undefined;
+  #made = 0;
+
+  constructor(readonly disk: string) {}
+
+  append(commit: number): void {
+    this.#folds.push(fold(this.#folds.at(-1) ?? 0, commit));
+    this.log.push(commit);
+  }
+
+  digest(seq: number): number {
+    return seq === 0 ? 0 : (this.#folds[seq - 1] as number);
+  }
+
+  /** What the disk remembers of the position may be older than what it holds, and never newer. */
+  sync(remembers: boolean): void {
+    this.durable = this.log.length;
+    if (remembers) this.#remembered = this.#position;
+  }
+
+  /** Forgets what is not on the disk, and answers what is. */
+  crash(): Local | null {
+    this.#truncate(this.durable);
+    this.#position = this.#remembered;
+    if (this.#remembered === undefined) this.#truncate(0);
+    return (this.#remembered && { branchId: this.branchId, position: this.#remembered, logged: this.durable }) || null;
+  }
+
+  reach(branchId: string, position: Position, synced: boolean): void {
+    this.branchId = branchId;
+    this.#position = position;
+    if (synced) this.sync(true);
+  }
+
+  read(after: number, atMost: number): Records {
+    const last = Math.min(this.durable, after + atMost);
+    const body = this.log.slice(after, last);
+    return { first: after + 1, last, revision: last + 1, sha256: body.join(), body };
+  }
+
+  apply({ first, body }: Records): void {
+    (body as number[]).forEach((commit, index) => {
+      if (first + index > this.log.length) this.append(commit);
+    });
+  }
+
+  cut(branchId: string, position: Position): void {
+    this.#truncate(Math.min(this.log.length, position.seq));
+    this.tables = this.tables.filter(({ from, commits }) => from + commits.length <= position.seq);
+    this.reach(branchId, position, true);
+  }
+
+  install(branchId: string, manifest: Manifest | null, origin: Position, parts: Part[]): void {
+    this.log = [];
+    this.#folds = [];
+    this.tables = parts.slice();
+    for (const { commits } of parts) for (const commit of commits) this.append(commit);
+    this.reach(branchId, manifest?.position ?? origin, true);
+  }
+
+  flush(position: Position | null, nowMs: number): Flushed {
+    if (position !== null) this.#position = position;
+    this.sync(position !== null);
+    const from = this.tables.reduce((sum, { commits }) => sum + commits.length, 0);
+    if (from < this.durable) this.#make(from, this.log.slice(from, this.durable));
+    const tables = this.tables.map(({ id, sha256 }) => ({ id, sha256 }));
+    return { seq: this.durable, revision: this.durable + 1, timeMs: nowMs, trimRevision: 0, tables };
+  }
+
+  /** Merges two neighbours into a table of another name. */
+  compact(random: Random): void {
+    const at = random(this.tables.length - 1);
+    const [first, second, ...others] = this.tables.splice(at) as [Part, Part, ...Part[]];
+    this.#make(first.from, [...first.commits, ...second.commits]);
+    this.tables.push(...others);
+  }
+
+  #make(from: number, commits: number[]): void {
+    this.#made += 1;
+    const id = `${this.disk}.${this.#made}.${this.log.length}`;
+    this.tables.push({ id, sha256: sha256(id), from, commits });
+  }
+
+  #truncate(length: number): void {
+    this.log.length = length;
+    this.#folds.length = length;
+    this.durable = Math.min(this.durable, length);
+  }
+}

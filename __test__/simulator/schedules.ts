@@ -1,0 +1,227 @@
+/**
+ * Directed runs, each for one rule: what happens in it happens to random runs once in thousands. With the rule it is
+ * harmless; without, it ends in a violation.
+ *
+ * @module
+ */
+
+import { slotName } from '../../ts/repository/protocol/index.js';
+import type { Node, Protocol } from './node.js';
+import { of, Script } from './script.js';
+import { must } from './truth.js';
+import type { Trace } from './world.js';
+
+export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => void> = {
+  /**
+   * A claimant has found the end of the log and is slow to put its fence. Meanwhile the old owner writes on, another
+   * node takes over and collects: the fence is put where a slot was, and is stored.
+   */
+  confirm(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, slow, quick] = threeNodes(script);
+    script.hold(of(slow, 'put', '/wal/'));
+    slow.tell({ type: 'claim' });
+    script.settle(slow);
+    script.write(owner, 3);
+    script.take(quick);
+    collectAll(script, quick);
+    script.hold();
+    script.settle(slow);
+    if (slow.leads) script.write(slow, 1);
+    script.world.truth.restorable();
+  },
+
+  /** A standby has given up hope, and the owner shows that it lives before the claim gets through. */
+  silence(protocol, trace) {
+    const script = new Script(protocol, trace, { renewMs: 50 });
+    const [owner, standby] = threeNodes(script);
+    script.hold(of(standby, 'put', 'heads/'));
+    script.world.nowMs += 1_000;
+    script.until(() => standby.state?.phase === 'claiming', standby);
+    const renewed = script.world.truth.head;
+    script.until(() => script.world.truth.head !== renewed, owner);
+    script.hold();
+    script.settle(standby);
+    must(owner.leads && !standby.leads, 'the owner is left in peace');
+  },
+
+  /** An owner that has nothing to do sends nothing, for days. */
+  promised(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, standby] = threeNodes(script);
+    for (let day = 0; day < 3; day++) {
+      script.world.nowMs += 86_400_000;
+      script.settle(standby);
+      script.until(() => standby.leads || standby.state?.phase === 'reading', standby);
+      script.settle(standby);
+    }
+    must(owner.leads && standby.state?.phase === 'waiting', 'an idle owner is left in peace');
+  },
+
+  /** A claim does not get through; meanwhile the owner collects what the claimant has not read yet. */
+  'claim-above-floor'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, slow] = threeNodes(script);
+    script.hold(of(slow, 'put', 'heads/'));
+    slow.tell({ type: 'claim' });
+    script.settle(slow);
+    script.write(owner, 3);
+    collectAll(script, owner);
+    script.hold();
+    script.until(() => slow.leads, slow);
+    script.write(slow, 1);
+    script.world.truth.restorable();
+  },
+
+  /** As in `confirm`; and a follower comes upon the misplaced fence, and upon a slot after it that was spared. */
+  chain(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, slow, quick] = threeNodes(script);
+    const follower = script.started(3, 'replica');
+    script.hold(of(slow, 'put', '/wal/'));
+    slow.tell({ type: 'claim' });
+    script.settle(slow);
+    const { slot } = owner.state?.log ?? { slot: 0 };
+    script.write(owner, 2);
+    const spared = script.world.bucket.get(slotName(owner.engine.branchId, slot + 1));
+    script.take(quick);
+    collectAll(script, quick);
+    script.hold();
+    script.settle(slow);
+    script.world.bucket.objects.set(slotName(owner.engine.branchId, slot + 1), spared as never);
+    script.until(() => follower.state?.log.slot === quick.state?.log.slot, follower);
+  },
+
+  /**
+   * The fence of a claimant that was too late stands in the last slot that was collected, and a follower reads it: what
+   * comes next does not fit, but it is the follower that is wrong.
+   */
+  'end-of-log'(protocol, trace) {
+    const script = new Script(protocol, trace, { keep: 1 });
+    const [owner, slow, quick] = threeNodes(script);
+    const follower = script.started(3, 'replica');
+    script.checkpoint(owner);
+    script.hold(of(slow, 'put', 'heads/'));
+    slow.tell({ type: 'claim' });
+    script.settle(slow);
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    script.write(owner, 1);
+    script.hold(of(slow, 'get', '/wal/'));
+    script.settle(slow);
+    script.take(quick);
+    script.checkpoint(quick);
+    script.collect(quick);
+    script.hold();
+    script.settle(slow);
+    script.until(() => follower.state?.log.slot === quick.state?.log.slot, follower);
+  },
+
+  /** What a node is installing is collected, and the log it would go on from is kept. */
+  'gone-begin-again'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    const late = script.node(3);
+    script.hold(of(late, 'install'));
+    late.start('replica');
+    script.settle(late);
+    owner.compact();
+    script.checkpoint(owner);
+    script.collect(owner);
+    script.hold();
+    script.until(() => late.state?.phase === 'waiting', late);
+    script.write(owner, 1);
+    script.until(() => late.state?.log.slot === owner.state?.log.slot, late);
+    script.world.truth.equals(late.engine, late.engine.log.length, late.boot);
+    must(late.engine.log.length === owner.engine.log.length, 'the replica lacks records');
+  },
+
+  /** An owner checkpoints, collects, dies, and comes back with records that only its disk has. */
+  'flush-remembers'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 5);
+    collectAll(script, owner);
+    script.hold(of(owner, 'put', '/wal/'));
+    owner.commit();
+    owner.engine.sync(false);
+    owner.crash(false);
+    script.hold();
+    owner.start('writer');
+    script.until(() => owner.leads, owner);
+    script.settle(owner);
+    must(script.world.truth.log.length === 7, 'a record that was synced is lost with no disk lost');
+  },
+
+  /** A new owner wants to know what the store has, and a successor has collected it. */
+  'doubt-yourself'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, slow, quick] = threeNodes(script);
+    script.write(owner, 2);
+    script.checkpoint(owner);
+    script.take(slow);
+    script.hold(of(slow, 'get', '/manifests/'));
+    script.checkpoint(slow);
+    script.take(quick);
+    script.write(quick, 1);
+    collectAll(script, quick);
+    script.hold();
+    script.settle(slow);
+    must(!slow.leads, 'it still leads');
+  },
+
+  /** A collector is overtaken before it has read what is live; what it misses is live under a newer manifest. */
+  'unread-spares'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, , quick] = threeNodes(script);
+    script.write(owner, 2);
+    script.checkpoint(owner);
+    script.until(() => quick.engine.log.length === owner.engine.log.length, quick);
+    quick.crash(true);
+    script.started(2, 'standby');
+    script.hold(of(owner, 'get', '/manifests/'));
+    owner.tell({ type: 'collect' });
+    script.settle(owner);
+    script.take(quick);
+    script.write(quick, 1);
+    collectAll(script, quick);
+    script.hold();
+    script.settle(owner);
+    script.world.truth.restorable();
+  },
+
+  /** The store has lost the branch that this disk is a part of. */
+  'never-anew'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 1);
+    owner.crash(false);
+    script.world.bucket.objects.clear();
+    owner.start('writer');
+    let failed = '';
+    try {
+      script.settle(owner);
+    } catch (error) {
+      failed = (error as Error).message;
+    }
+    must(failed.includes('the head of the branch is gone'), 'an empty store was taken for a new one');
+  },
+};
+
+/** An owner that has written a little, and two nodes that stand by and have read it. */
+function threeNodes(script: Script): [owner: Node, one: Node, other: Node] {
+  const owner = script.started(0, 'writer');
+  return [owner, script.started(1, 'standby'), script.started(2, 'standby')];
+}
+
+/** Twice a checkpoint, so that the first one and the log before it go. */
+function collectAll(script: Script, owner: Node): void {
+  script.checkpoint(owner);
+  script.write(owner, 1);
+  script.checkpoint(owner);
+  script.collect(owner);
+}

@@ -1,0 +1,167 @@
+/**
+ * One run: nodes, a store, the network between them, and everything that can go wrong, drawn from one seed. The same seed
+ * is the same run, step for step.
+ *
+ * @module
+ */
+
+import type { Head, Mode, Request } from '../../ts/repository/protocol/index.js';
+import { type Random, splitMix32 } from '../support/random.js';
+import { Bucket } from './bucket.js';
+import { type Counters, noCounters } from './counters.js';
+import { Network } from './network.js';
+import { CLOCK_RATE_MAX, Node, type Protocol } from './node.js';
+import { calm, type Plan, planOf } from './plan.js';
+import { must, Truth, Violation } from './truth.js';
+
+const STEPS_MIN = 1_500;
+const STEPS_OF_HEALING_MAX = 20_000;
+
+/** Takes a line of what happens. */
+export type Trace = (line: string) => void;
+
+export class World {
+  readonly random: Random;
+  readonly counters: Counters = noCounters();
+  readonly bucket = new Bucket();
+  readonly truth = new Truth(this.bucket, this.counters);
+  readonly network = new Network(this);
+  readonly nodes: Node[] = [];
+  nowMs = 0;
+  plan: Plan;
+  #commits = 0;
+  /** When the head changed last. */
+  #headMs = 0;
+
+  constructor(
+    readonly protocol: Protocol,
+    seed: number,
+    readonly trace?: Trace,
+    plan?: Plan,
+  ) {
+    this.random = splitMix32(seed);
+    this.plan = plan ?? planOf(this.random);
+    for (let n = 0; n < this.plan.nodes + this.plan.replicas; n++) this.nodes.push(new Node(this, `n${n}`));
+  }
+
+  chance(inThousand: number): boolean {
+    return inThousand > 0 && this.random(1000) < inThousand;
+  }
+
+  sleeps(node: Node): boolean {
+    return node.pausedUntil > this.counters.steps;
+  }
+
+  newCommit(): number {
+    this.counters.commits += 1;
+    this.#commits += 1;
+    return this.#commits;
+  }
+
+  send(node: Node, id: number, request: Request): void {
+    this.network.send(node, id, request);
+  }
+
+  /** Runs it through; throws a `Violation` if anything is not as it must be. */
+  run(): Counters {
+    this.nodes.forEach((node, n) => {
+      node.start(this.#modeOf(n));
+    });
+    for (let n = 0; n < STEPS_MIN; n++) this.#step();
+    this.#heal();
+    this.truth.restorable();
+    return this.counters;
+  }
+
+  #modeOf(n: number): Mode {
+    if (n >= this.plan.nodes) return 'replica';
+    return n === 0 || this.random(4) === 0 ? 'writer' : 'standby';
+  }
+
+  #step(): void {
+    const { network } = this;
+    this.counters.steps += 1;
+    this.nowMs += 1 + this.random(2);
+    if (this.random(4) === 0) this.#ail();
+    if (this.random(2) === 0) this.#work();
+    if (this.chance(this.plan.lateArrival)) network.arriveLate();
+    if (network.wire.length > 0 && this.random(8) > 0) network.deliver();
+    else network.ring();
+  }
+
+  /** What nodes suffer. Chances are of a step, and this is called in one of four. */
+  #ail(): void {
+    const { plan, counters } = this;
+    const n = this.random(this.nodes.length);
+    const node = this.nodes[n] as Node;
+    if (node.ended) {
+      if (this.random(12) === 0) node.start(this.#modeOf(n));
+    } else if (this.chance(plan.crash * 4)) {
+      const losesDisk = this.random(100) < plan.diskLoss;
+      counters.crashes += 1;
+      if (losesDisk) counters['disk losses'] += 1;
+      node.crash(losesDisk);
+    } else if (this.chance(plan.pause * 4)) {
+      counters.pauses += 1;
+      node.pausedUntil = counters.steps + this.random(plan.pauseSteps);
+      node.frozen = this.random(2) === 0;
+      this.trace?.(`${node.boot} sleeps until step ${node.pausedUntil}${node.frozen ? ', and its network' : ''}`);
+    } else if (this.chance(plan.outage * 4)) {
+      counters.outages += 1;
+      this.network.outageUntil = counters.steps + this.random(150);
+    } else if (this.chance(plan.claim * 4) && node.mode === 'standby' && !node.leads) node.tell({ type: 'claim' });
+    else if (this.chance(plan.close * 4) && node.leads) node.tell({ type: 'close' });
+  }
+
+  /** What nodes are there for. */
+  #work(): void {
+    const { plan } = this;
+    const node = this.nodes[this.random(this.nodes.length)] as Node;
+    if (!node.leads || this.sleeps(node)) return;
+    if (this.chance(plan.commit * 6)) node.commit();
+    if (this.chance(plan.checkpoint * 4)) node.tell({ type: 'checkpoint' });
+    if (this.chance(plan.collect * 4)) node.tell({ type: 'collect' });
+    if (this.chance(plan.compact * 4)) node.compact();
+    if (node.engine.durable < node.engine.log.length && this.random(4) === 0) node.sync();
+  }
+
+  /** A standby has taken over because the owner was silent: it had been, for as long as it takes. */
+  headChanged(head: Head, before: Head | undefined, by: string): void {
+    const change = this.nodes.find(({ boot }) => boot === by)?.state?.changing?.change;
+    const silentMs = (this.nowMs - this.#headMs) * CLOCK_RATE_MAX;
+    this.#headMs = this.nowMs;
+    if (change?.kind !== 'claim' || change.silentSince === null) return;
+    if (head.epoch !== change.epoch || before?.owner === null) return;
+    must(silentMs >= this.plan.takeoverMs, `${by} takes over from an owner that has just shown that it lives`);
+  }
+
+  /** The store behaves again, whoever died is started again: now somebody must lead, write, and be followed. */
+  #heal(): void {
+    this.plan = calm(this.plan);
+    this.network.outageUntil = 0;
+    this.trace?.('from here on nothing goes wrong');
+    for (const node of this.nodes) node.pausedUntil = 0;
+    for (const message of this.network.wire) message.heldUntil = 1;
+    const { acknowledged } = this.counters;
+    for (let n = 0; n < STEPS_OF_HEALING_MAX; n++) {
+      this.#step();
+      this.nodes.forEach((node, at) => {
+        if (node.ended) node.start(at >= this.plan.nodes ? 'replica' : at === 0 ? 'writer' : 'standby');
+      });
+      const leader = this.nodes.find((node) => node.leads && this.truth.head?.owner?.boot === node.boot);
+      if (this.counters.acknowledged > acknowledged && leader !== undefined && this.#allCaughtUp()) return;
+      if (this.counters.acknowledged === acknowledged && leader?.pending.length === 0) leader.commit();
+    }
+    const where = this.nodes.map(({ boot, state }) => `${boot} ${state?.phase} at slot ${state?.log.slot}`);
+    must(this.counters.acknowledged > acknowledged, `nobody leads and writes: ${where.join(', ')}`);
+    throw new Violation(`not everyone has seen slot ${this.truth.slots.length}: ${where.join(', ')}`);
+  }
+
+  #allCaughtUp(): boolean {
+    return this.nodes.every(({ state }) => state !== undefined && state.log.slot === this.truth.slots.length + 1);
+  }
+}
+
+export function simulate(protocol: Protocol, seed: number, trace?: Trace): Counters {
+  return new World(protocol, seed, trace).run();
+}

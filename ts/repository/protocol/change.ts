@@ -1,0 +1,113 @@
+/**
+ * What may be done to a head. Each change is a pure function of the head it meets: `changed` answers the new head, or
+ * nothing if what the change rests on no longer holds. It may be asked again and again, of newer and newer heads.
+ *
+ * @module
+ */
+
+import { type Head, type Named, namedBy, type Owner, type Policy } from './objects.js';
+
+export type Change =
+  | {
+      readonly kind: 'create';
+      readonly name: string;
+      readonly branchId: string;
+      readonly owner: Owner;
+      readonly policy: Policy;
+    }
+  | {
+      readonly kind: 'claim';
+      readonly branchId: string;
+      readonly epoch: number;
+      readonly owner: Owner;
+      /** Where the claimant has got to in the log. */
+      readonly slot: number;
+      /** The nonce that the owner has not changed for too long; nothing if it does not matter whether it lives. */
+      readonly silentSince: string | null;
+    }
+  | OfOwner<{ readonly kind: 'renew' }>
+  | OfOwner<{ readonly kind: 'release'; readonly slot: number }>
+  | OfOwner<{
+      readonly kind: 'checkpoint';
+      readonly manifest: Named;
+      readonly slot: number;
+      readonly trimRevision: number;
+    }>
+  | OfOwner<{ readonly kind: 'collect'; readonly n: number }>;
+
+/** What only the owner of an epoch may do. */
+type OfOwner<C> = C & { readonly branchId: string; readonly epoch: number; readonly boot: string };
+
+/** The head after the change; the nonce is the caller's. */
+export function changed(change: Change, head: Head | null): Head | null {
+  if (change.kind === 'create') return head === null ? created(change) : null;
+  if (head === null || head.branchId !== change.branchId) return null;
+  if (change.kind === 'claim') return claimed(change, head);
+  // Rule owner-only: a head that has another owner is no longer this node's to change.
+  if (!owns(head, change)) return null;
+  switch (change.kind) {
+    case 'renew':
+      return head;
+    case 'release':
+      return { ...head, owner: null, wal: withHint(head, change.slot) };
+    case 'checkpoint': {
+      const retained = head.manifest === null ? head.retained : [...head.retained, head.manifest];
+      const trimRevision = Math.max(head.trimRevision, change.trimRevision);
+      return { ...head, manifest: change.manifest, retained, wal: withHint(head, change.slot), trimRevision };
+    }
+    case 'collect': {
+      const slimmer = { ...head, retained: kept(head), collected: { epoch: head.epoch, n: change.n } };
+      // Rule retained-slots: what an older checkpoint needs of the log is kept as long as the checkpoint is.
+      const floor = Math.max(head.wal.floor, Math.min(...namedBy(slimmer).map(({ floor }) => floor)));
+      if (!Number.isFinite(floor)) return slimmer;
+      return { ...slimmer, wal: { ...head.wal, floor } };
+    }
+  }
+}
+
+/** Whether the node that started with this boot owns this epoch of the branch. */
+export function owns(head: Head, { branchId, epoch, boot }: { branchId: string; epoch: number; boot: string }) {
+  return head.branchId === branchId && head.epoch === epoch && head.owner?.boot === boot;
+}
+
+function created({ name, branchId, owner, policy }: Change & { kind: 'create' }): Head {
+  return {
+    format: 1,
+    name,
+    branchId,
+    nonce: '',
+    epoch: 1,
+    owner,
+    manifest: null,
+    retained: [],
+    wal: { floor: 1, hint: 1 },
+    collected: { epoch: 0, n: 0 },
+    trimRevision: 0,
+    policy,
+  };
+}
+
+function claimed({ epoch, owner, slot, silentSince }: Change & { kind: 'claim' }, head: Head): Head | null {
+  // Rule next-epoch: an epoch has one owner for ever.
+  if (head.epoch !== epoch - 1) return null;
+  // Rule silence: an owner that has shown a sign of life since is left in peace.
+  if (silentSince !== null && head.nonce !== silentSince && head.owner !== null) return null;
+  // Rule claim-above-floor: below it an empty slot is not the end of the log.
+  if (head.wal.floor > slot) return null;
+  return { ...head, epoch, owner, wal: withHint(head, slot) };
+}
+
+function withHint(head: Head, slot: number): Head['wal'] {
+  return { ...head.wal, hint: Math.max(head.wal.hint, slot) };
+}
+
+/** The retained manifests that the policy still asks for. */
+function kept({ manifest, retained, policy }: Head): readonly Named[] {
+  if (manifest === null) return retained;
+  const since = manifest.timeMs - policy.retainMs;
+  return retained.filter((_, index) => {
+    // A moment is read from the last checkpoint before it: one is needed until the next is old enough.
+    const next = retained[index + 1] ?? manifest;
+    return retained.length - index <= policy.keep || next.timeMs > since;
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * Taking a branch: the head first (epoch + 1, owner), then every slot to the end, then a fence in the first empty one,
+ * then the head again. A predecessor that is still at work, with one put in flight, finds the fence in its very next
+ * slot; what it got into the log below the fence has been read by then.
+ *
+ * @module
+ */
+
+import { owns } from './change.js';
+import { propose, see } from './head.js';
+import { slotName } from './names.js';
+import { after, seal } from './objects.js';
+import type { State } from './state.js';
+import { ask, askHere, getHead, go, type Part, type Turn } from './turn.js';
+
+/** Whether a follower at the end of the log should take the branch now. */
+export function due({ settings, head, told, aliveMs }: State, nowMs: number): boolean {
+  if (head === null || settings.mode === 'replica') return false;
+  const { owner } = head.head;
+  // Whoever owned it from this disk is dead: two processes never hold a disk.
+  if (settings.mode === 'writer' || told || owner === null || owner.disk === settings.owner.disk) return true;
+  // Rule promised: whoever never said that it would show signs of life is not taken for dead.
+  return owner.renewMs !== null && nowMs - aliveMs >= settings.takeoverMs;
+}
+
+export const creating: Part = {
+  enter(turn) {
+    const { branch: name, newBranchId: branchId, owner, policy } = turn.state.settings;
+    turn.state.head = null;
+    propose(turn, { kind: 'create', name, branchId, owner, policy });
+  },
+};
+
+export const claiming: Part = {
+  enter(turn) {
+    const { settings, head, log, branchId, told } = turn.state;
+    const { owner, mode } = settings;
+    if (head === null) return go(turn, 'reading');
+    const forced = mode === 'writer' || told || head.head.owner?.disk === owner.disk;
+    const silentSince = forced ? null : head.head.nonce;
+    propose(turn, { kind: 'claim', branchId, epoch: head.head.epoch + 1, owner, slot: log.slot, silentSince });
+  },
+};
+
+/** The head is won. An empty disk begins an empty branch; anyone else reads on, now on the way to its fence. */
+export function claimWon(turn: Turn, epoch: number): void {
+  turn.state.epoch = epoch;
+  turn.state.told = false;
+  turn.state.n = 0;
+  go(turn, 'reading');
+}
+
+export function stopClaiming(turn: Turn): void {
+  turn.state.epoch = 0;
+  turn.state.reason = 'another node has taken the branch';
+  go(turn, turn.state.settings.mode === 'writer' ? 'deposed' : 'reading');
+}
+
+export const fencing: Part = {
+  enter(turn) {
+    const { branchId, epoch, log, settings } = turn.state;
+    const { owner } = settings;
+    const body = seal({ branchId, epoch, slot: log.slot, previous: log.digest, owner });
+    turn.state.slot = body;
+    // Rule put-once: a slot is created where nothing stands, or not at all.
+    askHere(turn, { type: 'put', key: slotName(branchId, log.slot), body, etag: null });
+  },
+  // Occupied: by a slot of the owner before, which is read first, or by this very fence, which is recognised there.
+  answered: (turn, answer) => go(turn, answer.type === 'stored' ? 'confirming' : 'reading'),
+};
+
+export const confirming: Part = {
+  enter(turn) {
+    const { log, slot } = turn.state;
+    if (slot !== null) turn.state.log = after(log, slot);
+    askHere(turn, getHead(turn));
+  },
+  answered(turn, answer) {
+    if (answer.type !== 'found') return stopClaiming(turn);
+    const { state } = turn;
+    const { branchId, epoch, settings, log } = state;
+    const head = see(turn, answer);
+    // Rule confirm: a successor may have taken the branch, and collected the slot in which the fence now stands.
+    if (!owns(head, { branchId, epoch, boot: settings.owner.boot })) return stopClaiming(turn);
+    state.log = { ...log, checked: log.slot };
+    state.manifest = null;
+    turn.actions.push({ type: 'lead', epoch });
+    const { renewMs } = settings.owner;
+    if (renewMs !== null) ask(turn, 'renewing', { type: 'wait', ms: renewMs });
+    go(turn, 'leading');
+  },
+};

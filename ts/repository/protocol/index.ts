@@ -1,0 +1,24 @@
+/**
+ * The protocol of a branch in an object store as a pure state machine. `docs/protocol.md` says what it promises and why
+ * each rule is there; `__test__/simulator` tries to break it.
+ *
+ * @module
+ */
+
+export { headName, manifestName, parseName, slotName, tableName } from './names.js';
+export {
+  type Head,
+  type Manifest,
+  type Named,
+  namedBy,
+  ORIGIN,
+  type Owner,
+  type Position,
+  type Records,
+  type Slot,
+  sha256,
+  type Table,
+} from './objects.js';
+export type { Action, Answer, Event, Flushed, Local, Mode, Request, Settings, State } from './state.js';
+export { status } from './status.js';
+export { start, step } from './step.js';

@@ -1,0 +1,40 @@
+/**
+ * The names of objects below the root of a repository. Numbers are padded, so that a list is in order.
+ *
+ * @module
+ */
+
+/** What a name says. */
+export type Parsed =
+  | { readonly kind: 'slot'; readonly slot: number }
+  | { readonly kind: 'manifest' | 'table'; readonly epoch: number; readonly n: number };
+
+interface Numbered {
+  readonly epoch: number;
+  readonly n: number;
+}
+
+const digits = (number: number, width: number) => String(number).padStart(width, '0');
+const numbered = ({ epoch, n }: Numbered) => `${digits(epoch, 10)}-${digits(n, 10)}`;
+
+export const HEADS = 'heads/';
+export const headName = (branch: string) => `${HEADS}${branch}`;
+/** Everything of one branch but its head. */
+export const branchPrefix = (branchId: string) => `d/${branchId}/`;
+export const slotName = (branchId: string, slot: number) => `${branchPrefix(branchId)}wal/${digits(slot, 20)}`;
+export const manifestName = (branchId: string, manifest: Numbered) =>
+  `${branchPrefix(branchId)}manifests/${numbered(manifest)}`;
+/** The digits of the digest are for people; the number alone makes the name unique. */
+export const tableName = (table: Numbered & { readonly branchId: string; readonly sha256: string }) =>
+  `${branchPrefix(table.branchId)}tables/${numbered(table)}-${table.sha256.slice(0, 16)}`;
+
+const NAME =
+  /^d\/[^/]+\/(?:wal\/(?<slot>\d{20})|(?<kind>manifest|table)s\/(?<epoch>\d{10})-(?<n>\d{10})(?:-[0-9a-f]{16})?)$/;
+
+/** Nothing for a name that this version does not know: what it names is left alone. */
+export function parseName(name: string): Parsed | undefined {
+  const { slot, kind, epoch, n } = NAME.exec(name)?.groups ?? {};
+  if (slot !== undefined) return { kind: 'slot', slot: Number(slot) };
+  if (kind === undefined) return undefined;
+  return { kind: kind as 'manifest' | 'table', epoch: Number(epoch), n: Number(n) };
+}

@@ -1,0 +1,227 @@
+/**
+ * The machine seen from outside: what it is told (events), what it asks for (actions), what it remembers (state).
+ *
+ * The shell around it carries out actions in their order and answers each request once, with what came of it. `unknown`
+ * is an answer: the store did not say, and what was asked may have happened, may happen later, or never.
+ *
+ * @module
+ */
+
+import type { Change } from './change.js';
+import type { Head, Manifest, Named, Owner, Policy, Position, Records, Slot, Table } from './objects.js';
+
+/** A `writer` takes the branch when it opens it; a `standby` when its owner has gone; a `replica` never. */
+export type Mode = 'writer' | 'standby' | 'replica';
+
+export interface Settings {
+  readonly branch: string;
+  readonly mode: Mode;
+  readonly owner: Owner;
+  /** Random, for the case that the branch has to be created. */
+  readonly newBranchId: string;
+  readonly policy: Policy;
+  /** How long a follower that has seen everything waits until it looks again. */
+  readonly pollMs: number;
+  /** How long an owner that promised to show that it lives must have shown nothing before a standby takes over. */
+  readonly takeoverMs: number;
+  readonly backOffMsMin: number;
+  readonly backOffMsMax: number;
+}
+
+/** What the local disk holds of a branch. */
+export interface Local {
+  readonly branchId: string;
+  /** Written together with the records before it. */
+  readonly position: Position;
+  /** The last record on the disk. Beyond `position` lie records of this node that no slot is known to hold. */
+  readonly logged: number;
+}
+
+/** The tables that the engine has flushed, which are the whole database at `seq`. */
+export interface Flushed {
+  readonly seq: number;
+  readonly revision: number;
+  readonly timeMs: number;
+  readonly trimRevision: number;
+  readonly tables: readonly { readonly id: string; readonly sha256: string }[];
+}
+
+/** What is asked for: of the store, of the clock, and of the engine. */
+export type Request =
+  /** The next `ahead` slots after this one are known to exist: they may be fetched as well. */
+  | { readonly type: 'get'; readonly key: string; readonly ahead?: number }
+  /** `etag`: of what it replaces; null, only where nothing stands. */
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly body: Head | Manifest | Slot | Table;
+      readonly etag: string | null;
+    }
+  /** Whether it is there; its content is not wanted. */
+  | { readonly type: 'look'; readonly key: string }
+  | { readonly type: 'list'; readonly prefix: string }
+  | { readonly type: 'delete'; readonly keys: readonly string[] }
+  | { readonly type: 'wait'; readonly ms: number }
+  /** Durable records after this one, as many as fit in a slot. */
+  | { readonly type: 'read log'; readonly after: number }
+  /** Everything that is logged into tables; the disk remembers `position` before this is answered. */
+  | { readonly type: 'flush'; readonly position: Position }
+  /** Whatever the disk held is replaced by these tables, or by nothing. */
+  | { readonly type: 'install'; readonly manifest: Manifest | null }
+  /** Those of the records that the log does not hold yet. */
+  | { readonly type: 'apply'; readonly records: Records; readonly position: Position }
+  /** Takes back every record beyond the position, for ever. */
+  | { readonly type: 'cut'; readonly position: Position };
+
+/** What the shell is told. */
+export type Notice =
+  /** From here on commits are accepted; the first comes after what is logged. */
+  | { readonly type: 'lead'; readonly epoch: number }
+  /** Records up to here are in the store, below every fence to come. */
+  | { readonly type: 'acknowledge'; readonly position: Position }
+  /** Not leading any more. What was committed and not acknowledged is taken back and never becomes visible. */
+  | { readonly type: 'fenced'; readonly epoch: number }
+  /** A checkpoint is in force: the local log is needed from its last record on only. */
+  | { readonly type: 'published'; readonly seq: number }
+  | { readonly type: 'closed' }
+  /** An operator is needed. */
+  | { readonly type: 'failed'; readonly reason: string };
+
+export type Action = (Request & { readonly id: number }) | Notice;
+
+export type Answer =
+  | { readonly type: 'stored'; readonly etag: string }
+  /** The condition of a put did not hold (412), or another put came between (409). */
+  | { readonly type: 'refused' }
+  | { readonly type: 'found'; readonly body: unknown; readonly etag: string }
+  | { readonly type: 'missing' }
+  | { readonly type: 'unknown' }
+  | { readonly type: 'listed'; readonly keys: readonly string[] }
+  /** Deleted, elapsed, installed, applied, cut. */
+  | { readonly type: 'done' }
+  | { readonly type: 'records'; readonly records: Records }
+  | { readonly type: 'flushed'; readonly flushed: Flushed };
+
+export type Event = { readonly nowMs: number } & (
+  | { readonly type: 'answer'; readonly id: number; readonly answer: Answer }
+  /** The local log is durable up to here. */
+  | { readonly type: 'logged'; readonly seq: number }
+  | { readonly type: 'checkpoint' }
+  | { readonly type: 'collect' }
+  /** Take over without waiting for the owner to be silent. */
+  | { readonly type: 'claim' }
+  /** Ship everything, give the branch up, and end. */
+  | { readonly type: 'close' }
+);
+
+/** Where a machine stands. Each but the last four is left by the answer to what it asked when it was entered. */
+export type Phase =
+  | 'opening'
+  | 'creating'
+  | 'regrowing'
+  | 'installing'
+  | 'reading'
+  | 'applying'
+  | 'ending'
+  | 'waiting'
+  | 'claiming'
+  | 'fencing'
+  | 'confirming'
+  | 'gathering'
+  | 'shipping'
+  | 'settling'
+  | 'releasing'
+  | 'cutting'
+  | 'leading'
+  | 'deposed'
+  | 'closed'
+  | 'failed';
+
+/** What a request is for. Most are made by a phase; the others run beside the log while the node leads. */
+export type Purpose =
+  | Phase
+  | 'changing'
+  | 'rereading'
+  | 'renewing'
+  | 'flushing'
+  | 'comparing'
+  | 'uploading'
+  | 'publishing'
+  | 'sparing'
+  | 'listing'
+  | 'deleting';
+
+export interface Pending {
+  readonly purpose: Purpose;
+  readonly request: Request;
+  /** Times in a row that nobody knew what came of it. */
+  readonly failures: number;
+  /** It is made again when the wait for that is over. */
+  readonly waiting: boolean;
+}
+
+/** A head that was read or written. */
+export interface Seen {
+  readonly head: Head;
+  readonly etag: string;
+}
+
+/** A change of the head under way: what was meant, what it started from, and the very bytes that were sent. */
+export interface Changing {
+  readonly change: Change;
+  readonly base: Seen | null;
+  readonly next: Head;
+}
+
+export interface Checkpoint {
+  /** Where the log stood before the flush. */
+  readonly position: Position;
+  /** Objects of this epoch from this number on belong to it. */
+  readonly firstN: number;
+  readonly flushed: Flushed | null;
+  readonly tables: readonly Table[];
+  readonly uploading: number;
+  readonly manifest: Manifest | null;
+}
+
+export interface Collection {
+  readonly head: Head;
+  /** Manifests still to be read. */
+  readonly unread: readonly Named[];
+  readonly live: readonly string[];
+}
+
+export interface State {
+  readonly settings: Settings;
+  readonly phase: Phase;
+  readonly branchId: string;
+  /** The log as it has been read, or written. */
+  readonly log: Position;
+  /** The last durable record of the local log. */
+  readonly logged: number;
+  readonly head: Seen | null;
+  /** When the owner last showed that it lives. */
+  readonly aliveMs: number;
+  /** Told to take over. */
+  readonly told: boolean;
+  /** What this node owns; 0 if nothing. */
+  readonly epoch: number;
+  /** The slot that is being applied or written. */
+  readonly slot: Slot | null;
+  /** What is being installed; and, once it leads, the manifest of its head, as far as it is known. */
+  readonly manifest: Manifest | null;
+  /** It leads, and has learned that it must not. */
+  readonly overtaken: boolean;
+  /** It is to give the branch up. */
+  readonly closing: boolean;
+  readonly changing: Changing | null;
+  readonly changes: readonly Change[];
+  readonly checkpoint: Checkpoint | null;
+  readonly collection: Collection | null;
+  /** The number of the last object that was named in this epoch. */
+  readonly n: number;
+  readonly nonces: number;
+  readonly lastId: number;
+  readonly requests: Readonly<Record<number, Pending>>;
+  readonly reason: string;
+}
