@@ -3,8 +3,10 @@
 use crate::error::{Error, Result};
 use crate::key::Revision;
 use crate::limits;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
 
 #[derive(Clone)]
 pub struct Options {
@@ -193,7 +195,9 @@ impl Options {
 
     /// Threads that merge at once, on this machine; one where nothing may depend on the machine.
     pub fn compaction_threads(&self, has_threads: bool) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1);
+        // Linux answers from files of its control groups, which takes longer than the rest of an open.
+        static CORES: OnceLock<usize> = OnceLock::new();
+        let cores = || *CORES.get_or_init(|| available_parallelism().map_or(1, NonZeroUsize::get)) - 1;
         let chosen = || if has_threads { cores().clamp(1, COMPACTION_THREADS_MAX) } else { 1 };
         self.compaction.threads.unwrap_or_else(chosen)
     }

@@ -1,5 +1,5 @@
-//! What of a table becomes resident at its first use: the open file, the index, the filter and the range deletes. Immutable, read by any
-//! thread.
+//! What of a table becomes resident at its first use: the open file, the index and the range deletes; and the filter once
+//! it is wanted. Immutable, read by any thread.
 
 use super::checksum::{PART_FILTER, PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
 use super::footer::{Block, Footer};
@@ -14,19 +14,21 @@ use crate::filter::{Candidates, PageFilter};
 use crate::key::Revision;
 use crate::range_delete::RangeDeletes;
 use std::path::Path;
+use std::sync::OnceLock;
 
 pub(super) struct Contents {
     pub file: Box<dyn File>,
     pub footer: Footer,
     pub index: Index,
-    pub filter: Option<PageFilter>,
+    /// Read when it is first asked for; `None` inside if the table was made without.
+    filter: OnceLock<Option<PageFilter>>,
     pub ranges: RangeDeletes,
     seed: Seed,
 }
 
 impl Contents {
-    /// Five reads: the footer and the blocks that it names, the filter's being kept as it is read. All of it is checked,
-    /// against itself and against what the manifest says of the table.
+    /// Four reads: the footer and the blocks that it names, but for the filter. All of it is checked, against itself and
+    /// against what the manifest says of the table.
     pub fn read(disk: &dyn Disk, path: &Path, summary: &TableSummary) -> Result<Contents> {
         let contents = || {
             let file = disk.open(path, Access::Read)?;
@@ -47,25 +49,10 @@ impl Contents {
             return Err(Error::corrupt(message).at_offset(footer.properties.end()));
         }
         let seed = Seed::new(&footer.id);
-        // `Footer::read` has shown that the blocks adjoin and end before the footer, so each is below the size.
-        let part = |part: u32, block: Block, name: &str| -> Result<Vec<u8>> {
-            let mut bytes = vec![0; block.bytes as usize];
-            file.read_at(block.offset, &mut bytes)?;
-            let computed = seed.checksum(part, &bytes);
-            if computed != block.crc {
-                let message = format!(
-                    "the checksum of the {name} is {computed:08x} where the footer says {:08x}",
-                    block.crc
-                );
-                return Err(Error::corrupt(message).at_offset(block.offset));
-            }
-            Ok(bytes)
-        };
+        let part = |part: u32, block: Block, name: &str| read_part(&*file, seed, part, block, name);
         let pages_end = footer.index.offset;
         let index = Index::decode(&part(PART_INDEX, footer.index, "index")?, pages_end)
             .map_err(|error| error.at_offset(pages_end))?;
-        let filter = parse_filter(part(PART_FILTER, footer.filter, "filter")?, index.len())
-            .map_err(|error| error.at_offset(footer.filter.offset))?;
         let ranges = ranges::decode(&part(PART_RANGES, footer.ranges, "range deletes")?)
             .map_err(|error| error.at_offset(footer.ranges.offset))?;
         let properties = Properties::decode(&part(PART_PROPERTIES, footer.properties, "properties")?)
@@ -79,7 +66,25 @@ impl Contents {
             let message = "the table has more or fewer range deletes or pages than its properties say";
             return Err(Error::corrupt(message).at_offset(footer.properties.offset));
         }
-        Ok(Contents { file, footer, index, filter, ranges: RangeDeletes::of(ranges), seed })
+        Ok(Contents { file, footer, index, filter: OnceLock::new(), ranges: RangeDeletes::of(ranges), seed })
+    }
+
+    /// The filter if it has been read already.
+    #[inline]
+    pub fn filter_now(&self) -> Option<&Option<PageFilter>> {
+        self.filter.get()
+    }
+
+    /// The filter, from the disk at the first call.
+    pub fn filter(&self) -> Result<&Option<PageFilter>> {
+        if self.filter.get().is_none() {
+            let block = self.footer.filter;
+            let bytes = read_part(&*self.file, self.seed, PART_FILTER, block, "filter")?;
+            let filter =
+                parse_filter(bytes, self.index.len()).map_err(|error| error.at_offset(block.offset))?;
+            return Ok(self.filter.get_or_init(|| filter));
+        }
+        Ok(self.filter.get().expect("it was just there"))
     }
 
     /// Unpacks a page from its stored bytes; a failure names the page's offset.
@@ -101,11 +106,11 @@ impl Contents {
     }
 
     /// The page in which the search for (key, `at`) ends, if the table may have an answer: the newest version at or
-    /// below `at` is in that page or nowhere.
+    /// below `at` is in that page or nowhere. Without the filter, the page where the key would be.
     #[inline]
-    pub fn locate(&self, key: &[u8], hash: u64, at: Revision) -> Option<u32> {
+    pub fn locate(&self, filter: Option<&PageFilter>, key: &[u8], hash: u64, at: Revision) -> Option<u32> {
         let index = &self.index;
-        let candidates = match &self.filter {
+        let candidates = match filter {
             Some(filter) => filter.candidates(hash),
             None => Candidates::Search,
         };
@@ -128,10 +133,27 @@ impl Contents {
         None
     }
 
-    pub fn resident_bytes(&self) -> usize {
-        let filter = self.filter.as_ref().map_or(0, PageFilter::resident_bytes);
-        self.index.resident_bytes() + filter + self.ranges.bytes()
+    pub fn filter_bytes(&self) -> usize {
+        self.filter.get().and_then(Option::as_ref).map_or(0, PageFilter::resident_bytes)
     }
+
+    pub fn resident_bytes(&self) -> usize {
+        self.index.resident_bytes() + self.filter_bytes() + self.ranges.bytes()
+    }
+}
+
+/// A block of the file, checked. `Footer::read` has shown that the blocks adjoin and end before the footer, so that each is
+/// shorter than the file.
+fn read_part(file: &dyn File, seed: Seed, part: u32, block: Block, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; block.bytes as usize];
+    file.read_at(block.offset, &mut bytes)?;
+    let computed = seed.checksum(part, &bytes);
+    if computed != block.crc {
+        let message =
+            format!("the checksum of the {name} is {computed:08x} where the footer says {:08x}", block.crc);
+        return Err(Error::corrupt(message).at_offset(block.offset));
+    }
+    Ok(bytes)
 }
 
 /// The newest revision in a table that no manifest describes; none if the file is not a whole table.

@@ -9,6 +9,7 @@ use crate::blob::BlobFile;
 use crate::disk::{Access, Disk, File, Wait, would_block};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
+use crate::filter::PageFilter;
 use crate::key::Revision;
 use crate::range_delete::RangeDeletes;
 use parking_lot::Mutex;
@@ -27,8 +28,10 @@ pub struct Table {
     /// The files that its entries refer to, as the summary lists them.
     blobs: Vec<Arc<BlobFile>>,
     contents: OnceLock<Contents>,
-    /// Held while the contents are read, so that one thread reads them and the others wait for it.
+    /// Held while the contents or the filter are read, so that one thread reads them and the others wait for it.
     opening: Mutex<()>,
+    /// Whether a lookup has done without the filter.
+    looked_up: AtomicBool,
     obsolete: AtomicBool,
     /// Lookups that the filter let through, and those of them that found no such key on the page.
     filter_passes: AtomicU64,
@@ -54,6 +57,7 @@ impl Table {
             blobs: Vec::new(),
             contents: OnceLock::new(),
             opening: Mutex::new(()),
+            looked_up: AtomicBool::new(false),
             obsolete: AtomicBool::new(false),
             filter_passes: AtomicU64::new(0),
             filter_false_passes: AtomicU64::new(0),
@@ -139,16 +143,42 @@ impl Table {
         wait: Wait,
         read: impl FnOnce(Entry<'_>) -> R,
     ) -> Result<Option<R>> {
-        let Some(number) = contents.locate(key, hash, at) else {
+        let filter = self.filter(contents, wait)?;
+        let Some(number) = contents.locate(filter, key, hash, at) else {
             return Ok(None);
         };
         let page = self.page(contents, number, wait)?;
         let found = page.find(key, at).map_err(|error| self.place(error, contents, number))?;
-        self.filter_passes.fetch_add(1, Ordering::Relaxed);
-        if found.is_none() {
-            self.filter_false_passes.fetch_add(1, Ordering::Relaxed);
+        if filter.is_some() {
+            self.filter_passes.fetch_add(1, Ordering::Relaxed);
+            self.filter_false_passes.fetch_add(u64::from(found.is_none()), Ordering::Relaxed);
         }
         Ok(found.map(read))
+    }
+
+    /// The filter for a lookup. The first one does without: a page costs less than the filter, which is many pages long,
+    /// and a table that is only scanned needs none.
+    #[inline]
+    fn filter<'a>(&self, contents: &'a Contents, wait: Wait) -> Result<Option<&'a PageFilter>> {
+        match contents.filter_now() {
+            Some(filter) => Ok(filter.as_ref()),
+            None => self.filter_from_second(contents, wait),
+        }
+    }
+
+    #[cold]
+    fn filter_from_second<'a>(&self, contents: &'a Contents, wait: Wait) -> Result<Option<&'a PageFilter>> {
+        if !self.looked_up.swap(true, Ordering::Relaxed) {
+            return Ok(None);
+        }
+        if wait == Wait::Never {
+            return Err(would_block());
+        }
+        let _opening = self.opening.lock();
+        let before = contents.filter_bytes();
+        let filter = contents.filter().map_err(|error| error.in_file(&self.path))?;
+        self.cache.take(contents.filter_bytes() - before);
+        Ok(filter.as_ref())
     }
 
     /// Every range delete of the table, whatever its revision.
@@ -179,7 +209,7 @@ impl Table {
         self.filter_false_passes.load(Ordering::Relaxed)
     }
 
-    /// Memory that index, filter and range deletes take; 0 until the table is first used.
+    /// Memory that index, range deletes and filter take; 0 until the table is first used.
     pub fn resident_bytes(&self) -> usize {
         self.contents.get().map_or(0, Contents::resident_bytes)
     }
@@ -194,7 +224,7 @@ impl Table {
         self.obsolete.store(true, Ordering::Release);
     }
 
-    /// Index, filter and range deletes, read at the first call. A failure is not kept: the next call tries again.
+    /// Index and range deletes, read at the first call. A failure is not kept: the next call tries again.
     #[inline]
     pub(super) fn contents(&self) -> Result<&Contents> {
         match self.contents.get() {

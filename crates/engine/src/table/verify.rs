@@ -20,7 +20,11 @@ impl Table {
     /// `progress` with the bytes of the file passed since the last call. Fails only if the disk cannot be read.
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Error>> {
         let mut damage = Damage::of(self.path());
-        match self.read_contents() {
+        let all = self.read_contents().and_then(|contents| {
+            contents.filter()?;
+            Ok(contents)
+        });
+        match all {
             Ok(contents) => {
                 let TableSummary { bytes, sha256, .. } = *self.summary();
                 let whole = Whole { file: &*contents.file, path: self.path(), bytes, sha256 };
@@ -176,7 +180,7 @@ impl<'a> Walk<'a> {
 
     /// A reader that asks the filter for the key in hand must be sent to this page.
     fn check_filter(&self, number: u32) -> Result<()> {
-        let Some(pages) = &self.contents.filter else {
+        let Some(Some(pages)) = self.contents.filter_now() else {
             return Ok(());
         };
         let hash = filter::hash(&self.key, self.contents.footer.filter_seed);

@@ -73,6 +73,26 @@ fn a_failed_first_use_is_tried_again_by_the_next() {
 }
 
 #[test]
+fn the_filter_is_read_by_the_second_lookup_and_never_by_a_scan() {
+    let folder = Folder::new();
+    let rows = numbered(1_000);
+    let summary = folder.build(1, options(), &rows);
+    let cache = Arc::new(PageCache::new(1 << 20));
+    let table = Arc::new(Table::new(&folder.disk, &folder.path(1), 1, summary, &cache));
+    forward(&mut table.cursor()).unwrap();
+    let without = table.resident_bytes();
+    assert!(get(&table, &rows[500].key, Revision::MAX).unwrap().is_some());
+    assert!(get(&table, b"no such key", Revision::MAX).unwrap().is_none());
+    let filter = table.resident_bytes() - without;
+    assert!(filter > 0, "the second lookup has brought it");
+    assert_eq!(table.filter_passes(), 0, "the lookup that found the key went without it");
+    assert!(get(&table, &rows[501].key, Revision::MAX).unwrap().is_some());
+    assert_eq!((table.resident_bytes(), table.filter_passes()), (without + filter, 1));
+    drop(table);
+    assert_eq!(cache.bytes_max(), 1 << 20, "all of it is given back");
+}
+
+#[test]
 fn an_obsolete_table_goes_with_its_last_reader() {
     let folder = Folder::new();
     let rows = numbered(100);
