@@ -1,9 +1,11 @@
 // Every test: the engine's and the boundary's in Rust, the rest through ava. Arguments go to ava. Prints what both
-// counted, added up, alone on the last line, and fails if either failed or nothing ran.
+// counted, added up, alone on the last line, and fails if either failed or nothing ran. What could not be run counts as
+// skipped.
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getServer } from './s3-server.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const only = process.argv.slice(2);
@@ -12,6 +14,8 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 if (only.length === 0) {
   await count('cargo', ['test', '--workspace', '--all-features', '--no-fail-fast'], countCargo);
 }
+// It is there for the tests of stores in S3, which are skipped without it.
+getServer();
 await count(process.execPath, [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--tap', ...only], countTap);
 
 if (total.passed + total.failed === 0) {

@@ -33,18 +33,27 @@ export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { RangeOptions } from './reader.js';
 export {
+  fsStore,
   type Loss,
   memoryStore,
   type ObjectStore,
   type Outcome,
   outcomeOf,
+  type ProbeCheck,
+  type ProbeReport,
+  probe,
   type Reason,
+  type S3ClientLike,
+  type S3Credentials,
+  type S3Options,
   type StoredHead,
   type StoredObject,
   type StoreGetOptions,
   type StoreListOptions,
   type StoreOptions,
   type StorePutOptions,
+  s3,
+  storeAt,
 } from './repository/store/index.js';
 export { type SalvageLoss, type SalvageOptions, type SalvageReport, salvage } from './salvage.js';
 export type { Snapshot } from './snapshot.js';

@@ -50,5 +50,7 @@ export const SUBLEVEL_NAME_MAX = 255;
 export const OBJECT_BYTES_MAX = 64 << 20;
 /** The key of an object: room is left for the prefix of a store within the 1,024 bytes of S3. */
 export const OBJECT_KEY_BYTES_MAX = 700;
+/** What an S3 store puts before its keys. */
+export const OBJECT_PREFIX_BYTES_MAX = 300;
 /** What stands between two slashes of it: file systems take names of 255 bytes. */
 export const OBJECT_KEY_SEGMENT_BYTES_MAX = 200;

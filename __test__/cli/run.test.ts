@@ -10,25 +10,8 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../../ts/cli/run.js';
 import { open } from '../../ts/index.js';
+import { coppice } from '../support/command.js';
 import { fill, temporaryFolder } from '../support/database.js';
-
-interface Ended {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** Runs the command line in this process. */
-async function coppice(args: string[], input = ''): Promise<Ended> {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const both = Promise.all([text(stdout), text(stderr)]);
-  const code = await run(args, { stdin: Readable.from([Buffer.from(input)]), stdout, stderr });
-  stdout.end();
-  stderr.end();
-  const [out, err] = await both;
-  return { code, out, err };
-}
 
 /** The path of a database that holds some letters. */
 async function letters(t: ExecutionContext): Promise<string> {

@@ -52,6 +52,11 @@ const typescript: Rule[] = [
   { why: 'the library does not end its host', pattern: /\bprocess\.exit\(/, allowed: /^ts\/(cli|tour)\// },
   // The one there is never fires: it keeps the process alive while writes wait.
   { why: 'nothing polls', pattern: /\bsetInterval\(/, allowed: /^ts\/(write-queue\.ts$|cli\/|tour\/)/ },
+  {
+    why: 'the SDK is loaded by the first call of a store in S3, not by everyone who imports coppice',
+    pattern: /^import (?!type\b).*@aws-sdk/,
+    allowed: nowhere,
+  },
   { why: 'code is not made from text', pattern: /\b(eval|new Function)\(/, allowed: nowhere },
   {
     why: 'a type that is wrong is mended',

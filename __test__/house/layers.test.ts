@@ -90,7 +90,16 @@ test('the API imports downwards', (t) => {
 });
 
 test('a folder is entered by its index', (t) => {
-  const folders = ['native', 'encoding', 'encoding/tuple', 'cli/commands', 'repository/store', 'repository/protocol'];
+  const folders = [
+    'native',
+    'encoding',
+    'encoding/tuple',
+    'cli/commands',
+    'repository/protocol',
+    'repository/store',
+    'repository/store/folder',
+    'repository/store/s3',
+  ];
   const past = sources('ts', '.ts').flatMap(({ path, text }) =>
     [...text.matchAll(/from '(\.[^']+)'/g)].flatMap(([, to]) => {
       const target = posix.join(posix.dirname(path), to as string);

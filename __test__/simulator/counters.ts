@@ -25,7 +25,6 @@ export interface Counters {
   'hand-overs': number;
   'commits fenced': number;
   'checkpoints restored': number;
-  'moments restored': number;
 }
 
 export function noCounters(): Counters {
@@ -55,7 +54,6 @@ export function noCounters(): Counters {
     'hand-overs': 0,
     'commits fenced': 0,
     'checkpoints restored': 0,
-    'moments restored': 0,
   };
 }
 

@@ -22,11 +22,11 @@ export type Keys = Tree<Buffer, Buffer>;
 export const EXIT = {
   /** Done. */
   OK: 0,
-  /** Done, and the answer is no: no such key, or damage was found. */
+  /** Done, and the answer is no: no such key, damage was found, a store will not do. */
   NO: 1,
   /** The call is wrong. */
   USAGE: 2,
-  /** The database refused or failed; the message has the code. */
+  /** The database or the store refused or failed; the message has the code. */
   FAILED: 3,
 } as const;
 

@@ -17,7 +17,8 @@ export function overview(commands: readonly Command[]): string {
     ...columns(flagRows(COMMON)),
     '',
     'Arguments after -- are never flags. Keys and values are UTF-8 unless --hex or --base64 is given.',
-    'Exit codes: 0 done, 1 no such key or damage found, 2 wrong call, 3 the database refused or failed.',
+    'Exit codes: 0 done, 1 no such key, damage found, or a store that will not do, 2 wrong call,',
+    '3 the database or the store refused or failed.',
   ].join('\n');
 }
 

@@ -112,6 +112,10 @@ export interface Addon {
   largeEnd(large: number): number | null;
   largeDrop(large: number): null | undefined;
 
+  /** Refused with `LOCKED` while anyone else has it. */
+  lockFile(path: string): number | null;
+  unlockFile(lock: number): null | undefined;
+
   revision(handle: number): number | null;
   now(handle: number): number | null;
   pressure(handle: number): number | null;

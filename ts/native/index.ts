@@ -35,6 +35,21 @@ export function salvage(
   return here.task(here.addon.salvage(from, to), onProgress);
 }
 
+/**
+ * Takes the lock file at `path`, which is made if it is absent and never removed, and answers how to give it back. Both
+ * take no time worth speaking of. The system gives it back when this process ends, however that happens.
+ *
+ * @throws `COPPICE_LOCKED` while anyone else has it, in this process or another.
+ */
+export function lockFile(path: string): () => void {
+  const here = environment();
+  const lock = here.addon.lockFile(path);
+  if (lock === null) throw here.failure();
+  return () => {
+    here.addon.unlockFile(lock);
+  };
+}
+
 /** Counts what is held, for tests that look for what was not let go of. */
 export function census(): Census {
   const { addon, header } = environment();

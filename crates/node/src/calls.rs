@@ -3,6 +3,7 @@
 pub mod attach;
 pub mod get;
 pub mod large;
+pub mod lock;
 pub mod range;
 pub mod settle;
 pub mod snapshot;
@@ -32,6 +33,8 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"largeWrite", callback!(large::write)),
         (c"largeEnd", callback!(large::end)),
         (c"largeDrop", callback!(large::drop_value)),
+        (c"lockFile", callback!(lock::lock)),
+        (c"unlockFile", callback!(lock::unlock)),
         (c"revision", callback!(settle::revision)),
         (c"now", callback!(settle::now)),
         (c"pressure", callback!(settle::pressure)),

@@ -13,6 +13,7 @@ use crate::raw::{accepted, panicked};
 use crate::registry::Handle;
 use crate::shared::Shared;
 use crate::slots::Slots;
+use coppice_engine::disk::Lock;
 use coppice_engine::error::{Code, Error, Result};
 use napi::{Env, sys};
 use std::cell::{RefCell, RefMut};
@@ -26,6 +27,7 @@ pub struct Context {
     pub cursors: Slots<Cursor>,
     pub snapshots: Slots<Pinned>,
     pub large: Slots<Large>,
+    pub locks: Slots<Box<dyn Lock>>,
     /// Room for a key on its way in, kept from call to call.
     pub key: Vec<u8>,
     /// Room for the log record of a single put or delete.
@@ -54,6 +56,7 @@ impl Context {
             cursors: Slots::new("range"),
             snapshots: Slots::new("snapshot"),
             large: Slots::new("large value"),
+            locks: Slots::new("lock"),
             key: Vec::new(),
             body: Vec::new(),
             failure: None,
@@ -163,12 +166,13 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     let cursors = context.cursors.remove_where(|_| true);
     let large = context.large.remove_where(|_| true);
     let handles = context.handles.remove_where(|_| true);
+    let locks = context.locks.remove_where(|_| true);
     context.shared = None;
     if let Some(mailbox) = context.mailbox.take() {
         mailbox.shut();
     }
     let_go(large);
-    drop((snapshots, cursors, handles));
+    drop((snapshots, cursors, handles, locks));
 }
 
 unsafe extern "C" fn finalize(_env: sys::napi_env, cell: *mut c_void, _hint: *mut c_void) {

@@ -9,6 +9,7 @@ import { backup } from './backup.js';
 import { checkpoint } from './checkpoint.js';
 import { count } from './count.js';
 import { del } from './del.js';
+import { doctor } from './doctor.js';
 import { get } from './get.js';
 import { put } from './put.js';
 import { repair } from './repair.js';
@@ -16,4 +17,16 @@ import { scan } from './scan.js';
 import { stats } from './stats.js';
 import { verify } from './verify.js';
 
-export const COMMANDS: readonly Command[] = [get, put, del, scan, count, stats, verify, checkpoint, backup, repair];
+export const COMMANDS: readonly Command[] = [
+  get,
+  put,
+  del,
+  scan,
+  count,
+  stats,
+  verify,
+  checkpoint,
+  backup,
+  repair,
+  doctor,
+];

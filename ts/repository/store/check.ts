@@ -25,9 +25,13 @@ export function isSegment(name: string): boolean {
   return name.length <= OBJECT_KEY_SEGMENT_BYTES_MAX && SEGMENT.test(name);
 }
 
+/** Whether it could be a key. */
+export function isKey(key: unknown): key is string {
+  return typeof key === 'string' && key.length <= OBJECT_KEY_BYTES_MAX && key.split('/').every(isSegment);
+}
+
 export function checkKey(key: unknown): string {
-  const whole = typeof key === 'string' && key.length <= OBJECT_KEY_BYTES_MAX;
-  if (whole && key.split('/').every(isSegment)) return key;
+  if (isKey(key)) return key;
   const parts = `of letters, digits and any of _ = @ ~ . -, at most ${OBJECT_KEY_SEGMENT_BYTES_MAX} long, no dot first`;
   throw invalid('key', `at most ${OBJECT_KEY_BYTES_MAX} characters, parts between slashes ${parts}`, key);
 }

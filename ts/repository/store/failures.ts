@@ -35,7 +35,9 @@ export type Reason =
   | 'sdk'
   | 'server'
   | 'timeout'
-  | 'tls';
+  | 'tls'
+  /** Its conditional puts do not hold: see `probe`. */
+  | 'unsound';
 
 const LOSSES: Record<Loss, string> = {
   exists: 'it exists',
@@ -85,4 +87,10 @@ export function outcomeOf(error: unknown): Outcome {
     default:
       return 'unknown';
   }
+}
+
+/** The error of a put that was given up after it was sent. */
+export function unknownPut(key: string, location: string, signal: AbortSignal): CoppiceError {
+  const message = `gave up waiting for the put of "${key}" in ${location}, which may land at any time: read it to know`;
+  return new CoppiceError('UNKNOWN_OUTCOME', message, { cause: signal.reason, details: { key, outcome: 'unknown' } });
 }

@@ -5,7 +5,9 @@
  */
 
 export { type Loss, type Outcome, outcomeOf, type Reason } from './failures.js';
+export { fsStore } from './folder/index.js';
 export { memoryStore } from './memory.js';
+export { storeAt } from './named.js';
 export type {
   ObjectStore,
   StoredHead,
@@ -15,3 +17,5 @@ export type {
   StoreOptions,
   StorePutOptions,
 } from './object-store.js';
+export { type ProbeCheck, type ProbeReport, probe, requireSound } from './probe.js';
+export { type S3ClientLike, type S3Credentials, type S3Options, s3 } from './s3/index.js';
