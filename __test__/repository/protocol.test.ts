@@ -142,13 +142,12 @@ test('a node that has lost everything grows back from a checkpoint and the log a
 });
 
 test('older checkpoints are kept by number and by age, with the log that they need', (t) => {
-  for (const plan of [{ keep: 2 }, { keep: 0, retainMs: 150 }]) {
+  for (const plan of [{ keep: 2 }, { keep: 0, retainMs: 35 }]) {
     const s = script(plan);
     const owner = s.started(0, 'writer');
     for (let n = 0; n < 6; n++) {
       s.write(owner, 2);
       s.checkpoint(owner);
-      s.world.nowMs += 100;
     }
     s.collect(owner);
     const { head } = s.world.truth;
@@ -160,6 +159,45 @@ test('older checkpoints are kept by number and by age, with the log that they ne
     s.world.truth.restorable();
     t.is(s.world.counters['checkpoints restored'], 3);
   }
+});
+
+test('a copy holds the branch as it was after a revision, or at a time, and follows it no further', (t) => {
+  const s = script({ keep: 9 });
+  const owner = s.started(0, 'writer');
+  for (let n = 0; n < 4; n++) {
+    s.write(owner, 2);
+    s.checkpoint(owner);
+  }
+  for (const [until, commits] of [
+    [{ revision: 1 }, 0],
+    [{ revision: 4 }, 3],
+    [{ revision: 9 }, 8],
+    [{ timeMs: 55 }, 5],
+    [{ timeMs: 1_000_000 }, 8],
+  ] as const) {
+    const copy = s.node(1);
+    copy.crash(true);
+    copy.start('replica', until);
+    s.settle(copy);
+    t.deepEqual(
+      { phase: copy.state?.phase, log: copy.engine.log },
+      { phase: 'restored', log: owner.engine.log.slice(0, commits) },
+    );
+  }
+});
+
+test('a copy of a moment that is not there, yet or any more, is refused', (t) => {
+  const s = script();
+  const owner = s.started(0, 'writer');
+  s.write(owner, 2);
+  s.node(1).start('replica', { revision: 9 });
+  t.throws(() => s.settle(s.node(1)), { message: /has not got to revision 9/ });
+  s.checkpoint(owner);
+  s.write(owner, 1);
+  s.checkpoint(owner);
+  s.collect(owner);
+  s.node(2).start('replica', { revision: 2 });
+  t.throws(() => s.settle(s.node(2)), { message: /no checkpoint that is kept is as old as that/ });
 });
 
 test('names are read back as they were given, and any other name is left alone', (t) => {

@@ -25,6 +25,7 @@ export interface Counters {
   'hand-overs': number;
   'commits fenced': number;
   'checkpoints restored': number;
+  'moments restored': number;
 }
 
 export function noCounters(): Counters {
@@ -54,6 +55,7 @@ export function noCounters(): Counters {
     'hand-overs': 0,
     'commits fenced': 0,
     'checkpoints restored': 0,
+    'moments restored': 0,
   };
 }
 

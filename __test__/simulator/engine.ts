@@ -12,6 +12,7 @@ import {
   type Position,
   type Records,
   sha256,
+  type Until,
 } from '../../ts/repository/protocol/index.js';
 import type { Random } from '../support/random.js';
 
@@ -21,6 +22,15 @@ export interface Part {
   /** The number of commits before it. */
   from: number;
   commits: number[];
+}
+
+/** Commits of a simulated branch are as far apart as this, by the clock that stands in them. */
+export const MS_BETWEEN_COMMITS = 10;
+
+/** The last commit that a copy up to then holds. Revision 1 is the empty database. */
+export function seqOf(until: Until | null): number {
+  if (until === null) return Number.POSITIVE_INFINITY;
+  return 'revision' in until ? until.revision - 1 : Math.floor(until.timeMs / MS_BETWEEN_COMMITS);
 }
 
 /** A digest of all commits up to one, each folded into the one before. */
@@ -76,12 +86,13 @@ export class Engine {
   read(after: number, atMost: number): Records {
     const last = Math.min(this.durable, after + atMost);
     const body = this.log.slice(after, last);
-    return { first: after + 1, last, revision: last + 1, sha256: body.join(), body };
+    return { first: after + 1, last, revision: last + 1, timeMs: last * MS_BETWEEN_COMMITS, sha256: body.join(), body };
   }
 
-  apply({ first, body }: Records): void {
+  apply({ first, body }: Records, until: Until | null): void {
     (body as number[]).forEach((commit, index) => {
-      if (first + index > this.log.length) this.append(commit);
+      const seq = first + index;
+      if (seq > this.log.length && seq <= seqOf(until)) this.append(commit);
     });
   }
 
@@ -99,13 +110,15 @@ export class Engine {
     this.reach(branchId, manifest?.position ?? origin, true);
   }
 
-  flush(position: Position | null, nowMs: number): Flushed {
+  flush(position: Position | null): Flushed {
+    const timeMs = this.log.length * MS_BETWEEN_COMMITS;
     if (position !== null) this.#position = position;
     this.sync(position !== null);
     const from = this.tables.reduce((sum, { commits }) => sum + commits.length, 0);
     if (from < this.durable) this.#make(from, this.log.slice(from, this.durable));
     const tables = this.tables.map(({ id, sha256 }) => ({ id, sha256 }));
-    return { seq: this.durable, revision: this.durable + 1, timeMs: nowMs, trimRevision: 0, tables };
+    const engine = { commits: this.durable };
+    return { seq: this.durable, revision: this.durable + 1, timeMs, trimRevision: 0, engine, tables };
   }
 
   /** Merges two neighbours into a table of another name. */

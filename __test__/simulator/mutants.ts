@@ -119,6 +119,21 @@ export const MUTANTS: Mutant[] = [
     edits: [['follow', "if (turn.state.branchId !== '') return fail(turn, 'the head of the branch is gone');", '']],
   },
   {
+    rule: 'never-another',
+    without: 'a disk goes over to whatever branch has its name',
+    edits: [['follow', "if (state.branchId !== '' && state.branchId !== head.branchId)", 'if (head === null)']],
+  },
+  {
+    rule: 'eager',
+    without: 'a claimant waits for the end of the log',
+    edits: [['claim', 'return epoch === 0 && head', 'return epoch < 0 && head']],
+  },
+  {
+    rule: 'look-up',
+    without: 'an owner that never rests does not look at the head',
+    edits: [['ship', '  lookUp(turn);\n', '']],
+  },
+  {
     rule: 'fence',
     without: 'a claimant leads without a fence',
     edits: [['follow', "state.epoch > 0 ? 'fencing' : 'ending'", "state.epoch > 0 ? 'confirming' : 'ending'"]],

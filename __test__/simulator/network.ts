@@ -93,6 +93,16 @@ export class Network {
     else this.#answer(message);
   }
 
+  /** Everything that a node has sent and goes on to send, until it is waiting for nothing. */
+  passAll(node: Node): void {
+    for (;;) {
+      const message = this.wire.find((message) => message.node === node);
+      if (message === undefined) return;
+      this.take(message);
+      this.pass(message);
+    }
+  }
+
   #passStore(node: Node, boot: string, request: Request): Answer {
     const answer: Answer = this.outage ? { type: 'unknown' } : this.#apply(node, boot, request);
     return this.losesAnswers ? { type: 'unknown' } : answer;

@@ -14,9 +14,10 @@ import type {
   Request,
   State,
   Table,
+  Until,
 } from '../../ts/repository/protocol/index.js';
 import { ORIGIN, tableName } from '../../ts/repository/protocol/index.js';
-import { Engine, type Part } from './engine.js';
+import { Engine, type Part, seqOf } from './engine.js';
 import { must, Violation } from './truth.js';
 import type { World } from './world.js';
 
@@ -26,6 +27,7 @@ export type Protocol = Pick<typeof import('../../ts/repository/protocol/index.js
 /** Something without `nowMs`, which the node adds. */
 type Told = Event extends infer E ? (E extends Event ? Omit<E, 'nowMs'> : never) : never;
 
+const ENDED = new Set(['deposed', 'closed', 'restored']);
 const LEADING = new Set(['leading', 'gathering', 'shipping', 'settling']);
 
 /** Clocks run at different speeds, and none is asked for the time of day. */
@@ -68,10 +70,10 @@ export class Node {
   }
 
   get ended(): boolean {
-    return this.state === undefined || this.state.phase === 'deposed' || this.state.phase === 'closed';
+    return this.state === undefined || ENDED.has(this.state.phase);
   }
 
-  start(mode: Mode): void {
+  start(mode: Mode, until: Until | null = null): void {
     const { world } = this;
     this.#boots += 1;
     this.boot = `${this.name}.${this.#boots}`;
@@ -87,6 +89,7 @@ export class Node {
         policy: { keep, retainMs },
         pollMs: world.plan.pollMs,
         takeoverMs,
+        until,
         backOffMsMin: 3,
         backOffMsMax: 40,
       },
@@ -186,14 +189,14 @@ export class Node {
       case 'read log':
         return { type: 'records', records: engine.read(request.after, 1 + world.random(world.plan.recordsPerSlot)) };
       case 'flush': {
-        const flushed = engine.flush(request.position, world.nowMs);
+        const flushed = engine.flush(request.position);
         this.#noteTables();
         this.tell({ type: 'logged', seq: engine.durable });
         return { type: 'flushed', flushed };
       }
       case 'apply':
-        engine.apply(request.records);
-        world.truth.equals(engine, request.position.seq, this.boot);
+        engine.apply(request.records, request.until);
+        world.truth.equals(engine, Math.min(request.position.seq, seqOf(request.until)), this.boot);
         engine.reach(branchId, request.position, world.random(2) === 0);
         return { type: 'done' };
       case 'cut':
@@ -221,7 +224,8 @@ export class Node {
     }
     world.truth.outgrown(engine, this.boot);
     engine.install((this.state as State).branchId, manifest, ORIGIN, fetched);
-    must(engine.log.length === (manifest?.seq ?? 0), `${this.boot} restores a checkpoint that lacks records`);
+    const { commits } = (manifest?.engine ?? { commits: 0 }) as { commits: number };
+    must(engine.log.length === commits, `${this.boot} restores a checkpoint that lacks records`);
     world.truth.equals(engine, engine.log.length, this.boot);
     if (manifest !== null) world.counters.regrowths += 1;
     return { type: 'done' };

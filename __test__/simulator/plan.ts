@@ -80,7 +80,7 @@ export function planOf(random: Random): Plan {
     recordsPerSlot: one(1, 3, 8),
     pollMs: one(20, 60, 200),
     keep: one(0, 0, 1, 3),
-    retainMs: one(0, 0, 200, 1500),
+    retainMs: one(0, 0, 60, 200),
     renewMs: random(3) === 0 ? null : one(30, 60),
     takeoverMs: one(200, 400),
   };

@@ -58,6 +58,24 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     must(owner.leads && standby.state?.phase === 'waiting', 'an idle owner is left in peace');
   },
 
+  /** An owner writes twice as fast as its successor reads, which has claimed the branch already. */
+  'look-up'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, successor] = threeNodes(script);
+    successor.tell({ type: 'claim' });
+    script.until(() => successor.state?.epoch === 2, successor);
+    race(script, owner, successor);
+  },
+
+  /** And here before it has even claimed it. */
+  eager(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, successor] = threeNodes(script);
+    script.write(owner, 5);
+    successor.tell({ type: 'claim' });
+    race(script, owner, successor);
+  },
+
   /** A claim does not get through; meanwhile the owner collects what the claimant has not read yet. */
   'claim-above-floor'(protocol, trace) {
     const script = new Script(protocol, trace);
@@ -194,6 +212,21 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     script.world.truth.restorable();
   },
 
+  /** The store holds another branch under the name of the one that this disk is a part of. */
+  'never-another'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, other] = threeNodes(script);
+    script.write(owner, 1);
+    owner.crash(false);
+    const another = new Script(protocol, trace);
+    another.write(another.started(1, 'writer'), 1);
+    other.crash(false);
+    for (const [key, object] of another.world.bucket.objects) script.world.bucket.objects.set(key, object);
+    owner.start('writer');
+    script.world.truth.log.length = 0;
+    must(failure(() => script.settle(owner)).includes('is another one'), 'another branch was taken for this one');
+  },
+
   /** The store has lost the branch that this disk is a part of. */
   'never-anew'(protocol, trace) {
     const script = new Script(protocol, trace);
@@ -202,15 +235,27 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     owner.crash(false);
     script.world.bucket.objects.clear();
     owner.start('writer');
-    let failed = '';
-    try {
-      script.settle(owner);
-    } catch (error) {
-      failed = (error as Error).message;
-    }
-    must(failed.includes('the head of the branch is gone'), 'an empty store was taken for a new one');
+    must(failure(() => script.settle(owner)).includes('is gone'), 'an empty store was taken for a new one');
   },
 };
+
+function race(script: Script, owner: Node, successor: Node): void {
+  for (let n = 0; n < 500 && !successor.leads; n++) {
+    if (owner.leads) owner.commit();
+    script.move(owner, 2);
+    script.move(successor, 1);
+  }
+  must(successor.leads, 'nobody can take the branch from an owner that never rests');
+}
+
+function failure(run: () => void): string {
+  try {
+    run();
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 /** An owner that has written a little, and two nodes that stand by and have read it. */
 function threeNodes(script: Script): [owner: Node, one: Node, other: Node] {

@@ -5,10 +5,11 @@
  * @module
  */
 
-import type { Head, Mode, Request } from '../../ts/repository/protocol/index.js';
+import { type Head, type Mode, namedBy, type Request, type Until } from '../../ts/repository/protocol/index.js';
 import { type Random, splitMix32 } from '../support/random.js';
 import { Bucket } from './bucket.js';
 import { type Counters, noCounters } from './counters.js';
+import { MS_BETWEEN_COMMITS } from './engine.js';
 import { Network } from './network.js';
 import { CLOCK_RATE_MAX, Node, type Protocol } from './node.js';
 import { calm, type Plan, planOf } from './plan.js';
@@ -16,6 +17,8 @@ import { must, Truth, Violation } from './truth.js';
 
 const STEPS_MIN = 1_500;
 const STEPS_OF_HEALING_MAX = 20_000;
+/** Moments to which each run is restored in the end. */
+const RESTORES = 3;
 
 /** Takes a line of what happens. */
 export type Trace = (line: string) => void;
@@ -70,7 +73,24 @@ export class World {
     for (let n = 0; n < STEPS_MIN; n++) this.#step();
     this.#heal();
     this.truth.restorable();
+    for (let n = 0; n < RESTORES; n++) this.#restore();
     return this.counters;
+  }
+
+  /** A copy of the branch as it was at any moment that is kept. */
+  #restore(): void {
+    const { head, log } = this.truth;
+    const [oldest] = head === undefined ? [] : namedBy(head);
+    const from = head?.wal.floor === 1 ? 0 : (oldest?.seq ?? 0);
+    const seq = from + this.random(log.length - from + 1);
+    const until: Until = this.random(2) === 0 ? { revision: seq + 1 } : { timeMs: seq * MS_BETWEEN_COMMITS + 5 };
+    const copy = new Node(this, 'copy');
+    copy.start('replica', until);
+    this.network.passAll(copy);
+    must(copy.state?.phase === 'restored', `a copy up to ${seq} ends ${copy.state?.phase}`);
+    must(copy.engine.log.length === seq, `a copy up to ${seq} holds ${copy.engine.log.length} records`);
+    this.truth.equals(copy.engine, seq, 'a copy');
+    this.counters['moments restored'] += 1;
   }
 
   #modeOf(n: number): Mode {

@@ -52,12 +52,12 @@ function upload(turn: Turn): void {
   // Rule head-names: only what the manifest of the head names is surely there, and stays.
   const there = new Map(state.manifest?.tables.map((table) => [table.id, table]));
   const missing: Table[] = [];
-  const tables = checkpoint.flushed.tables.map(({ id, sha256 }) => {
-    const known = there.get(id);
+  const tables = checkpoint.flushed.tables.map((made) => {
+    const known = there.get(made.id);
     if (known !== undefined) return known;
     // Rule fresh-name: a name is never given twice, or a late upload of the first would pass for the second.
     state.n += 1;
-    const table: Table = { branchId, epoch, n: state.n, id, sha256 };
+    const table: Table = { ...made, branchId, epoch, n: state.n };
     missing.push(table);
     return table;
   });
@@ -106,9 +106,9 @@ function publish(turn: Turn, checkpoint: Checkpoint): void {
   // Rule covered: it says nothing that the log in the store does not say.
   if (flushed.seq > state.log.seq || manifest !== null) return;
   const { branchId, epoch } = state;
-  const { seq, revision, timeMs } = flushed;
+  const { seq, revision, timeMs, engine } = flushed;
   state.n += 1;
-  const body: Manifest = { branchId, epoch, n: state.n, seq, revision, timeMs, position, tables };
+  const body: Manifest = { branchId, epoch, n: state.n, seq, revision, timeMs, position, engine, tables };
   state.checkpoint = { ...checkpoint, manifest: body };
   ask(turn, 'publishing', { type: 'put', key: manifestName(branchId, body), body, etag: null });
 }

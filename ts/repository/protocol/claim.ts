@@ -23,6 +23,14 @@ export function due({ settings, head, told, aliveMs }: State, nowMs: number): bo
   return owner.renewMs !== null && nowMs - aliveMs >= settings.takeoverMs;
 }
 
+/**
+ * Whether a follower need not have seen the end of the log to take the branch. Rule eager: whoever is to take it would
+ * wait for ever for the end of a log that grows faster than it reads.
+ */
+export function eager({ settings, head, told, log, epoch }: State): boolean {
+  return epoch === 0 && head !== null && (settings.mode === 'writer' || told) && log.slot >= head.head.wal.hint;
+}
+
 export const creating: Part = {
   enter(turn) {
     const { branch: name, newBranchId: branchId, owner, policy } = turn.state.settings;

@@ -8,7 +8,7 @@ import { owns } from './change.js';
 import { propose } from './head.js';
 import type { Head } from './objects.js';
 import type { Answer, Phase } from './state.js';
-import { ask, askHere, fail, go, type Part, type Turn, waitsHere } from './turn.js';
+import { ask, askHere, fail, getHead, go, type Part, type Turn, waitsHere } from './turn.js';
 
 const OWNING: readonly Phase[] = ['leading', 'gathering', 'shipping', 'settling', 'releasing'];
 
@@ -25,13 +25,31 @@ export function overtake(turn: Turn): void {
 
 /** Something is not as an owner left it. The head says whether this node has been overtaken, or the store is damaged. */
 export function judge(turn: Turn, answer: Answer, reason: string): void {
-  const { branchId, epoch, settings, phase } = turn.state;
-  const owned = answer.type === 'found' && owns(answer.body as Head, { branchId, epoch, boot: settings.owner.boot });
-  if (owned) return fail(turn, reason);
+  const { phase } = turn.state;
+  if (isOurs(turn, answer)) return fail(turn, reason);
   overtake(turn);
   // Nothing is in flight any more if it was the slot that raised the doubt.
   if (phase === 'settling' && !waitsHere(turn)) go(turn, 'leading');
 }
+
+function isOurs({ state }: Turn, answer: Answer): boolean {
+  const { branchId, epoch, settings } = state;
+  return answer.type === 'found' && owns(answer.body as Head, { branchId, epoch, boot: settings.owner.boot });
+}
+
+/** So many slots after the last time an owner looks whether it is still one. */
+const SLOTS_BETWEEN_LOOKS = 16;
+
+/** Rule look-up: whoever writes slot after slot may outrun a successor that looks for the end of the log to put its fence. */
+export function lookUp(turn: Turn): void {
+  if (turn.state.log.slot % SLOTS_BETWEEN_LOOKS === 0) ask(turn, 'looking', getHead(turn));
+}
+
+export const looking: Part = {
+  answered(turn, answer) {
+    if (!isOurs(turn, answer)) overtake(turn);
+  },
+};
 
 /** Rule cut-before-fenced: what its callers are told has failed must not ship when this disk owns the branch again. */
 export const cutting: Part = {

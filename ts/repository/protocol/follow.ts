@@ -6,10 +6,11 @@
  * @module
  */
 
-import { due, stopClaiming } from './claim.js';
+import { due, eager, stopClaiming } from './claim.js';
 import { see } from './head.js';
 import { manifestName } from './names.js';
 import { after, type Head, type Manifest, ORIGIN, type Slot, sha256 } from './objects.js';
+import { baseOf, endRestore, reached } from './restore.js';
 import { askHere, fail, getHead, getSlot, go, type Part, type Turn } from './turn.js';
 
 export const opening: Part = {
@@ -27,22 +28,26 @@ function begin(turn: Turn, head: Head): void {
   const { state } = turn;
   // Rule begin-above-floor: what the log on this disk lacks may have been collected.
   if (state.branchId === head.branchId && head.wal.floor <= state.log.checked) return go(turn, 'reading');
+  // Rule never-another: what this disk holds is not thrown away for something else of the same name.
+  if (state.branchId !== '' && state.branchId !== head.branchId)
+    return fail(turn, 'the branch of this name is another one');
   state.branchId = head.branchId;
   state.manifest = null;
-  go(turn, head.manifest === null ? 'installing' : 'regrowing');
+  state.base = baseOf(head, state.settings.until);
+  if (state.base === null && head.wal.floor > ORIGIN.slot)
+    return fail(turn, 'no checkpoint that is kept is as old as that');
+  go(turn, state.base === null ? 'installing' : 'regrowing');
 }
 
 export const regrowing: Part = {
   enter(turn) {
-    const { branchId, head } = turn.state;
-    const named = head?.head.manifest;
-    if (named) askHere(turn, { type: 'get', key: manifestName(branchId, named) });
-    else go(turn, 'opening');
+    const { branchId, base } = turn.state;
+    if (base !== null) askHere(turn, { type: 'get', key: manifestName(branchId, base) });
   },
   answered(turn, answer) {
     // Rule gone-begin-again: what the head named a moment ago has been collected since.
     if (answer.type !== 'found') return go(turn, 'opening');
-    if (sha256(JSON.stringify(answer.body)) !== turn.state.head?.head.manifest?.sha256) {
+    if (sha256(JSON.stringify(answer.body)) !== turn.state.base?.sha256) {
       return fail(turn, 'a manifest is not the one that the head names');
     }
     turn.state.manifest = answer.body as Manifest;
@@ -57,7 +62,7 @@ export const installing: Part = {
     const { manifest } = turn.state;
     turn.state.log = manifest?.position ?? ORIGIN;
     turn.state.logged = manifest?.seq ?? 0;
-    go(turn, 'reading');
+    go(turn, reached(turn, manifest?.revision ?? ORIGIN.revision) ? 'restored' : 'reading');
   },
 };
 
@@ -84,7 +89,8 @@ export const applying: Part = {
     const { log, slot, settings } = turn.state;
     if (slot === null) return;
     const position = after(log, slot);
-    if (slot.records !== undefined) askHere(turn, { type: 'apply', records: slot.records, position });
+    const { records } = slot;
+    if (records !== undefined) askHere(turn, { type: 'apply', records, position, until: settings.until });
     // Rule foreign-fence-cuts: what this disk holds beyond another node's fence was never shipped, and never will be.
     else if (slot.owner?.disk !== settings.owner.disk) askHere(turn, { type: 'cut', position });
     else advance(turn, turn.state.logged);
@@ -97,10 +103,14 @@ export const applying: Part = {
 };
 
 function advance(turn: Turn, logged: number): void {
-  const { log, slot } = turn.state;
-  if (slot !== null) turn.state.log = after(log, slot);
-  turn.state.logged = logged;
-  go(turn, 'reading');
+  const { state } = turn;
+  const { log, slot } = state;
+  if (slot === null) return;
+  state.log = after(log, slot);
+  state.logged = logged;
+  state.slot = null;
+  if (reached(turn, state.log.revision, slot.records?.timeMs)) go(turn, 'restored');
+  else go(turn, eager(state) ? 'ending' : 'reading');
 }
 
 /**
@@ -118,6 +128,7 @@ export const ending: Part = {
     if (head.branchId !== state.branchId || head.wal.floor > state.log.checked) return begin(turn, head);
     if (state.slot !== null) return fail(turn, 'the log does not chain');
     state.log = { ...state.log, checked: state.log.slot };
+    if (state.settings.until !== null) return endRestore(turn, state.settings.until);
     go(turn, due(state, turn.nowMs) ? 'claiming' : 'waiting');
   },
 };

@@ -8,6 +8,7 @@
 export { headName, manifestName, parseName, slotName, tableName } from './names.js';
 export {
   type Head,
+  type Made,
   type Manifest,
   type Named,
   namedBy,
@@ -19,6 +20,6 @@ export {
   sha256,
   type Table,
 } from './objects.js';
-export type { Action, Answer, Event, Flushed, Local, Mode, Request, Settings, State } from './state.js';
+export type { Action, Answer, Event, Flushed, Local, Mode, Request, Settings, State, Until } from './state.js';
 export { status } from './status.js';
 export { start, step } from './step.js';

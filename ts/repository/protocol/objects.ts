@@ -48,6 +48,7 @@ export interface Records {
   readonly last: number;
   /** Of the last. */
   readonly revision: number;
+  readonly timeMs: number;
   readonly sha256: string;
   readonly body: unknown;
 }
@@ -66,13 +67,17 @@ export interface Slot {
   readonly records?: Records;
 }
 
+/** A table as the engine made it. Whatever else the engine says of it is kept. */
+export interface Made {
+  readonly id: string;
+  readonly sha256: string;
+}
+
 /** A table in the store. Epoch and number make the name, the digest its content. */
-export interface Table {
+export interface Table extends Made {
   readonly branchId: string;
   readonly epoch: number;
   readonly n: number;
-  readonly id: string;
-  readonly sha256: string;
 }
 
 /** A checkpoint: all tables of the database at `seq`, and where in the log to go on. */
@@ -85,6 +90,8 @@ export interface Manifest {
   readonly timeMs: number;
   /** At or before `seq`: slots from here on may repeat records that the tables hold. */
   readonly position: Position;
+  /** The engine's: what it needs besides the tables. */
+  readonly engine: unknown;
   readonly tables: readonly Table[];
 }
 

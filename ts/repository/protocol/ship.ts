@@ -6,7 +6,7 @@
  */
 
 import { covered } from './checkpoint.js';
-import { judge, overtake } from './depose.js';
+import { judge, lookUp, overtake } from './depose.js';
 import { slotName } from './names.js';
 import { after, type Slot, seal } from './objects.js';
 import { askHere, getHead, getSlot, go, isHead, type Part, type Turn } from './turn.js';
@@ -63,5 +63,6 @@ function shipped(turn: Turn): void {
   state.log = { ...position, checked: position.slot };
   turn.actions.push({ type: 'acknowledge', position: state.log });
   covered(turn);
+  lookUp(turn);
   go(turn, 'leading');
 }

@@ -8,10 +8,13 @@
  */
 
 import type { Change } from './change.js';
-import type { Head, Manifest, Named, Owner, Policy, Position, Records, Slot, Table } from './objects.js';
+import type { Head, Made, Manifest, Named, Owner, Policy, Position, Records, Slot, Table } from './objects.js';
 
 /** A `writer` takes the branch when it opens it; a `standby` when its owner has gone; a `replica` never. */
 export type Mode = 'writer' | 'standby' | 'replica';
+
+/** A moment of a branch: after a revision, or after everything that was committed up to a time. */
+export type Until = { readonly revision: number } | { readonly timeMs: number };
 
 export interface Settings {
   readonly branch: string;
@@ -24,6 +27,8 @@ export interface Settings {
   readonly pollMs: number;
   /** How long an owner that promised to show that it lives must have shown nothing before a standby takes over. */
   readonly takeoverMs: number;
+  /** A copy of the branch as it was then, in an empty folder; it does not follow any further. Null: to the end, and on. */
+  readonly until: Until | null;
   readonly backOffMsMin: number;
   readonly backOffMsMax: number;
 }
@@ -39,11 +44,13 @@ export interface Local {
 
 /** The tables that the engine has flushed, which are the whole database at `seq`. */
 export interface Flushed {
+  /** What the engine needs besides to open them again. */
+  readonly engine: unknown;
   readonly seq: number;
   readonly revision: number;
   readonly timeMs: number;
   readonly trimRevision: number;
-  readonly tables: readonly { readonly id: string; readonly sha256: string }[];
+  readonly tables: readonly Made[];
 }
 
 /** What is asked for: of the store, of the clock, and of the engine. */
@@ -68,8 +75,8 @@ export type Request =
   | { readonly type: 'flush'; readonly position: Position }
   /** Whatever the disk held is replaced by these tables, or by nothing. */
   | { readonly type: 'install'; readonly manifest: Manifest | null }
-  /** Those of the records that the log does not hold yet. */
-  | { readonly type: 'apply'; readonly records: Records; readonly position: Position }
+  /** Those of the records that the log does not hold yet, and that are not past the moment that is restored. */
+  | { readonly type: 'apply'; readonly records: Records; readonly position: Position; readonly until: Until | null }
   /** Takes back every record beyond the position, for ever. */
   | { readonly type: 'cut'; readonly position: Position };
 
@@ -84,6 +91,8 @@ export type Notice =
   /** A checkpoint is in force: the local log is needed from its last record on only. */
   | { readonly type: 'published'; readonly seq: number }
   | { readonly type: 'closed' }
+  /** The copy is complete. */
+  | { readonly type: 'restored' }
   /** An operator is needed. */
   | { readonly type: 'failed'; readonly reason: string };
 
@@ -114,7 +123,7 @@ export type Event = { readonly nowMs: number } & (
   | { readonly type: 'close' }
 );
 
-/** Where a machine stands. Each but the last four is left by the answer to what it asked when it was entered. */
+/** Where a machine stands. Each but the last five is left by the answer to what it asked when it was entered. */
 export type Phase =
   | 'opening'
   | 'creating'
@@ -133,6 +142,7 @@ export type Phase =
   | 'releasing'
   | 'cutting'
   | 'leading'
+  | 'restored'
   | 'deposed'
   | 'closed'
   | 'failed';
@@ -143,6 +153,7 @@ export type Purpose =
   | 'changing'
   | 'rereading'
   | 'renewing'
+  | 'looking'
   | 'flushing'
   | 'comparing'
   | 'uploading'
@@ -208,6 +219,8 @@ export interface State {
   readonly epoch: number;
   /** The slot that is being applied or written. */
   readonly slot: Slot | null;
+  /** The checkpoint that it grows from. */
+  readonly base: Named | null;
   /** What is being installed; and, once it leads, the manifest of its head, as far as it is known. */
   readonly manifest: Manifest | null;
   /** It leads, and has learned that it must not. */

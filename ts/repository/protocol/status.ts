@@ -1,6 +1,6 @@
 /**
  * What a machine says of itself: its role, whether it can be relied on, and what is in its way. A node is never silently
- * dead: it is one of these, and each but the last three has its own way out.
+ * dead: it is one of these, and each but the last four has its own way out.
  *
  * @module
  */
@@ -8,7 +8,16 @@
 import { leads } from './depose.js';
 import type { Phase, Purpose, State } from './state.js';
 
-export type Role = 'opening' | 'following' | 'claiming' | 'leading' | 'stepping down' | 'deposed' | 'closed' | 'failed';
+export type Role =
+  | 'opening'
+  | 'following'
+  | 'claiming'
+  | 'leading'
+  | 'stepping down'
+  | 'restored'
+  | 'deposed'
+  | 'closed'
+  | 'failed';
 
 export interface Status {
   readonly role: Role;
@@ -27,14 +36,18 @@ export function status(state: State): Status {
   const degraded = Object.values(requests)
     .filter(({ failures }) => failures > 0)
     .map(({ purpose, failures }) => ({ doing: purpose, failures }));
-  const ready = role === 'leading' || phase === 'waiting' || (role === 'following' && log.checked === log.slot);
+  const ready =
+    role === 'leading' ||
+    role === 'restored' ||
+    phase === 'waiting' ||
+    (role === 'following' && log.checked === log.slot);
   return { role, ready, epoch, degraded, reason };
 }
 
 const OPENING: readonly Phase[] = ['opening', 'creating', 'regrowing', 'installing'];
 
 function roleOf({ phase, epoch, overtaken, closing }: State): Role {
-  if (phase === 'deposed' || phase === 'closed' || phase === 'failed') return phase;
+  if (phase === 'restored' || phase === 'deposed' || phase === 'closed' || phase === 'failed') return phase;
   if (leads(phase) && !overtaken && !closing) return 'leading';
   if (leads(phase) || phase === 'cutting') return 'stepping down';
   if (OPENING.includes(phase)) return 'opening';

@@ -9,7 +9,7 @@ import type { Change } from './change.js';
 import { beginCheckpoint, checkpointWon, comparing, flushing, publishing, uploading } from './checkpoint.js';
 import { claiming, claimWon, confirming, creating, fencing } from './claim.js';
 import { beginCollection, collectWon, deleting, listing, sparing } from './collect.js';
-import { cutting, leads, overtake, released, releasing, renewing } from './depose.js';
+import { cutting, leads, looking, overtake, released, releasing, renewing } from './depose.js';
 import { applying, ending, installing, opening, reading, regrowing, waiting } from './follow.js';
 import { changing, nextChange, rereading } from './head.js';
 import { ORIGIN } from './objects.js';
@@ -39,6 +39,7 @@ const parts: Record<Purpose, Part> = {
   changing,
   rereading,
   renewing,
+  looking,
   flushing,
   comparing,
   uploading,
@@ -46,6 +47,7 @@ const parts: Record<Purpose, Part> = {
   sparing,
   listing,
   deleting,
+  restored: { enter: (turn) => stop(turn, { type: 'restored' }) },
   deposed: { enter: (turn) => stop(turn) },
   closed: { enter: (turn) => stop(turn, { type: 'closed' }) },
   failed: { enter: (turn) => stop(turn, { type: 'failed', reason: turn.state.reason }) },
@@ -64,6 +66,7 @@ export function start(settings: Settings, local: Local | null, nowMs: number): [
     told: false,
     epoch: 0,
     slot: null,
+    base: null,
     manifest: null,
     overtaken: false,
     closing: false,
@@ -97,6 +100,7 @@ function handle(turn: Turn, event: Event): void {
       return pending && takeAnswer(turn, event, pending);
     }
     case 'logged':
+      if (!leads(state.phase)) return;
       state.logged = Math.max(state.logged, event.seq);
       return state.phase === 'leading' ? go(turn, 'leading') : undefined;
     case 'checkpoint':
