@@ -4,19 +4,17 @@
 //! memory starts as zeros that the operating system provides page by page: what is never reached costs nothing. Who may
 //! write where is the writer's business (`list`); this file only turns offsets into references.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use pages::{free, zeroed};
 use std::ptr::NonNull;
 
 /// Both ends start on a cache line.
 const LINE: usize = 64;
 
-/// From this size on huge pages are asked for.
+/// From this size on huge pages are asked for. A smaller one would be mostly the pages that it begins and ends with.
 #[cfg(target_os = "linux")]
-const HUGE_PAGES_MIN: usize = 16 << 20;
+const HUGE_PAGES_MIN: usize = 8 << 20;
 
 pub struct Arena {
-    allocation: NonNull<u8>,
-    layout: Layout,
     base: NonNull<u8>,
     capacity: usize,
 }
@@ -31,18 +29,10 @@ impl Arena {
     /// At least `bytes`, at most what 32-bit offsets reach.
     pub fn new(bytes: usize) -> Arena {
         assert!(bytes <= u32::MAX as usize - LINE, "an offset in the arena is stored in 32 bits");
-        let capacity = bytes.next_multiple_of(LINE);
-        // Asking the allocator itself for the alignment would make it write the zeros.
-        let layout = Layout::from_size_align(capacity + LINE, 8).expect("32 bits fit a layout");
-        // SAFETY: the layout is not empty.
-        let pointer = unsafe { alloc_zeroed(layout) };
-        let Some(allocation) = NonNull::new(pointer) else { handle_alloc_error(layout) };
-        advise_huge_pages(allocation, layout.size());
-        let padding = allocation.align_offset(LINE);
-        // SAFETY: an allocation aligned to 8 has fewer than LINE bytes in front of the next line, and it is LINE longer
-        // than the capacity.
-        let base = unsafe { allocation.add(padding) };
-        Arena { allocation, layout, base, capacity }
+        let capacity = bytes.next_multiple_of(LINE).max(LINE);
+        let base = zeroed(capacity);
+        advise_huge_pages(base, capacity);
+        Arena { base, capacity }
     }
 
     pub fn capacity(&self) -> usize {
@@ -98,23 +88,74 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout; references into it borrow from `self`.
-        unsafe { dealloc(self.allocation.as_ptr(), self.layout) };
+        // SAFETY: made in `new` with this size; references into it borrow from `self`.
+        unsafe { free(self.base, self.capacity) };
     }
 }
 
-/// Searches jump all over the arena: with pages of 4 KiB each jump would also miss the processor's page tables. A wish
-/// only. Small arenas go without, because a database that holds little should take little.
-fn advise_huge_pages(allocation: NonNull<u8>, bytes: usize) {
+/// Asked of the system itself: the allocator would hand out memory that it has had back, after writing the zeros into all of
+/// it, which takes a millisecond for 8 MiB and falls on the commit that needs the next memtable.
+#[cfg(unix)]
+mod pages {
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+    use std::alloc::{Layout, handle_alloc_error};
+    use std::ptr::{NonNull, null_mut};
+
+    pub fn zeroed(bytes: usize) -> NonNull<u8> {
+        // SAFETY: a new mapping, wherever the system wants it, takes nobody's place.
+        let mapped = unsafe {
+            mmap_anonymous(null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+        };
+        match mapped.ok().and_then(|start| NonNull::new(start.cast())) {
+            Some(start) => start,
+            None => handle_alloc_error(Layout::from_size_align(bytes, super::LINE).expect("a mappable size")),
+        }
+    }
+
+    /// # Safety
+    /// From `zeroed` with this size, and nobody refers to it any more.
+    pub unsafe fn free(start: NonNull<u8>, bytes: usize) {
+        // SAFETY: a whole mapping, by the contract.
+        let unmapped = unsafe { munmap(start.as_ptr().cast(), bytes) };
+        debug_assert!(unmapped.is_ok(), "a mapping of ours is gone: {unmapped:?}");
+    }
+}
+
+#[cfg(not(unix))]
+mod pages {
+    use super::LINE;
+    use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+    use std::ptr::NonNull;
+
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, LINE).expect("32 bits fit a layout")
+    }
+
+    pub fn zeroed(bytes: usize) -> NonNull<u8> {
+        // SAFETY: the layout is not empty.
+        let start = unsafe { alloc_zeroed(layout(bytes)) };
+        NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(bytes)))
+    }
+
+    /// # Safety
+    /// From `zeroed` with this size, and nobody refers to it any more.
+    pub unsafe fn free(start: NonNull<u8>, bytes: usize) {
+        // SAFETY: allocated with this layout, by the contract.
+        unsafe { dealloc(start.as_ptr(), layout(bytes)) };
+    }
+}
+
+/// Searches jump all over the arena: with pages of 4 KiB each jump would also miss the processor's page tables, and each first
+/// touch of one asks the system for zeros. A wish only. Small arenas go without, because a database that holds little should
+/// take little; the others take two huge pages, one at each end, before they hold anything.
+fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
     #[cfg(target_os = "linux")]
     if bytes >= HUGE_PAGES_MIN {
         use rustix::mm::{Advice, madvise};
         let page = rustix::param::page_size();
-        let start = allocation.align_offset(page);
-        let place = allocation.as_ptr().wrapping_add(start).cast();
-        // SAFETY: whole pages inside an allocation that this arena owns; the advice changes no byte.
-        let _ = unsafe { madvise(place, (bytes - start) / page * page, Advice::LinuxHugepage) };
+        // SAFETY: whole pages of a mapping that this arena owns; the advice changes no byte.
+        let _ = unsafe { madvise(start.as_ptr().cast(), bytes / page * page, Advice::LinuxHugepage) };
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (allocation, bytes);
+    let _ = (start, bytes);
 }
