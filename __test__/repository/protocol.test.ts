@@ -44,8 +44,8 @@ test('an outage of any length is waited out: nothing is skipped, nobody is dead,
   s.move(owner, 200);
   const { role, ready, degraded } = protocol.status(owner.state as protocol.State);
   t.deepEqual(
-    { role, ready, doing: degraded.map(({ doing }) => doing) },
-    { role: 'leading', ready: true, doing: ['shipping'] },
+    { role, ready, degraded: degraded.map(({ doing, why }) => `${doing}: ${why}`) },
+    { role: 'leading', ready: true, degraded: ['shipping: no way to the store'] },
   );
   t.true((degraded[0]?.failures as number) > 20);
   t.is(owner.pending.length, 5);

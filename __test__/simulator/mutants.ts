@@ -231,8 +231,8 @@ export const MUTANTS: Mutant[] = [
     edits: [
       [
         'checkpoint',
-        "if (answer.type === 'refused') ask(turn, purpose, { type: 'look', key });",
-        "if (answer.type === 'refused') return true;",
+        "if (answer.type === 'lost') ask(turn, purpose, { type: 'look', key });",
+        "if (answer.type === 'lost') return true;",
       ],
     ],
   },

@@ -104,7 +104,9 @@ export class Network {
   }
 
   #passStore(node: Node, boot: string, request: Request): Answer {
-    const answer: Answer = this.outage ? { type: 'unknown' } : this.#apply(node, boot, request);
+    const answer: Answer = this.outage
+      ? { type: 'unknown', why: 'no way to the store' }
+      : this.#apply(node, boot, request);
     return this.losesAnswers ? { type: 'unknown' } : answer;
   }
 
@@ -153,7 +155,7 @@ export class Network {
     if (request.type === 'put') {
       if (world.chance(plan.conflict)) {
         counters['answers 409'] += 1;
-        return { type: 'refused' };
+        return { type: 'lost' };
       }
       if (world.chance(plan.delayed)) {
         counters['puts delayed'] += 1;
@@ -211,7 +213,7 @@ export class Network {
     const { bucket, truth, counters, trace } = this.world;
     const before = bucket.get(key)?.body as Slot | undefined;
     const stored = bucket.put(key, body, etag);
-    trace?.(`${by} puts ${key} ${brief(body)}: ${stored === undefined ? 'refused' : 'stored'}`);
+    trace?.(`${by} puts ${key} ${brief(body)}: ${stored === undefined ? 'lost' : 'stored'}`);
     if (stored !== undefined) {
       truth.stored(key, body);
       if (key.startsWith('heads/')) this.world.headChanged(body as Head, before as Head | undefined, by);
@@ -221,7 +223,7 @@ export class Network {
     if (key.includes('/wal/') && slot.owner === undefined && before?.owner !== undefined && before.epoch > slot.epoch) {
       counters['late puts after a fence'] += 1;
     }
-    return { type: 'refused' };
+    return { type: 'lost' };
   }
 }
 

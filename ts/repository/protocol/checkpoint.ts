@@ -77,7 +77,7 @@ function put(turn: Turn, purpose: 'uploading' | 'publishing', key: string, body:
 function stored(turn: Turn, answer: Answer, { type, key }: Request & { key: string }, body: Table | Manifest): boolean {
   const purpose = 'tables' in body ? 'publishing' : 'uploading';
   // Rule look-again: only what has been stored, or seen, is there.
-  if (answer.type === 'refused') ask(turn, purpose, { type: 'look', key });
+  if (answer.type === 'lost') ask(turn, purpose, { type: 'look', key });
   else if (type === 'look' && answer.type === 'missing') put(turn, purpose, key, body);
   else return true;
   return false;

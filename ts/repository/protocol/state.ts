@@ -100,11 +100,12 @@ export type Action = (Request & { readonly id: number }) | Notice;
 
 export type Answer =
   | { readonly type: 'stored'; readonly etag: string }
-  /** The condition of a put did not hold (412), or another put came between (409). */
-  | { readonly type: 'refused' }
+  /** The condition of a put did not hold (412; 404 where a head is gone), or another put was under way (409). */
+  | { readonly type: 'lost' }
   | { readonly type: 'found'; readonly body: unknown; readonly etag: string }
   | { readonly type: 'missing' }
-  | { readonly type: 'unknown' }
+  /** `why`: for people, in `status`. */
+  | { readonly type: 'unknown'; readonly why?: string }
   | { readonly type: 'listed'; readonly keys: readonly string[] }
   /** Deleted, elapsed, installed, applied, cut. */
   | { readonly type: 'done' }
@@ -165,8 +166,10 @@ export type Purpose =
 export interface Pending {
   readonly purpose: Purpose;
   readonly request: Request;
-  /** Times in a row that nobody knew what came of it. */
+  /** Times in a row that nobody knew what came of it, */
   readonly failures: number;
+  /** and why, the last time. */
+  readonly why: string;
   /** It is made again when the wait for that is over. */
   readonly waiting: boolean;
 }

@@ -25,7 +25,7 @@ export interface Status {
   readonly ready: boolean;
   readonly epoch: number;
   /** What has been tried in vain and is being tried again; it mends itself. */
-  readonly degraded: readonly { readonly doing: Purpose; readonly failures: number }[];
+  readonly degraded: readonly { readonly doing: Purpose; readonly failures: number; readonly why: string }[];
   /** Why it stands where it stands: deposed or failed. */
   readonly reason: string;
 }
@@ -35,7 +35,7 @@ export function status(state: State): Status {
   const role = roleOf(state);
   const degraded = Object.values(requests)
     .filter(({ failures }) => failures > 0)
-    .map(({ purpose, failures }) => ({ doing: purpose, failures }));
+    .map(({ purpose, failures, why }) => ({ doing: purpose, failures, why }));
   const ready =
     role === 'leading' ||
     role === 'restored' ||

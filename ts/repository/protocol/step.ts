@@ -120,7 +120,7 @@ function handle(turn: Turn, event: Event): void {
 function takeAnswer(turn: Turn, { id, answer }: Event & { type: 'answer' }, pending: Pending): void {
   const { purpose, request } = pending;
   // Whether a change of the head has happened is found out by reading; everything else may be asked for again.
-  if (answer.type === 'unknown' && purpose !== 'changing') againLater(turn, id, pending);
+  if (answer.type === 'unknown' && purpose !== 'changing') againLater(turn, id, pending, answer.why);
   else if (pending.waiting) again(turn, id, pending);
   else parts[purpose].answered?.(turn, answer, request);
 }

@@ -38,7 +38,7 @@ export function go(turn: Turn, phase: Phase): void {
 export function ask(turn: Turn, purpose: Purpose, request: Request): void {
   const { state } = turn;
   state.lastId += 1;
-  state.requests = { ...state.requests, [state.lastId]: { purpose, request, failures: 0, waiting: false } };
+  state.requests = { ...state.requests, [state.lastId]: { purpose, request, failures: 0, why: '', waiting: false } };
   turn.actions.push({ ...request, id: state.lastId });
 }
 
@@ -55,10 +55,10 @@ export function answered(turn: Turn, id: number): Pending | undefined {
 }
 
 /** Rule same-bytes: nobody knows what came of a request, so it is made again, the same to the byte, a little later. */
-export function againLater(turn: Turn, id: number, pending: Pending): void {
+export function againLater(turn: Turn, id: number, pending: Pending, why = ''): void {
   const { settings, requests } = turn.state;
   const failures = pending.failures + 1;
-  turn.state.requests = { ...requests, [id]: { ...pending, failures, waiting: true } };
+  turn.state.requests = { ...requests, [id]: { ...pending, failures, why, waiting: true } };
   const ms = Math.min(settings.backOffMsMax, settings.backOffMsMin * 2 ** Math.min(failures, 20));
   turn.actions.push({ type: 'wait', ms, id });
 }
