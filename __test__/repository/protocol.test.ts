@@ -126,6 +126,21 @@ test('an owner that closes gives the branch up, and a standby takes it without w
   t.deepEqual(standby.engine.log, [1, 2]);
 });
 
+test('records that linger share a slot, and a close does not wait for them', (t) => {
+  const s = script({ lingerMs: 60_000, recordsPerSlot: 10_000 });
+  const owner = s.started(0, 'writer');
+  for (let n = 0; n < 5; n++) owner.commit();
+  s.settle(owner);
+  t.is(owner.pending.length, 5);
+  const slots = s.world.truth.slots.length;
+  s.until(() => owner.pending.length === 0, owner);
+  t.is(s.world.truth.slots.length, slots + 1);
+  owner.commit();
+  owner.tell({ type: 'close' });
+  s.settle(owner);
+  t.deepEqual(s.world.truth.log, [1, 2, 3, 4, 5, 6]);
+});
+
 test('a node that has lost everything grows back from a checkpoint and the log after it', (t) => {
   const s = script();
   const owner = s.started(0, 'writer');

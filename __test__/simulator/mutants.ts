@@ -184,7 +184,7 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'settle-first',
     without: 'callers are told before the put in flight has come to its end',
-    edits: [['depose', "if (phase === 'leading' || phase === 'releasing') go", 'if (leads(phase)) go']],
+    edits: [['depose', 'BETWEEN_SLOTS.includes(turn.state.phase)) go', 'leads(turn.state.phase)) go']],
   },
   {
     rule: 'cut-before-fenced',

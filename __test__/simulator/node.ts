@@ -28,7 +28,7 @@ export type Protocol = Pick<typeof import('../../ts/repository/protocol/index.js
 type Told = Event extends infer E ? (E extends Event ? Omit<E, 'nowMs'> : never) : never;
 
 const ENDED = new Set(['deposed', 'closed', 'restored']);
-const LEADING = new Set(['leading', 'gathering', 'shipping', 'settling']);
+const LEADING = new Set(['leading', 'lingering', 'gathering', 'shipping', 'settling']);
 
 /** Clocks run at different speeds, and none is asked for the time of day. */
 export const CLOCK_RATE_MAX = 1.3;
@@ -79,7 +79,7 @@ export class Node {
     this.boot = `${this.name}.${this.#boots}`;
     this.mode = mode;
     this.pending = [];
-    const { keep, retainMs, renewMs, takeoverMs } = world.plan;
+    const { keep, retainMs, renewMs, takeoverMs, lingerMs, pollMs } = world.plan;
     const [state, actions] = world.protocol.start(
       {
         branch: 'main',
@@ -87,7 +87,8 @@ export class Node {
         owner: { node: this.name, disk: this.engine.disk, boot: this.boot, renewMs },
         newBranchId: `branch.${this.boot}`,
         policy: { keep, retainMs },
-        pollMs: world.plan.pollMs,
+        lingerMs,
+        pollMs,
         takeoverMs,
         until,
         backOffMsMin: 3,

@@ -43,6 +43,7 @@ export interface Plan {
   /** A record is synced at once. */
   syncAtOnce: number;
   recordsPerSlot: number;
+  lingerMs: number;
   pollMs: number;
   keep: number;
   retainMs: number;
@@ -78,6 +79,7 @@ export function planOf(random: Random): Plan {
     close: one(0, 0, 2, 5),
     syncAtOnce: one(500, 900, 1000),
     recordsPerSlot: one(1, 3, 8),
+    lingerMs: one(0, 0, 15),
     pollMs: one(20, 60, 200),
     keep: one(0, 0, 1, 3),
     retainMs: one(0, 0, 60, 200),

@@ -40,6 +40,7 @@ const PLAN: Plan = {
   close: 0,
   syncAtOnce: 1000,
   recordsPerSlot: 1,
+  lingerMs: 0,
   pollMs: 20,
   keep: 0,
   retainMs: 0,

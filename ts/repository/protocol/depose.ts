@@ -10,7 +10,9 @@ import type { Head } from './objects.js';
 import type { Answer, Phase } from './state.js';
 import { ask, askHere, fail, getHead, go, type Part, type Turn, waitsHere } from './turn.js';
 
-const OWNING: readonly Phase[] = ['leading', 'gathering', 'shipping', 'settling', 'releasing'];
+const OWNING: readonly Phase[] = ['leading', 'lingering', 'gathering', 'shipping', 'settling', 'releasing'];
+/** Nothing of the log is on its way. */
+const BETWEEN_SLOTS: readonly Phase[] = ['leading', 'lingering', 'releasing'];
 
 export const leads = (phase: Phase): boolean => OWNING.includes(phase);
 
@@ -19,8 +21,7 @@ export function overtake(turn: Turn): void {
   turn.state.overtaken = true;
   turn.state.changes = [];
   turn.state.reason = 'another node has taken the branch';
-  const { phase } = turn.state;
-  if (phase === 'leading' || phase === 'releasing') go(turn, 'leading');
+  if (BETWEEN_SLOTS.includes(turn.state.phase)) go(turn, 'leading');
 }
 
 /** Something is not as an owner left it. The head says whether this node has been overtaken, or the store is damaged. */

@@ -14,12 +14,17 @@ import { askHere, getHead, getSlot, go, isHead, type Part, type Turn } from './t
 /** Between two slots: the only place where an owner decides what comes next. */
 export const leading: Part = {
   enter(turn) {
-    const { overtaken, closing, logged, log } = turn.state;
+    const { overtaken, closing, logged, log, settings } = turn.state;
     // Rule settle-first: a put in flight comes to its end before anyone is told that it has failed.
     if (overtaken) go(turn, 'cutting');
-    else if (logged > log.seq) go(turn, 'gathering');
+    else if (logged > log.seq) go(turn, settings.lingerMs > 0 && !closing ? 'lingering' : 'gathering');
     else if (closing) go(turn, 'releasing');
   },
+};
+
+export const lingering: Part = {
+  enter: (turn) => askHere(turn, { type: 'wait', ms: turn.state.settings.lingerMs }),
+  answered: (turn) => go(turn, 'gathering'),
 };
 
 export const gathering: Part = {

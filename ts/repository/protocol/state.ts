@@ -23,6 +23,8 @@ export interface Settings {
   /** Random, for the case that the branch has to be created. */
   readonly newBranchId: string;
   readonly policy: Policy;
+  /** How long records wait for others to share a slot with; 0: not at all. Every slot is a request that is paid for. */
+  readonly lingerMs: number;
   /** How long a follower that has seen everything waits until it looks again. */
   readonly pollMs: number;
   /** How long an owner that promised to show that it lives must have shown nothing before a standby takes over. */
@@ -137,6 +139,7 @@ export type Phase =
   | 'claiming'
   | 'fencing'
   | 'confirming'
+  | 'lingering'
   | 'gathering'
   | 'shipping'
   | 'settling'

@@ -13,7 +13,7 @@ import { cutting, leads, looking, overtake, released, releasing, renewing } from
 import { applying, ending, installing, opening, reading, regrowing, waiting } from './follow.js';
 import { changing, nextChange, rereading } from './head.js';
 import { ORIGIN } from './objects.js';
-import { gathering, leading, settling, shipping } from './ship.js';
+import { gathering, leading, lingering, settling, shipping } from './ship.js';
 import type { Action, Event, Local, Pending, Purpose, Settings, State } from './state.js';
 import { again, againLater, answered, go, type Part, type Turn } from './turn.js';
 
@@ -31,6 +31,7 @@ const parts: Record<Purpose, Part> = {
   fencing,
   confirming,
   leading,
+  lingering,
   gathering,
   shipping,
   settling,
@@ -112,7 +113,7 @@ function handle(turn: Turn, event: Event): void {
       return state.phase === 'waiting' ? go(turn, 'reading') : undefined;
     case 'close':
       state.closing = true;
-      if (state.phase === 'leading') go(turn, 'leading');
+      if (state.phase === 'leading' || state.phase === 'lingering') go(turn, 'leading');
       else if (!leads(state.phase) && state.phase !== 'cutting') go(turn, 'closed');
   }
 }
