@@ -10,6 +10,7 @@
 import { type CoppiceError, invalid } from './errors.js';
 import type { LeftOut } from './native/types.js';
 import { fn } from './options/check.js';
+import { uncaught } from './uncaught.js';
 
 /** Events by name, with what their listeners get. */
 export interface Events {
@@ -69,7 +70,7 @@ export class Emitter {
       try {
         (listener as (event: Events[E]) => void)(event);
       } catch (thrown) {
-        process.nextTick(rethrow, thrown);
+        uncaught(thrown);
       }
     }
   }
@@ -78,8 +79,4 @@ export class Emitter {
     this.#listeners.set(name, listeners);
     if (name === 'write') this.hearsWrites = listeners.length > 0;
   }
-}
-
-function rethrow(thrown: unknown): never {
-  throw thrown;
 }

@@ -13,7 +13,7 @@ import { checkNames, fn, names, signal, unsupported } from './options/check.js';
 import { checkPath } from './options/open.js';
 import { KEY_RANGE, type KeyRange, keyRange } from './options/range.js';
 
-/** How far a slow call is. */
+/** How far a slow call is. What a function that gets this throws is an uncaught exception: the call goes on. */
 export interface Progress {
   /** What is being done. */
   phase: string;

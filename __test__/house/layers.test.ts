@@ -34,7 +34,7 @@ const engine = [
 ];
 
 const api = [
-  ['errors', 'limits'],
+  ['errors', 'limits', 'uncaught'],
   ['native', 'options', 'encoding', 'abort', 'events'],
   ['repository'],
   ['keyspace', 'write-queue', 'stats'],

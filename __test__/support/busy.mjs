@@ -3,9 +3,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { open } from '../../dist/index.js';
+import { environment } from '../../dist/native/environment.js';
 import { census } from '../../dist/native/index.js';
 
-export { census, open };
+export { census, environment, open };
 
 /** Starts every kind of call; answers their promises. */
 export function work(db) {

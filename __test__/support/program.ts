@@ -39,11 +39,12 @@ export async function runRounds(
 }
 
 /**
- * Runs a program in a Node of its own: the body of an async function of `{ open, census, work, thread, path }`. `within`
+ * Runs a program in a Node of its own: the body of an async function of what `busy.mjs` exports and `path`. `within`
  * is a command that runs the command after it.
  */
 export function runProgram(path: string, body: string, within: readonly string[] = []): Promise<Ended> {
-  const head = `import { open, census, work, thread } from ${JSON.stringify(BUSY)}; const path = process.argv[1];`;
+  const names = 'open, census, environment, work, thread';
+  const head = `import { ${names} } from ${JSON.stringify(BUSY)}; const path = process.argv[1];`;
   const node = [process.execPath, '--input-type=module', '--expose-gc', '-e', `${head}\n${body}`, '--', path];
   const [program, ...parameters] = [...within, ...node] as [string, ...string[]];
   return run(program, parameters);

@@ -8,6 +8,7 @@
  */
 
 import { CoppiceError, fromNative, type NativeFailure } from '../errors.js';
+import { uncaught } from '../uncaught.js';
 import { type Addon, HEADER_BYTES, WAKE_DONE, WAKE_DURABLE, WAKE_EVENT, WAKE_PROGRESS } from './addon.js';
 import { load } from './load.js';
 
@@ -109,8 +110,16 @@ export class Environment {
         this.#done(number, a as NativeFailure | undefined, b);
         break;
       case WAKE_PROGRESS:
-        this.#tasks.get(number)?.onProgress?.(a as number, b as number);
+        this.#progress(number, a as number, b as number);
         break;
+    }
+  }
+
+  #progress(number: number, done: number, total: number): void {
+    try {
+      this.#tasks.get(number)?.onProgress?.(done, total);
+    } catch (thrown) {
+      uncaught(thrown);
     }
   }
 

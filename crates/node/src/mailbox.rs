@@ -161,11 +161,23 @@ fn say(env: sys::napi_env, wake: sys::napi_value, arguments: &[sys::napi_value])
     let mut receiver = ptr::null_mut();
     // SAFETY: `env` is the environment whose loop runs this.
     unsafe { sys::napi_get_undefined(env, &mut receiver) };
-    // An exception stays pending and is reported by Node as uncaught, as it would be from any callback.
     // SAFETY: receiver, function and arguments are live values of this callback's scope.
-    unsafe {
+    let status = unsafe {
         sys::napi_call_function(env, receiver, wake, arguments.len(), arguments.as_ptr(), ptr::null_mut())
     };
+    if status == sys::Status::napi_pending_exception {
+        report(env);
+    }
+}
+
+/// Reports what JavaScript threw as an uncaught exception. Left pending it would keep all further messages from being made.
+fn report(env: sys::napi_env) {
+    let mut thrown = ptr::null_mut();
+    // SAFETY: `env` is the environment whose loop runs this.
+    if unsafe { sys::napi_get_and_clear_last_exception(env, &mut thrown) } == sys::Status::napi_ok {
+        // SAFETY: `thrown` is a live value of this callback's scope. An environment that is ending refuses the call.
+        unsafe { sys::napi_fatal_exception(env, thrown) };
+    }
 }
 
 unsafe extern "C" fn finalize(_env: sys::napi_env, context: *mut c_void, _hint: *mut c_void) {
