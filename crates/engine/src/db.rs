@@ -159,6 +159,13 @@ impl Db {
         Ok(RangeCursor::new(self.0.state.range(range, view)?))
     }
 
+    /// How often flushes and compactions have replaced files. A range that was begun before the last time may be the
+    /// last to hold some, which are removed when it is dropped.
+    #[inline]
+    pub fn installs(&self) -> u64 {
+        self.0.state.counters.installs.load(Ordering::Relaxed)
+    }
+
     pub fn snapshot(&self) -> Result<Snapshot> {
         Snapshot::new(self.0.state.clone())
     }

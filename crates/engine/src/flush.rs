@@ -111,6 +111,7 @@ impl State {
             }
             next
         });
+        self.counters.installs.fetch_add(1, Ordering::Relaxed);
         self.observe_pressure(&before, &version, flushed.is_some());
         // Their files go when the last reader lets go of them.
         before.missing_from(&version).for_each(|table| table.mark_obsolete());

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Counted since the database was opened.
 #[derive(Default)]
 pub struct Counters {
+    /// How often a version was replaced by the next.
+    pub installs: AtomicU64,
     pub commits: AtomicU64,
     /// Keys and values of commits, as users gave them.
     pub user_bytes: AtomicU64,

@@ -5,10 +5,11 @@
 //! order: no result may reach an environment that is going away, and none of these steps waits for the disk. Threads
 //! still working for it finish on their own clones and find the mailbox shut.
 
-use crate::calls::large::{Large, let_go};
+use crate::calls::large::Large;
 use crate::calls::range::Cursor;
 use crate::calls::snapshot::Pinned;
 use crate::mailbox::Mailbox;
+use crate::pool;
 use crate::raw::{accepted, panicked};
 use crate::registry::Handle;
 use crate::shared::Shared;
@@ -134,12 +135,27 @@ impl Context {
     }
 
     /// Forgets a handle and all that was opened through it.
-    pub fn take_handle(&mut self, number: u64) -> Result<Handle> {
-        self.handles.get(number)?;
-        drop(self.cursors.remove_where(|cursor| cursor.handle == number));
+    pub fn take_handle(&mut self, number: u64) -> Result<Taken> {
+        let handle = self.handles.remove(number).ok_or_else(|| self.handles.closed())?;
         drop(self.snapshots.remove_where(|pinned| pinned.handle == number));
-        let_go(self.large.remove_where(|large| large.handle == number));
-        self.handles.remove(number).ok_or_else(not_attached)
+        let cursors = self.cursors.remove_where(|cursor| cursor.handle == number);
+        let large = self.large.remove_where(|large| large.handle == number);
+        Ok(Taken { cursors, large, handle })
+    }
+}
+
+/// A handle that JavaScript knows no more, and what may be the last to hold files of it.
+pub struct Taken {
+    cursors: Vec<Cursor>,
+    large: Vec<Large>,
+    handle: Handle,
+}
+
+impl Taken {
+    /// Removes those files, then closes the handle. Blocks.
+    pub fn close(self) -> Result<()> {
+        drop((self.cursors, self.large));
+        self.handle.close()
     }
 }
 
@@ -171,8 +187,10 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     if let Some(mailbox) = context.mailbox.take() {
         mailbox.shut();
     }
-    let_go(large);
-    drop((snapshots, cursors, handles, locks));
+    if !cursors.is_empty() || !large.is_empty() {
+        pool::let_go((cursors, large));
+    }
+    drop((snapshots, handles, locks));
 }
 
 unsafe extern "C" fn finalize(_env: sys::napi_env, cell: *mut c_void, _hint: *mut c_void) {

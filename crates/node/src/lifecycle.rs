@@ -151,7 +151,7 @@ pub fn open(env: Env, path: String, options: OpenOptions) -> Option<f64> {
 pub fn close(env: Env, handle: f64) -> Option<f64> {
     Context::answer(&env, |context| {
         let mailbox = context.mailbox()?.clone();
-        let handle = context.take_handle(handle as u64)?;
-        task::start(&mailbox, "close", move |_| handle.close().map(|()| Outcome::Nothing))
+        let taken = context.take_handle(handle as u64)?;
+        task::start(&mailbox, "close", move |_| taken.close().map(|()| Outcome::Nothing))
     })
 }

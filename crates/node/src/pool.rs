@@ -1,4 +1,4 @@
-//! The read pool: threads that wait for the disk in place of JavaScript's.
+//! The read pool: threads that wait for the disk in place of JavaScript's, be it to read or to remove files.
 //!
 //! One for the process, because what it spares is the threads that could wait for one device. A read comes here only
 //! when its pages are not in memory. Threads start as reads queue up and end when there was nothing to read for a while.
@@ -39,6 +39,11 @@ pub fn run(read: impl FnOnce() + Send + 'static) -> Result<()> {
     pool.waiting.push_back(Box::new(read));
     CAME.notify_one();
     Ok(())
+}
+
+/// Drops what may be the last to hold files. Where no thread can be had it goes here after all.
+pub fn let_go(held: impl Send + 'static) {
+    let _ = run(move || drop(held));
 }
 
 fn serve() {

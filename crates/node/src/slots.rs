@@ -91,8 +91,9 @@ impl<T> Slots<T> {
         removed
     }
 
+    /// What a stale number is answered with.
     #[cold]
-    fn closed(&self) -> Error {
+    pub fn closed(&self) -> Error {
         Error::new(Code::Closed, format!("this {} is closed", self.what))
     }
 }

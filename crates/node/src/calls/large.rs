@@ -60,16 +60,10 @@ pub fn end(context: &mut Context, call: &Call) -> Result<Value> {
 
 /// `largeDrop(large): void`; harmless for a stale number. What no commit took leaves nothing.
 pub fn drop_value(context: &mut Context, call: &Call) -> Result<Value> {
-    let_go(context.large.remove(call.integer(0)?).into_iter().collect());
-    Ok(call.undefined())
-}
-
-/// Files that go take their time, which is not to be that of the event loop.
-pub fn let_go(large: Vec<Large>) {
-    if !large.is_empty() {
-        // Where no thread can be had they go here after all.
-        let _ = pool::run(move || drop(large));
+    if let Some(large) = context.large.remove(call.integer(0)?) {
+        pool::let_go(large);
     }
+    Ok(call.undefined())
 }
 
 fn step(

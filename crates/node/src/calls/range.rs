@@ -15,6 +15,7 @@ use super::snapshot::view;
 use crate::context::Context;
 use crate::engine::{Range, RangeCursor, Wait};
 use crate::message::Outcome;
+use crate::pool;
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
 use crate::task;
@@ -36,6 +37,8 @@ pub struct Cursor {
     pub handle: u64,
     /// None while the read pool has it.
     range: Option<Box<RangeCursor>>,
+    /// `Db::installs` when it was begun.
+    installs: u64,
     wanted: Wanted,
     stands: Stands,
 }
@@ -79,9 +82,11 @@ pub fn open(context: &mut Context, call: &Call) -> Result<Value> {
         reverse: flags & REVERSE != 0,
     };
     let view = view(&context.snapshots, call, 2)?;
-    let range = context.handles.get(handle)?.db().range(range, view)?;
-    let range = Some(Box::new(range));
-    let mut cursor = Cursor { handle, range, wanted: Wanted::from_bits(flags), stands: Stands::Behind };
+    let db = context.handles.get(handle)?.db();
+    let installs = db.installs();
+    let range = Some(Box::new(db.range(range, view)?));
+    let wanted = Wanted::from_bits(flags);
+    let mut cursor = Cursor { handle, range, installs, wanted, stands: Stands::Behind };
     let wait = wait(flags & WAITS != 0);
     let mut chunk =
         cursor.fill(Shared::of(&mut context.shared)?, call.integer(3)?, call.integer(4)?, wait)?;
@@ -98,13 +103,14 @@ pub fn next(context: &mut Context, call: &Call) -> Result<Value> {
     let cursor = cursors.get_mut(number)?;
     let shared = Shared::of(shared)?;
     let filled = cursor.fill(shared, call.integer(1)?, call.integer(2)?, wait(call.integer(3)? != 0));
-    let mut chunk = filled.inspect_err(|_| drop(cursors.remove(number)))?;
-    if chunk.last {
-        drop(cursors.remove(number));
-    } else {
+    if filled.as_ref().map_or(true, |chunk| chunk.last) {
+        remove(context, number);
+    }
+    let mut chunk = filled?;
+    if !chunk.last {
         chunk.cursor = number;
     }
-    chunk.tell(call, shared)
+    chunk.tell(call, Shared::of(&mut context.shared)?)
 }
 
 /// `rangeWarm(cursor): number`, the task after which `rangeNext` has a row without waiting.
@@ -132,6 +138,8 @@ impl Warmed {
         if let Ok(cursor) = context.cursors.get_mut(self.cursor) {
             cursor.range = Some(self.range);
             cursor.stands = if self.found { Stands::OnNext } else { Stands::AtEnd };
+        } else {
+            pool::let_go(self.range);
         }
         Ok(())
     }
@@ -161,8 +169,18 @@ pub fn seek(context: &mut Context, call: &Call) -> Result<Value> {
 
 /// `rangeClose(cursor): void`; harmless for a stale number.
 pub fn close(context: &mut Context, call: &Call) -> Result<Value> {
-    context.cursors.remove(call.integer(0)?);
+    remove(context, call.integer(0)?);
     Ok(call.undefined())
+}
+
+/// If files were replaced since the range was begun it may be the last to hold them. To remove them takes its time, which
+/// is not to be that of the event loop; else there is nothing to spare it, and waking another thread takes longer.
+fn remove(context: &mut Context, number: u64) {
+    let Some(cursor) = context.cursors.remove(number) else { return };
+    let handle = context.handles.get(cursor.handle);
+    if handle.is_ok_and(|handle| handle.db().installs() != cursor.installs) {
+        pool::let_go(cursor);
+    }
 }
 
 impl Cursor {
