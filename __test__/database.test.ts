@@ -127,6 +127,23 @@ test('close waits for the writes that were called before it', async (t) => {
   t.is(await again.count(), 100);
 });
 
+test('close waits for writes that read first: a delRange that counts, a touch of a large value', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  const first = await open(path);
+  const large = 'x'.repeat(3 << 20);
+  await first.put('large', large);
+  await first.batch(Array.from({ length: 5_000 }, (_, i) => ({ type: 'put', key: `key ${i}`, value: 'value' })));
+  const writes = [first.touch('large', '1h'), first.delRange({ prefix: 'key ' }, { count: true })] as const;
+  await first.close();
+  const [touched, deleted] = await Promise.all(writes);
+  t.is(deleted.deleted, 5_000);
+  const again = await open(path);
+  const found = await again.getEntry('large');
+  t.true(found?.value === large && found.revision === touched.revision && found.expiresAt !== undefined);
+  t.is(await again.count(), 1);
+  await again.close();
+});
+
 test('a database closes at the end of its scope', async (t) => {
   const path = join(await temporaryFolder(t), 'db');
   {

@@ -21,6 +21,8 @@ export class Handle {
   readonly events: Emitter;
   readonly writes: WriteQueue;
   #closing: Promise<void> | undefined;
+  /** Writes that take more than one call of the engine. */
+  readonly #finishing = new Set<Promise<unknown>>();
 
   private constructor(path: string, engine: Engine, durability: Durability, events: Emitter) {
     this.path = path;
@@ -52,6 +54,14 @@ export class Handle {
     return this.engine;
   }
 
+  /** Has `close` wait for a write that needs the engine again before it is done. */
+  finish<T>(write: Promise<T>): Promise<T> {
+    const forget = () => this.#finishing.delete(write);
+    this.#finishing.add(write);
+    write.then(forget, forget);
+    return write;
+  }
+
   /** Refuses further calls, lets waiting writes finish, then closes the engine. Every call gets the same promise. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -61,6 +71,7 @@ export class Handle {
   async #close(): Promise<void> {
     this.status = 'closing';
     try {
+      await Promise.allSettled(this.#finishing);
       await this.writes.empty();
       await this.engine.close();
     } finally {

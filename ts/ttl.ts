@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Encoded } from './encoding/index.js';
 import { CoppiceError } from './errors.js';
 import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
@@ -22,9 +23,12 @@ export async function touch<K, V>(
 ): Promise<Commit> {
   const { nowMs } = handle.live();
   const deadline = ttl === null ? undefined : nowMs + durationMs(ttl, 'ttl');
-  const stored = space.encodeKey(key);
+  return handle.finish(writeAgain(handle, space.encodeKey(key), deadline));
+}
+
+async function writeAgain(handle: Handle, stored: Encoded, deadline: number | undefined): Promise<Commit> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const found = await handle.live().entry(stored, 'buffer');
+    const found = await handle.engine.entry(stored, 'buffer');
     if (found === undefined)
       throw new CoppiceError('NOT_FOUND', 'the key to touch has no value: it never had, was deleted or expired');
     const slab = handle.writes.takeSlab();

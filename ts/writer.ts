@@ -127,7 +127,7 @@ export class Writer<K, V> extends Reader<K, V> {
       const slab = handle.writes.takeSlab();
       if (span !== undefined) slab.delRange(span.lower, span.upper);
       const commit = () => handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
-      return counting ? this.#counted(commit, bounds, engine.snapshot()) : commit();
+      return counting ? handle.finish(this.#counted(commit, bounds, engine.snapshot())) : commit();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -202,7 +202,7 @@ export class Writer<K, V> extends Reader<K, V> {
       const deleted = await countRows(engine.rows({ ...bounds, snapshot }), Number.POSITIVE_INFINITY, undefined);
       return { ...(await commit), deleted };
     } finally {
-      if (this.handle.status === 'open') engine.releaseSnapshot(snapshot);
+      engine.releaseSnapshot(snapshot);
     }
   }
 
