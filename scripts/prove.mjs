@@ -106,6 +106,13 @@ const proofs = {
     program: addon,
     command: (_, seed) => failureProgram('workers/rounds.ts', seed, '200'),
   },
+  together: {
+    shows: 'calls of every kind at once, from 3 threads, each settle once; what they wrote is there, and nothing else',
+    takes: '1 minute',
+    slices: 1,
+    program: addon,
+    command: (_, seed) => failureProgram('together/rounds.ts', seed, '20'),
+  },
   dead: {
     shows:
       'a queue of 1,000,000 items keeps its pace; a second range over as many dead keys opens under 1% of the pages',
