@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const VERSITYGW = '1.8.0';
 const MOTO = '5.2.5';
+/** A registry that cannot be reached may leave its client waiting for ever. */
+const CALL_MS_MAX = 900_000;
 
 const folder = fileURLToPath(new URL('../.cache/s3', import.meta.url));
 const record = join(folder, 'server.json');
@@ -68,6 +70,7 @@ function moto() {
 function call(command, parameters, env = process.env) {
   const { status, error, stderr } = spawnSync(command, parameters, {
     env,
+    timeout: CALL_MS_MAX,
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
   });
