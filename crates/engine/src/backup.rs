@@ -6,7 +6,7 @@
 
 use crate::blob::{BlobFile, BlobMeta};
 use crate::cursor::Cursor;
-use crate::disk::{Disk, File, SyncPoint, Whole, hash_whole};
+use crate::disk::{Access, Disk, File, SyncPoint, Whole, hash_whole};
 use crate::entry::Kind;
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
@@ -17,7 +17,7 @@ use crate::state::{Readable, State};
 use crate::table::{Table, TableMeta, TableOutput, TableSummary};
 use crate::verify::Progress;
 use crate::wal::{LogFloor, Watermark};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,8 +44,12 @@ struct Target<'a> {
     numbers: FileNumbers,
     /// Whole tables that are there, by what they hold.
     there: BTreeMap<[u8; 32], TableMeta>,
-    /// Blob files that the last backup relies on, by their ids.
+    /// Whole blob files that are there, by their ids.
     blobs: BTreeMap<[u8; 16], BlobMeta>,
+    /// Tables and blob files of which it is not known what they are.
+    strangers: Vec<FileName>,
+    /// Whether the last backup surely relies on none of the strangers.
+    strangers_may_go: bool,
 }
 
 /// A blob file of the database, and its number in the backup.
@@ -61,6 +65,7 @@ struct Source {
     last: Watermark,
     /// With their levels.
     tables: Vec<(u8, Arc<Table>)>,
+    blobs: Vec<Arc<BlobFile>>,
 }
 
 impl State {
@@ -83,7 +88,7 @@ impl State {
         let _lock = disk.lock(&FileName::Lock.in_folder(folder), &self.options.holder)?;
         let mut target = Target::look(disk, folder, self.creation.database_id, &names)?;
         let source = self.source();
-        target.find_strangers(&source)?;
+        target.find_strangers(self, &source)?;
 
         let mut info = BackupInfo {
             folder: folder.to_owned(),
@@ -93,11 +98,7 @@ impl State {
             copied_tables: 0,
             copied_bytes: 0,
         };
-        let parts = match self.options.read_only {
-            true => source.readable.memtables().flat_map(|memtable| memtable.parts().all()).collect(),
-            false => Vec::new(),
-        };
-        let blobs = target.place_blobs(&source, &parts);
+        let blobs = target.place_blobs(&source);
         let mut progress = Progress { done_bytes: 0, total_bytes: 0 };
         progress.total_bytes =
             blobs.values().filter(|blob| !blob.is_there).map(|blob| blob.file.meta().bytes).sum();
@@ -148,7 +149,11 @@ impl State {
         let tables =
             levels.flat_map(|(level, tables)| tables.iter().map(move |table| (level as u8, table.clone())));
         let tables = tables.collect();
-        Source { readable, last, tables }
+        let mut blobs: Vec<_> = readable.version.blobs().map(|blob| blob.file.clone()).collect();
+        if self.options.read_only {
+            blobs.extend(readable.memtables().flat_map(|memtable| memtable.parts().all()));
+        }
+        Source { readable, last, tables, blobs }
     }
 
     /// Copies what the target does not have.
@@ -278,78 +283,120 @@ impl<'a> Target<'a> {
         names: &[String],
     ) -> Result<Target<'a>> {
         let was_begun = names.iter().any(|name| name == BEGUN);
-        let numbers = names.iter().filter_map(|name| FileName::parse(name)?.number());
-        let above_all = numbers.max().unwrap_or(0) + 1;
-        let mut there = BTreeMap::new();
-        let mut blobs = BTreeMap::new();
-        let next = match manifest::recover(disk.as_ref(), folder) {
+        let files = || names.iter().filter_map(|name| FileName::parse(name));
+        let above_all = files().filter_map(FileName::number).max().unwrap_or(0) + 1;
+        let is_stranger = |name: &FileName| matches!(name, FileName::Table(_) | FileName::Blob(_));
+        let mut target = Target {
+            disk,
+            folder,
+            numbers: FileNumbers::starting_at(above_all),
+            there: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            strangers: files().filter(is_stranger).collect(),
+            strangers_may_go: !files().any(|name| name == FileName::Current),
+        };
+        match manifest::recover(disk.as_ref(), folder) {
             Ok(found) if found.state.creation.database_id != database_id => {
                 let message = "the folder holds another database: back up to a folder of its own";
                 return Err(Error::new(Code::Exists, message).in_file(folder));
             }
             Ok(found) => {
-                blobs.extend(found.state.blobs.into_values().map(|(blob, _)| (blob.id, blob)));
-                there
-                    .extend(found.state.tables.into_values().map(|(_, table)| (table.summary.sha256, table)));
-                // An edit that is not marked may be gone after a crash, and with it the tables that it names.
-                if found.tail != Tail::Marked {
-                    there.clear();
+                target.numbers.skip_past(found.next_number - 1);
+                // An edit that is not marked may be gone after a crash: what it names may be nothing then, and what it
+                // removed may be needed.
+                if found.tail == Tail::Marked {
+                    let manifest::State { tables, blobs, log_floor, .. } = found.state;
+                    let tables = tables.into_values().map(|(_, table)| (table.summary.sha256, table));
+                    target.there.extend(tables);
+                    target.blobs.extend(blobs.into_values().map(|(blob, _)| (blob.id, blob)));
+                    target.strangers = found.strangers;
+                    // Somebody who wrote to the backup has a log there, which may name parts of large values.
+                    let is_log = |name: FileName| match name {
+                        FileName::Segment(number) => number >= log_floor.segment,
+                        _ => false,
+                    };
+                    target.strangers_may_go = !files().any(is_log);
                 }
-                found.next_number
             }
             // Of a backup that was begun or, without CURRENT or a table, of a database that was.
-            Err(error) if was_begun && matches!(error.code(), Code::NotFound | Code::Corrupt) => above_all,
+            Err(error) if was_begun && matches!(error.code(), Code::NotFound | Code::Corrupt) => {}
             Err(error) if error.code() == Code::NotFound => {
                 let file = disk.create(&folder.join(BEGUN))?;
                 file.write_at(0, b"a first backup was begun here and is not complete: make it again\n")?;
                 file.sync(SyncPoint::Table)?;
                 disk.sync_folder(folder, SyncPoint::TableFolder)?;
-                above_all
             }
             Err(error) => return Err(error),
-        };
-        Ok(Target { disk, folder, numbers: FileNumbers::starting_at(next), there, blobs })
+        }
+        Ok(target)
     }
 
     /// Each under the number that it has there, or is to have.
-    fn place_blobs(&self, source: &Source, parts: &[Arc<BlobFile>]) -> BTreeMap<[u8; 16], PlacedBlob> {
+    fn place_blobs(&self, source: &Source) -> BTreeMap<[u8; 16], PlacedBlob> {
         let place = |file: &Arc<BlobFile>| {
             let there = self.blobs.get(&file.meta().id).map(|blob| blob.number);
             let number = there.unwrap_or_else(|| self.numbers.take());
             (file.meta().id, PlacedBlob { file: file.clone(), number, is_there: there.is_some() })
         };
-        source.readable.version.blobs().map(|blob| &blob.file).chain(parts).map(place).collect()
+        source.blobs.iter().map(place).collect()
     }
 
-    /// Whole tables that a backup has copied which did not come to its end count as there. Others go.
-    fn find_strangers(&mut self, source: &Source) -> Result<()> {
-        let known: Vec<u64> = self.there.values().map(|table| table.number).collect();
-        for name in manifest::files(self.disk.as_ref(), self.folder)? {
-            let FileName::Table(number) = name else { continue };
-            if known.contains(&number) {
-                continue;
-            }
-            let path = name.in_folder(self.folder);
-            let file = self.disk.open(&path, crate::disk::Access::Read)?;
-            let size = file.size()?;
-            let of_size = |summary: &&TableSummary| summary.bytes == size;
-            let wanted: Vec<_> =
-                source.tables.iter().map(|(_, table)| table.summary()).filter(of_size).collect();
-            let found = match wanted.is_empty() {
-                true => None,
-                false => Some(hash_whole(file.as_ref(), size, &mut |_| Ok(()))?),
-            };
-            match wanted.iter().find(|summary| Some(summary.sha256) == found) {
-                Some(summary) if !self.there.contains_key(&summary.sha256) => {
-                    // It may not have been synced.
-                    let file = self.disk.open(&path, crate::disk::Access::ReadWrite)?;
-                    file.sync(SyncPoint::Table)?;
-                    self.there.insert(summary.sha256, TableMeta { number, summary: (*summary).clone() });
-                }
-                _ => {}
+    /// Whole files that a backup has copied which did not come to its end count as there. Others go before anything is
+    /// copied: on a target that is nearly full each attempt would leave less room to the next one.
+    fn find_strangers(&mut self, state: &State, source: &Source) -> Result<()> {
+        for name in std::mem::take(&mut self.strangers) {
+            if !self.adopt(name, state, source)? && self.strangers_may_go {
+                // One that stays is a stranger to the next backup, too.
+                let _ = self.disk.remove(&name.in_folder(self.folder));
             }
         }
         Ok(())
+    }
+
+    /// Whether the file is the copy of one that is wanted, and the first such copy.
+    fn adopt(&mut self, name: FileName, state: &State, source: &Source) -> Result<bool> {
+        match name {
+            FileName::Table(number) => {
+                let summaries = || source.tables.iter().map(|(_, table)| table.summary());
+                let sizes = summaries().map(|summary| summary.bytes).collect();
+                let Some(sha256) = self.hash(name, sizes, state)? else { return Ok(false) };
+                let found = summaries().find(|summary| summary.sha256 == sha256);
+                let Some(summary) = found.filter(|_| !self.there.contains_key(&sha256)) else {
+                    return Ok(false);
+                };
+                self.sync(name)?;
+                self.there.insert(sha256, TableMeta { number, summary: summary.clone() });
+            }
+            FileName::Blob(number) => {
+                let metas = || source.blobs.iter().map(|blob| blob.meta());
+                let sizes = metas().map(|meta| meta.bytes).collect();
+                let Some(sha256) = self.hash(name, sizes, state)? else { return Ok(false) };
+                let found = metas().find(|meta| meta.sha256 == sha256);
+                let Some(meta) = found.filter(|meta| !self.blobs.contains_key(&meta.id)) else {
+                    return Ok(false);
+                };
+                self.sync(name)?;
+                self.blobs.insert(meta.id, BlobMeta { number, ..meta.clone() });
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The hash of a file that has one of these sizes.
+    fn hash(&self, name: FileName, sizes: BTreeSet<u64>, state: &State) -> Result<Option<[u8; 32]>> {
+        let file = self.disk.open(&name.in_folder(self.folder), Access::Read)?;
+        let size = file.size()?;
+        match sizes.contains(&size) {
+            true => hash_whole(file.as_ref(), size, &mut |_| state.check_open()).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// What was copied may not have been synced.
+    fn sync(&self, name: FileName) -> Result<()> {
+        let file = self.disk.open(&name.in_folder(self.folder), Access::ReadWrite)?;
+        file.sync(SyncPoint::Table)
     }
 
     /// Best effort: what stays is in nobody's way, and goes at the next open or backup.

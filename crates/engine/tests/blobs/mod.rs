@@ -1,5 +1,6 @@
 //! Values in blob files.
 
+mod backups;
 mod parts;
 
 use crate::support::{World, batch, keys, range, small};
