@@ -48,6 +48,9 @@ pub const MEMTABLE_PARTS_MAX: usize = 1024;
 pub const MEMTABLE_PART_BYTES_MAX: u64 = 256 << 20;
 /// Blob files that one table refers to at most: far more than a table of references fills.
 pub const TABLE_BLOBS_MAX: usize = 1 << 19;
+/// What is still needed of mostly dead blob files is copied so much at a time, or as much as all tables take: then the
+/// files go, before others are begun with. A disk that is nearly full has room for that, and a close does not wait long.
+pub const BLOB_COPY_BYTES: u64 = 256 << 20;
 /// Blob files that are kept open.
 pub const BLOB_HANDLES_MAX: usize = 256;
 /// Levels of a version, level 0 included.

@@ -95,6 +95,8 @@ pub struct Tuning {
     pub blob_file_bytes: u64,
     /// A part of a large value is at most this long.
     pub blob_part_bytes: u64,
+    /// What is copied of worn blob files before they go, or as much as the tables take if that is more.
+    pub blob_copy_bytes: u64,
     pub manifest_roll_bytes: u64,
     /// Level-0 tables that make a compaction due.
     pub level0_trigger: usize,
@@ -117,6 +119,7 @@ impl Default for Tuning {
             table_bytes: limits::TABLE_BYTES_TARGET,
             blob_file_bytes: limits::BLOB_FILE_BYTES_TARGET,
             blob_part_bytes: limits::BLOB_PART_BYTES,
+            blob_copy_bytes: limits::BLOB_COPY_BYTES,
             manifest_roll_bytes: 256 << 10,
             level0_trigger: 4,
             level0_stop: 24,

@@ -9,6 +9,7 @@ use crate::manifest::{self, Edit};
 use crate::names::FileName;
 use crate::range_delete::RangeDelete;
 use crate::table::{PageCache, Table, TableMeta};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
@@ -151,7 +152,7 @@ impl Version {
     fn sort(&mut self) {
         let [level0, deeper @ ..] = &mut self.levels;
         // Memtables are flushed one at a time and only neighbours are merged, so that no two runs share a revision.
-        level0.sort_by_key(|table| std::cmp::Reverse(table.summary().max_revision));
+        level0.sort_by_key(|table| Reverse(table.summary().max_revision));
         debug_assert!(
             level0.windows(2).all(|pair| pair[0].summary().min_revision > pair[1].summary().max_revision),
             "the runs of level 0 are not in the order of their age"
@@ -184,23 +185,37 @@ impl Version {
         self.blobs.get(&number).map(|blob| &blob.file)
     }
 
-    /// Blob files of which so much is garbage that what is left is worth copying.
-    pub fn worn_blobs(&self) -> impl Iterator<Item = &Blob> {
+    /// Blob files of which so much is garbage that what is left is worth copying: the most garbage first, and no more of
+    /// them than `bytes_max` is left in. All merges take the same ones, so that these go before others are begun with.
+    /// Tables are rewritten for each such set anew: what they take together may always be copied.
+    pub fn worn_blobs(&self, bytes_max: u64) -> BTreeSet<u64> {
+        let mut worn: Vec<&Blob> = self.all_worn().collect();
+        worn.sort_by_key(|blob| (Reverse(blob.garbage()), blob.file.number()));
+        let bytes_max = bytes_max.max(self.table_bytes());
+        let mut bytes = 0;
+        let fits = |(at, blob): &(usize, &Blob)| {
+            bytes += blob.used;
+            *at == 0 || bytes <= bytes_max
+        };
+        worn.into_iter().enumerate().take_while(fits).map(|(_, blob)| blob.file.number()).collect()
+    }
+
+    fn all_worn(&self) -> impl Iterator<Item = &Blob> {
         self.blobs().filter(|blob| {
             let bytes = blob.file.meta().record_bytes();
             blob.garbage().saturating_mul(100) >= bytes.saturating_mul(WORN_PERCENT)
         })
     }
 
-    /// The files to rewrite tables for: none, while their garbage is a small part of all blob files. A table may refer to
-    /// many files, so that rewriting it for one of them would cost more than it gives.
-    pub fn due_blobs(&self) -> BTreeSet<u64> {
-        let garbage: u64 = self.worn_blobs().map(Blob::garbage).sum();
+    /// The worn files to rewrite tables for: none, while the garbage of all is a small part of all blob files. A table may
+    /// refer to many files, so that rewriting it for one of them would cost more than it gives.
+    pub fn due_blobs(&self, bytes_max: u64) -> BTreeSet<u64> {
+        let garbage: u64 = self.all_worn().map(Blob::garbage).sum();
         let bytes: u64 = self.blobs().map(|blob| blob.file.meta().record_bytes()).sum();
         if garbage.saturating_mul(100) < bytes.saturating_mul(DUE_PERCENT) {
             return BTreeSet::new();
         }
-        self.worn_blobs().map(|blob| blob.file.number()).collect()
+        self.worn_blobs(bytes_max)
     }
 
     /// All files of the version together.

@@ -83,6 +83,8 @@ impl<'a> BlobOutput<'a> {
                 self.adopted.entry(file.number()).or_insert_with(|| file.meta().clone());
             }
             if self.worn.contains(&file.number()) {
+                // A value may be a gigabyte: who waits for a close does not wait for its end.
+                self.state.check_stopping()?;
                 let mut stored = vec![0; piece.stored as usize];
                 file.read_stored(piece, &mut stored, Wait::ForDisk)?;
                 let builder = self.builder()?;

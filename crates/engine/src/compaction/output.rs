@@ -70,7 +70,7 @@ impl<'a> Output<'a> {
 
     /// A merge of tables of `version`: one table whatever its size at `level` 0, which so has one table a run.
     pub fn of_merge(state: &'a State, version: &Version, level: u8, ranges: Vec<RangeDelete>) -> Self {
-        let worn = version.worn_blobs().map(|blob| blob.file.number()).collect();
+        let worn = version.worn_blobs(state.options.tuning.blob_copy_bytes);
         Output::new(state, level, BlobOutput::rewriting(state, worn), ranges)
     }
 

@@ -17,8 +17,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Entries between two looks at whether the database is closing.
-const ENTRIES_BETWEEN_LOOKS: u32 = 1024;
+/// Between two looks at whether the database is closing. An entry counts as a few bytes at least, for what it costs.
+const BYTES_BETWEEN_LOOKS: usize = 4 << 20;
+const ENTRY_BYTES_MIN: usize = 4 << 10;
 
 impl State {
     /// Merges everything in a range of stored keys, written before the call, down to the bottom.
@@ -185,15 +186,15 @@ impl Part<'_> {
             None => cursor.seek_to_first()?,
             Some(from) => cursor.seek(from, Revision::MAX)?,
         }
-        let mut until_look = ENTRIES_BETWEEN_LOOKS;
+        let mut passed = 0;
         while cursor.valid() && self.to.is_none_or(|to| cursor.key() < to) {
             let (key, entry) = (cursor.key(), cursor.entry());
             let fate: Fate = retention.judge(key, &entry, || !self.may_lie_under(key));
+            passed += entry.value.len().max(ENTRY_BYTES_MIN);
             output.add(key, &entry, fate, || cursor.find())?;
             cursor.next()?;
-            until_look -= 1;
-            if until_look == 0 {
-                until_look = ENTRIES_BETWEEN_LOOKS;
+            if passed >= BYTES_BETWEEN_LOOKS {
+                passed = 0;
                 self.state.check_stopping()?;
             }
         }
@@ -259,4 +260,58 @@ fn sources(inputs: &[(u8, Arc<Table>)]) -> Vec<Source> {
     let cursor = |(_, tables)| Source::Level(LevelCursor::new(tables, Table::scan));
     sources.extend(levels.into_iter().map(cursor));
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+    use crate::disk::simulated::SimulatedDisk;
+    use crate::error::Code;
+    use crate::key::KEYSPACE_USER;
+    use crate::options::Options;
+    use crate::simulation::{FixedClock, environment};
+    use std::path::Path;
+
+    const ALL: (&[u8], &[u8]) = (&[KEYSPACE_USER], &[KEYSPACE_USER + 1]);
+
+    /// Two tables of few values, which are large.
+    fn few_and_large(blob_bytes: u64) -> Arc<State> {
+        let environment = environment(&SimulatedDisk::default(), &Arc::new(FixedClock::new(1)), 1);
+        let options = Options { blob_bytes, compression: false, ..Options::default() };
+        let state = crate::recovery::open(Path::new("/database"), options, environment).unwrap();
+        for keys in [0..6, 0..3] {
+            for key in keys {
+                let mut batch = Batch::new();
+                batch.put(KEYSPACE_USER, &[key], &vec![key; 1 << 20], None).unwrap();
+                state.write(batch.body(), &[]).unwrap();
+            }
+            state.flush().unwrap();
+        }
+        state
+    }
+
+    fn expect_to_be_given_up(state: &State, turn: Turn<'_>) {
+        state.work.stop();
+        let files = || state.environment.disk.list(&state.folder).unwrap();
+        let before = files();
+        assert_eq!(state.run_turn(turn).unwrap_err().code(), Code::Closed);
+        assert_eq!(files(), before);
+    }
+
+    #[test]
+    fn a_merge_of_few_large_values_is_given_up_when_the_database_closes() {
+        let state = few_and_large(0);
+        let turn = state.asked_turn(ALL, Revision::MAX).unwrap().expect("there are two tables");
+        expect_to_be_given_up(&state, turn);
+    }
+
+    #[test]
+    fn copying_few_large_values_of_a_worn_file_is_given_up_when_the_database_closes() {
+        let state = few_and_large(1);
+        state.compact_range(ALL.0, ALL.1).unwrap();
+        let turn = state.next_turn().unwrap().expect("half of the first file is garbage");
+        assert_eq!(turn.plan.reason, Reason::Blobs);
+        expect_to_be_given_up(&state, turn);
+    }
 }

@@ -68,8 +68,9 @@ impl State {
                 continue;
             }
             let options = self.policy_options();
+            let due_blobs = || version.due_blobs(self.options.tuning.blob_copy_bytes);
             let picked = pick(&version.summary(), &turns.running, &options, &turns.round_robin)
-                .or_else(|| pick_worn(&version.summary(), &turns.running, &options, &version.due_blobs()));
+                .or_else(|| pick_worn(&version.summary(), &turns.running, &options, &due_blobs()));
             if let Some(plan) = picked {
                 turns.round_robin.advance(&plan);
                 return Ok(Some(self.begin_turn(&mut turns, plan, version, 0)));

@@ -1,6 +1,7 @@
 //! Values in blob files.
 
 mod backups;
+mod garbage;
 mod parts;
 
 use crate::support::{World, batch, keys, range, small};
@@ -144,41 +145,6 @@ fn a_snapshot_keeps_the_values_it_sees() {
     drop(snapshot);
     db.compact(None, None).unwrap();
     assert!(blob_files(&world).is_empty());
-}
-
-#[test]
-fn garbage_is_collected_without_a_write() {
-    let world = World::new();
-    let db = world.open(options());
-    fill(&world, &db, 0..100, 1);
-    db.compact(None, None).unwrap();
-    let full = db.stats().blobs;
-    fill(&world, &db, (0..100).filter(|number| number % 3 > 0), 2);
-    db.compact(None, None).unwrap();
-    assert!(db.stats().blobs.garbage_bytes > full.bytes / 2, "the merge found it out at its end");
-    db.run_background();
-    let stats = db.stats().blobs;
-    assert_eq!(stats.garbage_bytes, 0);
-    assert!(stats.bytes < full.bytes * 11 / 10, "{stats:?} of {full:?}");
-    for number in 0..100 {
-        let round = if number % 3 > 0 { 2 } else { 1 };
-        assert_eq!(world.get(&db, &format!("key{number:03}")), Some(large(1000 * round + number)));
-    }
-    assert!(db.verify(&mut |_| ()).unwrap().problems.is_empty());
-}
-
-#[test]
-fn garbage_survives_a_restart() {
-    let world = World::new();
-    let db = world.open(options());
-    fill(&world, &db, 0..100, 1);
-    db.compact(None, None).unwrap();
-    fill(&world, &db, 0..20, 2);
-    db.compact(None, None).unwrap();
-    let before = db.stats().blobs;
-    assert!(before.garbage_bytes > 20 * 330);
-    db.close().unwrap();
-    assert_eq!(world.open(options()).stats().blobs, before);
 }
 
 #[test]

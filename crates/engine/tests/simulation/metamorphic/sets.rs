@@ -168,6 +168,7 @@ fn any(random: &SeededRandom) -> Options {
         table_bytes: size(9, 20) as u64,
         blob_file_bytes: size(7, 14) as u64,
         blob_part_bytes: size(9, 14) as u64,
+        blob_copy_bytes: size(9, 16) as u64,
         manifest_roll_bytes: size(8, 18) as u64,
         level0_trigger,
         level0_stop: level0_trigger + 1 + random.below(12),
