@@ -45,6 +45,8 @@ impl State {
         let (manifest, version, revision) = {
             // While this is held the manifest names exactly the version's tables.
             let install = self.install.lock();
+            // An edit that failed may be in the manifest, and is in no version.
+            self.check_poison()?;
             let Some(manifest) = install.as_ref() else {
                 return Err(Error::new(Code::Closed, "the database was closed during a checkpoint"));
             };

@@ -2,6 +2,7 @@
 //! or loss that is not there. Where the two meet is fixed by a hook in the clock or the disk, not by chance.
 
 mod damage;
+mod files;
 mod threads;
 
 use super::support::{self, World, small};
