@@ -13,7 +13,8 @@ pub struct Options {
     pub create_if_missing: bool,
     pub error_if_exists: bool,
     /// Nothing is written: no log, no flush, no compaction, no repair of a torn tail. No lock is taken either: another
-    /// process may write meanwhile, of which this database sees nothing. It holds one open file for each table.
+    /// process may write meanwhile, of which this database sees nothing. It holds one open file for each table and each
+    /// blob file.
     pub read_only: bool,
     pub recovery: Recovery,
     /// One budget for memtables, page cache and filters.

@@ -1,7 +1,7 @@
 //! Reading a folder in which another process may be writing, without disturbing it.
 //!
-//! `Pinned` is the folder at one moment: names listed once, files held open from then on. A writer may go on to append
-//! to them, which adds a later end; it may remove them, which takes only their names; and it may take a segment into use
+//! `Pinned` is the folder at one moment: names listed once, files held open from then on, also those that only what was
+//! appended since names. A writer may go on to append to them, which adds a later end; it may remove them, which takes only their names; and it may take a segment into use
 //! again, which overwrites it from its header on. So whoever has read segments looks at their headers again: if they are
 //! what they were, so is what was read. What else a writer does meanwhile looks like damage from here, and is told from
 //! it by looking again: damage stays.
@@ -128,10 +128,16 @@ impl Disk for Pinned {
         if access == Access::ReadWrite {
             return Err(refuse(path));
         }
-        match self.files.lock().get(path) {
-            Some(file) => Ok(Box::new(PinnedFile(file.clone()))),
-            None => self.disk.open(path, access),
+        let mut files = self.files.lock();
+        if let Some(file) = files.get(path) {
+            return Ok(Box::new(PinnedFile(file.clone())));
         }
+        let file: Arc<dyn File> = self.disk.open(path, access)?.into();
+        // Made after the names were listed: a part of a large value, which a record names that was logged since.
+        if path.parent() == Some(&self.folder) {
+            files.insert(path.to_owned(), file.clone());
+        }
+        Ok(Box::new(PinnedFile(file)))
     }
 
     fn create_folder(&self, path: &Path) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use super::{Fault, hooked_disk};
 use crate::support::{World, batch, small};
-use coppice_engine::Db;
 use coppice_engine::disk::Disk;
+use coppice_engine::{Db, Options, View};
 use coppice_engine::error::Code;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 #[test]
@@ -38,4 +38,43 @@ fn a_checkpoint_during_an_edit_that_fails_is_refused() {
         refused += 1;
     }
     assert!(refused > 5, "{refused} calls of a flush failed");
+}
+
+fn put_large(db: &Db, key: &str, value: &str) {
+    let mut writer = db.large().unwrap();
+    writer.write(value.as_bytes()).unwrap();
+    let value = writer.finish().unwrap();
+    db.write_large(batch(&[(key, Some(""))]).body(), &[], &[(0, &value)]).unwrap();
+    db.write_out().unwrap();
+}
+
+fn blobs(world: &World) -> Vec<PathBuf> {
+    let names = world.disk.list(&world.folder).unwrap();
+    names.iter().filter(|name| name.ends_with(".blob")).map(|name| world.folder.join(name)).collect()
+}
+
+#[test]
+fn a_reader_beside_a_writer_keeps_a_large_value_that_was_written_while_it_opened() {
+    let world = World::new();
+    let writer = world.open(small());
+    world.put(&writer, "a", "1");
+    writer.write_out().unwrap();
+    let (hook, environment) = hooked_disk(&world);
+    let late = writer.clone();
+    // The folder is listed to see whether there is a database, then to hold its files open.
+    hook.set(1, move || put_large(&late, "large", "first"));
+    let options = Options { read_only: true, create_if_missing: false, ..small() };
+    let reader = Db::open(&world.folder, options, environment).unwrap();
+    assert_eq!(reader.visible(), writer.visible(), "the reader has read the record");
+
+    let parts = blobs(&world);
+    put_large(&writer, "large", "second");
+    writer.flush().unwrap();
+    assert!(blobs(&world).iter().all(|part| !parts.contains(part)), "the writer has removed the part");
+    let value = reader.get(b"large", View::LATEST, |entry| entry.value.to_vec()).unwrap();
+    assert_eq!(value.as_deref(), Some(&b"first"[..]));
+    assert_eq!(reader.verify(&mut |_| ()).unwrap().problems, []);
+    let to = Path::new("/backup");
+    reader.backup(to, &mut |_| ()).unwrap();
+    assert_eq!(world.rows(&world.open_at(to, small()), false), world.rows(&reader, false));
 }
