@@ -93,13 +93,16 @@ impl LargeWriter {
         Ok(())
     }
 
-    /// Syncs what was written.
+    /// Syncs what was written. `Invalid` if that is nothing: a reference leads somewhere.
     pub fn finish(mut self) -> Result<LargeValue> {
         let state = self.state.clone();
         let _staging = state.staging.read();
         state.check_writable()?;
         if !self.gathered.is_empty() {
             self.add_gathered()?;
+        }
+        if self.pieces.is_empty() {
+            return Err(Error::invalid("a large value has no byte: put it like any other"));
         }
         self.finish_part()?;
         let disk = &state.environment.disk;

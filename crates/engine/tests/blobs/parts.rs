@@ -135,6 +135,18 @@ fn a_value_is_for_one_put_of_its_own_database() {
 }
 
 #[test]
+fn a_value_of_no_bytes_is_no_large_one() {
+    let world = World::new();
+    let db = world.open(parts());
+    assert_eq!(stage(&db, "").err().map(|error| error.code()), Some(Code::Invalid));
+    assert!(blob_files(&world).is_empty());
+    put(&db, "key", "1");
+    db.write_out().unwrap();
+    drop(db);
+    assert_eq!(world.get(&world.open(parts()), "key").as_deref(), Some("1"));
+}
+
+#[test]
 fn nobody_else_may_make_references() {
     let world = World::new();
     let db = world.open(parts());
