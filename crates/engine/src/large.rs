@@ -183,14 +183,33 @@ impl LargeValue {
         Reference { parts, pieces: self.pieces.clone() }
     }
 
-    /// Whether it may become part of a commit of this database.
-    pub(crate) fn is_free(&self, state: &State) -> bool {
-        std::ptr::eq(&*self.state, state) && !self.taken.load(Ordering::Acquire)
+    /// `Invalid` if it is no value of this database.
+    pub(crate) fn expect_of(&self, state: &State) -> Result<()> {
+        if std::ptr::eq(&*self.state, state) { Ok(()) } else { Err(not_free()) }
     }
 
-    /// Whether a commit has it, so that its files stay.
-    pub(crate) fn take(&self, taken: bool) {
-        self.taken.store(taken, Ordering::Release);
-        self.parts.iter().for_each(|part| part.set_obsolete(!taken));
+    /// Gives all values to one commit, or none, with `Invalid`, if one of them belongs to another or is named twice.
+    /// Their files stay then.
+    pub(crate) fn take(values: &[&LargeValue]) -> Result<()> {
+        for (at, value) in values.iter().enumerate() {
+            if value.taken.swap(true, Ordering::AcqRel) {
+                LargeValue::give_back(&values[..at]);
+                return Err(not_free());
+            }
+            value.parts.iter().for_each(|part| part.set_obsolete(false));
+        }
+        Ok(())
     }
+
+    /// The commit that took them came to nothing.
+    pub(crate) fn give_back(values: &[&LargeValue]) {
+        for value in values {
+            value.parts.iter().for_each(|part| part.set_obsolete(true));
+            value.taken.store(false, Ordering::Release);
+        }
+    }
+}
+
+fn not_free() -> Error {
+    Error::invalid("a large value belongs to one put of the database that it was written for")
 }

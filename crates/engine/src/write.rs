@@ -71,12 +71,7 @@ impl State {
         large: &[(usize, &LargeValue)],
     ) -> Result<Written> {
         batch::validate(body, Origin::User)?;
-        let is_twice = |at: usize| large[..at].iter().any(|(_, other)| std::ptr::eq(*other, large[at].1));
-        if (0..large.len()).any(|at| !large[at].1.is_free(self) || is_twice(at)) {
-            return Err(Error::invalid(
-                "a large value belongs to one put of the database that it was written for",
-            ));
-        }
+        large.iter().try_for_each(|(_, value)| value.expect_of(self))?;
         let bytes: usize = large.iter().map(|(_, value)| value.bytes()).sum();
         if bytes > limits::LARGE_BYTES_MAX {
             let max = limits::LARGE_BYTES_MAX;
@@ -151,12 +146,12 @@ impl State {
         let count = u32::try_from(summary.entries).expect("bounded by RECORD_OPS_MAX");
         batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
         // Nobody knows what a failed write has left in the log: what it may name has to stay.
-        large.iter().for_each(|value| value.take(true));
+        LargeValue::take(large)?;
         let appended = self.log.append(body).inspect_err(|error| {
             if error.code() != Code::DiskFull {
                 self.poison(error);
             } else {
-                large.iter().for_each(|value| value.take(false));
+                LargeValue::give_back(large);
             }
         })?;
 

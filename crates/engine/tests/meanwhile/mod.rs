@@ -51,8 +51,14 @@ impl Clock for HookedClock {
     }
 }
 
-/// The world's disk, which runs the hook after it has listed a folder.
-struct HookedDisk(Arc<Hook>, Arc<dyn Disk>);
+#[derive(Default)]
+struct DiskHooks {
+    after_list: Hook,
+    before_open: Hook,
+}
+
+/// The world's disk, which runs the hooks.
+struct HookedDisk(Arc<DiskHooks>, Arc<dyn Disk>);
 
 impl Disk for HookedDisk {
     fn create_folder(&self, path: &Path) -> Result<()> {
@@ -61,7 +67,7 @@ impl Disk for HookedDisk {
 
     fn list(&self, folder: &Path) -> Result<Vec<String>> {
         let names = self.1.list(folder);
-        self.0.pass();
+        self.0.after_list.pass();
         names
     }
 
@@ -70,6 +76,7 @@ impl Disk for HookedDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> Result<Box<dyn File>> {
+        self.0.before_open.pass();
         self.1.open(path, access)
     }
 
@@ -125,11 +132,11 @@ fn hooked_clock(world: &World) -> (Arc<Hook>, Environment) {
     (hook, Environment { clock, ..environment })
 }
 
-fn hooked_disk(world: &World) -> (Arc<Hook>, Environment) {
-    let hook = Arc::new(Hook::default());
+fn hooked_disk(world: &World) -> (Arc<DiskHooks>, Environment) {
+    let hooks = Arc::new(DiskHooks::default());
     let environment = world.environment();
-    let disk = Arc::new(HookedDisk(hook.clone(), environment.disk.clone()));
-    (hook, Environment { disk, ..environment })
+    let disk = Arc::new(HookedDisk(hooks.clone(), environment.disk.clone()));
+    (hooks, Environment { disk, ..environment })
 }
 
 #[test]
@@ -276,11 +283,11 @@ fn a_log_that_moves_on_while_it_is_verified_is_not_damaged() {
     let db = world.open(small());
     world.put(&db, "a", "1");
     db.close().unwrap();
-    let (hook, environment) = hooked_disk(&world);
+    let (hooks, environment) = hooked_disk(&world);
     let db = Db::open(&world.folder, small(), environment).unwrap();
     // The folder is listed for the manifest, then for the log.
     let writer = db.clone();
-    hook.set(1, move || {
+    hooks.after_list.set(1, move || {
         writer.write(support::batch(&[("b", Some("1"))]).body(), &[]).unwrap();
     });
     let report = db.verify(&mut |_| {}).unwrap();
