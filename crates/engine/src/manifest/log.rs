@@ -80,8 +80,7 @@ impl ManifestLog {
         let first =
             Edit { created: Some(creation), last_revision: EMPTY_REVISION, time_ms, ..Edit::default() };
         let mut state = State::begin(&first).expect("the first edit says how the database was made");
-        let manifest = write_manifest(environment, folder, &numbers, &mut state)?;
-        current::prepare(&*environment.disk, folder, manifest.number)?;
+        let manifest = prepare(environment, folder, &numbers, &mut state)?;
         current::switch(&*environment.disk, folder)?;
         Ok(ManifestLog::with(environment, folder, options, numbers, state, manifest))
     }
@@ -95,8 +94,7 @@ impl ManifestLog {
         mut state: State,
     ) -> Result<()> {
         // Syncs the names of the tables too.
-        let manifest = write_manifest(environment, folder, numbers, &mut state)?;
-        current::prepare(&*environment.disk, folder, manifest.number)?;
+        prepare(environment, folder, numbers, &mut state)?;
         current::switch(&*environment.disk, folder)
     }
 
@@ -116,7 +114,7 @@ impl ManifestLog {
         if tail != Tail::Marked {
             // Bytes that were read may be only in memory, and a sync that failed once may claim success the second
             // time: they are written again, elsewhere.
-            let manifest = log.prepare_roll()?;
+            let manifest = prepare(environment, folder, &log.numbers, &mut log.state)?;
             log.switch_to(manifest)?;
         } else if !edited {
             // The rename of CURRENT may have been seen in memory only. Edits follow only once it is on disk, so none
@@ -208,7 +206,7 @@ impl ManifestLog {
         if self.manifest.end < self.roll_at {
             return Ok(());
         }
-        match self.prepare_roll() {
+        match prepare(&self.environment, &self.folder, &self.numbers, &mut self.state) {
             Ok(manifest) => self.switch_to(manifest),
             // Rolling only saves time at the next open: a full disk puts it off.
             Err(error) if error.code() == Code::DiskFull => {
@@ -217,13 +215,6 @@ impl ManifestLog {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Everything that leaves the old manifest in use.
-    fn prepare_roll(&mut self) -> Result<Manifest> {
-        let manifest = write_manifest(&self.environment, &self.folder, &self.numbers, &mut self.state)?;
-        current::prepare(&*self.environment.disk, &self.folder, manifest.number)?;
-        Ok(manifest)
     }
 
     fn switch_to(&mut self, manifest: Manifest) -> Result<()> {
@@ -272,13 +263,15 @@ impl Manifest {
     }
 }
 
-/// A whole manifest of `state` under a new number, synced with its name. Nothing refers to it yet.
-fn write_manifest(
+/// A whole manifest of `state` under a new number, synced with its name, and what puts it in place of the one in use,
+/// which nothing has touched. Leaves nothing if it fails: it may be tried again many times on a full disk.
+fn prepare(
     environment: &Environment,
     folder: &Path,
     numbers: &FileNumbers,
     state: &mut State,
 ) -> Result<Manifest> {
+    let disk = &*environment.disk;
     let number = numbers.take();
     state.next_number = state.next_number.max(numbers.next());
     let mut salt = [0; 4];
@@ -286,11 +279,20 @@ fn write_manifest(
     let salt = u32::from_le_bytes(salt);
     let bytes = first_bytes(state, number, salt);
     let end = bytes.len() as u64 - frame::END_MARK_BYTES;
-    let file = environment.disk.create(&FileName::Manifest(number).in_folder(folder))?;
-    file.write_at(0, &bytes)?;
-    file.sync(SyncPoint::ManifestNew)?;
-    environment.disk.sync_folder(folder, SyncPoint::ManifestFolder)?;
-    Ok(Manifest { number, file, salt, end })
+    let name = FileName::Manifest(number);
+    let write = || {
+        let file = disk.create(&name.in_folder(folder))?;
+        file.write_at(0, &bytes)?;
+        file.sync(SyncPoint::ManifestNew)?;
+        disk.sync_folder(folder, SyncPoint::ManifestFolder)?;
+        current::prepare(disk, folder, number)?;
+        Ok(Manifest { number, file, salt, end })
+    };
+    write().inspect_err(|_| {
+        for name in [name, FileName::CurrentReplacement] {
+            let _ = disk.remove(&name.in_folder(folder));
+        }
+    })
 }
 
 /// What a new manifest consists of: its header, the edits that make `state`, the end mark.

@@ -177,3 +177,29 @@ fn a_full_disk_puts_rolling_off_and_fails_nothing() {
     }
     assert_eq!(recover(&disk, folder()).unwrap().state, *log.state());
 }
+
+#[test]
+fn a_roll_that_a_full_disk_puts_off_leaves_no_file() {
+    let mut put_off = 0;
+    for call in 1..=calls_of_a_run() {
+        let disk = disk_with_folder();
+        let Ok(mut log) = create(&disk) else { continue };
+        disk.fail(Some(Fault { call, sticky: false, code: Code::DiskFull }));
+        for _ in 1..EDITS {
+            let before = log.file().0;
+            let done = work(&disk, &mut log);
+            if disk.calls() < call {
+                continue;
+            }
+            if done.is_ok() && log.file().0 == before {
+                put_off += 1;
+                let mut names = disk.list(folder()).unwrap();
+                names.retain(|name| name.ends_with(".manifest") || name.starts_with("CURRENT"));
+                names.sort();
+                assert_eq!(names, [before.to_string(), "CURRENT".to_owned()], "call {call}");
+            }
+            break;
+        }
+    }
+    assert!(put_off > 5, "{put_off} rolls were put off");
+}
