@@ -69,7 +69,7 @@ struct Source {
 }
 
 impl State {
-    /// `Exists` if the folder holds anything but earlier backups of this database, `Locked` if it is in use, `Corrupt` if
+    /// `Exists` if the folder holds anything but earlier backups of this database, or is its own, `Locked` if it is in use, `Corrupt` if
     /// a table of the database or the folder's manifest is damaged. After any failure the last backup is as it was.
     pub fn backup(&self, folder: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<BackupInfo> {
         self.check_open()?;
@@ -78,6 +78,11 @@ impl State {
         }
         let disk = &self.environment.disk;
         create_folders(disk.as_ref(), folder)?;
+        // One that was opened with `read_only` has no lock to keep its own backup out.
+        if disk.is_same_folder(folder, &self.folder)? {
+            let message = "this is the folder of the database itself: back up to a folder of its own";
+            return Err(Error::new(Code::Exists, message).in_file(folder));
+        }
         let names = disk.list(folder)?;
         let is_ours = |name: &String| FileName::parse(name).is_some() || name == BEGUN;
         if !names.is_empty() && !names.iter().any(is_ours) {

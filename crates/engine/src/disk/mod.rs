@@ -78,6 +78,8 @@ pub trait Disk: Send + Sync + 'static {
     fn create_folder(&self, path: &Path) -> Result<()>;
     /// Names in a folder, in no order. `NotFound` if there is none.
     fn list(&self, folder: &Path) -> Result<Vec<String>>;
+    /// Whether two paths lead to one folder, which is there.
+    fn is_same_folder(&self, one: &Path, other: &Path) -> Result<bool>;
     /// Makes a new, empty file for reading and writing. `Exists` if the name is taken.
     fn create(&self, path: &Path) -> Result<Box<dyn File>>;
     /// `NotFound` if there is none.

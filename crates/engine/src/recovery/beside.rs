@@ -124,6 +124,10 @@ impl Disk for Pinned {
         if folder == self.folder { Ok(self.names.clone()) } else { self.disk.list(folder) }
     }
 
+    fn is_same_folder(&self, one: &Path, other: &Path) -> Result<bool> {
+        self.disk.is_same_folder(one, other)
+    }
+
     fn open(&self, path: &Path, access: Access) -> Result<Box<dyn File>> {
         if access == Access::ReadWrite {
             return Err(refuse(path));

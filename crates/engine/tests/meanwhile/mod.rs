@@ -71,6 +71,10 @@ impl Disk for HookedDisk {
         names
     }
 
+    fn is_same_folder(&self, one: &Path, other: &Path) -> Result<bool> {
+        self.1.is_same_folder(one, other)
+    }
+
     fn create(&self, path: &Path) -> Result<Box<dyn File>> {
         self.1.create(path)
     }

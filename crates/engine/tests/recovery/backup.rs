@@ -114,7 +114,25 @@ fn a_folder_with_anything_else_is_refused_and_left_alone() {
     other.close().unwrap();
     drop(other);
     assert_eq!(try_back_up("/other"), Err(Code::Exists));
-    assert_eq!(try_back_up(world.folder.to_str().unwrap()), Err(Code::Locked), "the database itself");
+    assert_eq!(try_back_up(world.folder.to_str().unwrap()), Err(Code::Exists), "the database itself");
+}
+
+#[test]
+fn a_read_only_database_is_not_backed_up_to_its_own_folder() {
+    let world = World::new();
+    let db = world.open(small());
+    fill(&world, &db, 0, 10);
+    db.write_out().unwrap();
+    let reader = world.open(Options { read_only: true, ..small() });
+    fill(&world, &db, 10, 20);
+    db.close().unwrap();
+    drop(db);
+    let image = world.disk.image();
+    let error = reader.backup(&world.folder, &mut |_| ()).unwrap_err();
+    assert_eq!((error.code(), error.file()), (Code::Exists, Some(&*world.folder)));
+    let before = World { disk: coppice_engine::disk::simulated::SimulatedDisk::new(image), ..World::new() };
+    assert_eq!(world.disk.list(&world.folder).unwrap(), before.disk.list(&world.folder).unwrap());
+    assert_eq!(world.rows(&world.open(small()), false).len(), 20);
 }
 
 #[test]

@@ -54,6 +54,15 @@ impl Disk for OsDisk {
         Ok(names)
     }
 
+    fn is_same_folder(&self, one: &Path, other: &Path) -> Result<bool> {
+        let identity = |path: &Path| match system::identity(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => found.map(Some).map_err(|error| Error::io("look at the folder", path, &error)),
+        };
+        let one = identity(one)?;
+        Ok(one.is_some() && one == identity(other)?)
+    }
+
     fn create(&self, path: &Path) -> Result<Box<dyn File>> {
         let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(|error| Error::io("create the file", path, &error))?;

@@ -100,3 +100,20 @@ fn a_copy_made_where_links_are_missing_holds_the_same_bytes() {
     assert_eq!(fs::read(folder.file("b")).unwrap(), b"bytes");
     assert_eq!(copy(&folder.file("a"), &folder.file("b")).unwrap_err().code(), Code::Exists);
 }
+
+#[test]
+fn two_paths_are_one_folder_or_not() {
+    let folder = Folder::new();
+    let inner = folder.file("inner");
+    OsDisk.create_folder(&inner).unwrap();
+    let is_same = |one: &Path, other: &Path| OsDisk.is_same_folder(one, other).unwrap();
+    assert!(is_same(&folder.0, &inner.join("..")) && !is_same(&folder.0, &inner));
+    #[cfg(unix)]
+    {
+        let link = folder.file("link");
+        std::os::unix::fs::symlink(&inner, &link).unwrap();
+        assert!(is_same(&link, &inner));
+    }
+    let missing = folder.file("missing");
+    assert!(!is_same(&folder.0, &missing) && !is_same(&missing, &missing));
+}

@@ -3,7 +3,7 @@
 use rustix::fs::{FlockOperation, flock};
 use std::fs;
 use std::io::{ErrorKind, Result};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 pub fn read_exact_at(file: &fs::File, buffer: &mut [u8], offset: u64) -> Result<()> {
@@ -28,6 +28,12 @@ pub fn try_read_exact_at(file: &fs::File, buffer: &mut [u8], offset: u64) -> boo
 
 pub fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> Result<()> {
     file.write_all_at(bytes, offset)
+}
+
+/// Of a file or folder, by whatever path: the device and the number there.
+pub fn identity(path: &Path) -> Result<(u64, u64)> {
+    let metadata = fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// File systems whose folders need no sync, or have none, answer "invalid argument".

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Result};
 use std::os::windows::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILE_SHARE_READ: u32 = 1;
 const FILE_SHARE_WRITE: u32 = 2;
@@ -44,6 +44,11 @@ pub fn write_all_at(file: &fs::File, mut bytes: &[u8], mut offset: u64) -> Resul
         }
     }
     Ok(())
+}
+
+/// Of a file or folder, by whatever path: the path without its detours.
+pub fn identity(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path)
 }
 
 /// A folder opens only with this flag, and flushes only if opened for writing.

@@ -263,6 +263,12 @@ impl Disk for SimulatedDisk {
         Ok(state.image.names(state.image.folder(folder)?))
     }
 
+    fn is_same_folder(&self, one: &Path, other: &Path) -> Result<bool> {
+        let state = self.call("look at the folder", one, Effect::Reads)?;
+        let folder = |path| state.image.folder(path).ok();
+        Ok(folder(one).is_some() && folder(one) == folder(other))
+    }
+
     fn create(&self, path: &Path) -> Result<Box<dyn File>> {
         let mut state = self.call("create the file", path, Effect::Changes)?;
         if state.image.node(path)?.is_some() {
