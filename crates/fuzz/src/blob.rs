@@ -1,6 +1,6 @@
 //! Files of large values, and what refers to them.
 
-use coppice_engine::blob::{BlobFile, Piece, fuzz};
+use coppice_engine::blob::{BlobFile, BlobMeta, Piece, fuzz};
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::disk::{Disk, Wait};
 use coppice_engine::error::{Code, Result};
@@ -26,9 +26,11 @@ fn read(bytes: &[u8], pieces: &[Piece]) -> Result<()> {
     let (disk, path) = (SimulatedDisk::default(), Path::new("/000001.blob"));
     disk.create(path)?.write_at(0, bytes)?;
     let disk: Arc<dyn Disk> = Arc::new(disk);
-    let file = BlobFile::rescue(&disk, path, 1)?;
+    let file = BlobFile::rescue(&disk, path, 1, &Arc::default())?;
+    let meta = BlobMeta { bytes: bytes.len() as u64, ..file.meta().clone() };
+    let whole = BlobFile::new(&disk, path, meta, &Arc::default());
     // Nobody knows what it should hash to.
-    assert!(!file.verify(&mut |_| ())?.is_empty(), "a file without its hash is found sound");
+    assert!(!whole.verify(&mut |_| ())?.is_empty(), "a file without its hash is found sound");
     for piece in pieces {
         // Only what a reference may say is ever asked for.
         if fuzz::reference(&fuzz::reference_to([(0, *piece)])).is_ok() {

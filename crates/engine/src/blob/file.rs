@@ -79,14 +79,21 @@ impl BlobFile {
         }
     }
 
-    /// A file of which no manifest is known: it says itself who it is.
-    pub fn rescue(disk: &Arc<dyn Disk>, path: &Path, number: u64) -> Result<BlobFile> {
+    /// A file of which no manifest is known: it says itself who it is. Whether it still has a footer is not known either:
+    /// each record has a checksum, so all that is there may be read.
+    pub fn rescue(
+        disk: &Arc<dyn Disk>,
+        path: &Path,
+        number: u64,
+        handles: &Arc<Handles>,
+    ) -> Result<BlobFile> {
         let file = disk.open(path, Access::Read)?;
         let mut header = [0; HEADER_BYTES];
         file.read_at(0, &mut header)?;
-        let meta = BlobMeta { number, id: format::header_id(&header), bytes: file.size()?, sha256: [0; 32] };
+        let bytes = file.size()? + FOOTER_BYTES as u64;
+        let meta = BlobMeta { number, id: format::header_id(&header), bytes, sha256: [0; 32] };
         format::check_header(&header, &meta.id).map_err(|error| error.in_file(path))?;
-        Ok(BlobFile::new(disk, path, meta, &Arc::default()))
+        Ok(BlobFile::new(disk, path, meta, handles))
     }
 
     pub fn number(&self) -> u64 {

@@ -25,9 +25,13 @@ impl<'a> Blobs<'a> {
         numbers: &[u64],
         manifest: Option<&'a State>,
     ) -> Blobs<'a> {
+        // There may be more than a process may have open.
+        let handles = Arc::default();
         // One that does not is missed by the values that are in it; most likely there are none.
-        let open =
-            |number: &u64| BlobFile::rescue(disk, &FileName::Blob(*number).in_folder(folder), *number).ok();
+        let open = |number: &u64| {
+            let path = FileName::Blob(*number).in_folder(folder);
+            BlobFile::rescue(disk, &path, *number, &handles).ok()
+        };
         Blobs { folder, files: numbers.iter().filter_map(open).collect(), manifest }
     }
 

@@ -3,11 +3,12 @@
 mod backups;
 mod garbage;
 mod parts;
+mod salvaged;
 
 use crate::support::{World, batch, keys, range, small};
 use coppice_engine::disk::simulated::Fault;
 use coppice_engine::error::Code;
-use coppice_engine::{Db, Options, View, Wait, salvage};
+use coppice_engine::{Db, Options, View, Wait};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -189,23 +190,6 @@ fn a_backup_has_the_values_and_the_next_one_copies_only_what_is_new() {
     let live = blob_files(&world).len();
     assert_eq!(names.iter().filter(|name| name.ends_with(".blob")).count(), live, "{names:?}");
     assert_eq!(world.rows(&world.open_at(folder, options()), false), world.rows(&db, false));
-}
-
-#[test]
-fn what_is_salvaged_has_the_values_that_can_be_read() {
-    let world = World::new();
-    let db = world.open(options());
-    fill(&world, &db, 0..20, 1);
-    db.close().unwrap();
-    let [blob] = &blob_files(&world)[..] else { panic!("one file") };
-    world.disk.flip(blob, 160, 1).unwrap();
-    let to = Path::new("/saved");
-    let report = salvage(&world.folder, to, &options(), &world.environment(), &mut |_| ()).unwrap();
-    assert_eq!((report.keys, report.lost.len()), (19, 1), "{report:?}");
-    assert_eq!((&report.lost[0].file, report.lost[0].from.as_deref()), (blob, Some(&b"key000"[..])));
-    let saved = world.open_at(to, options());
-    assert_eq!(world.get(&saved, "key000"), None);
-    assert_eq!(world.get(&saved, "key001"), Some(large(1001)));
 }
 
 #[test]
