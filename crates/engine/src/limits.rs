@@ -38,7 +38,9 @@ pub const BLOB_BYTES_DEFAULT: u64 = 4 << 10;
 pub const BLOB_FILE_BYTES_TARGET: u64 = 32 << 20;
 /// One record of a blob file before compression: a longer value has several.
 pub const BLOB_RECORD_BYTES_MAX: usize = 4 << 20;
-/// A part of a larger value: no object exceeds 64 MiB, and an upload is never split.
+/// No object exceeds it: an upload is never split.
+const OBJECT_BYTES_MAX: u64 = 64 << 20;
+/// A part of a larger value.
 pub const BLOB_PART_BYTES: u64 = 32 << 20;
 /// The large values of one commit together.
 pub const LARGE_BYTES_MAX: usize = 1 << 30;
@@ -62,6 +64,11 @@ pub const MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
 const _: () = assert!(KEY_BYTES_MAX <= u16::MAX as usize, "a key length is stored in 16 bits");
 const _: () = assert!(VALUE_BYTES_MAX <= u32::MAX as usize, "a value length is stored in 32 bits");
 const _: () = assert!(RECORD_BYTES_MAX <= u32::MAX as usize, "a frame length is stored in 32 bits");
+const _: () = assert!(
+    BLOB_FILE_BYTES_TARGET + BLOB_RECORD_BYTES_MAX as u64 + 4096 <= OBJECT_BYTES_MAX
+        && BLOB_PART_BYTES <= OBJECT_BYTES_MAX,
+    "a blob file is uploaded in one request"
+);
 const _: () = assert!(RECORD_OPS_MAX <= u32::MAX as usize, "an operation count is stored in 32 bits");
 const _: () =
     assert!(RECORD_BYTES_MAX as u64 + 4096 <= SEGMENT_BYTES_MAX, "a record is never split over segments");

@@ -70,8 +70,9 @@ impl<'a> BlobOutput<'a> {
             let builder = self.builder()?;
             let placed = (builder.name(), builder.add(piece)?);
             self.pieces.push(placed);
+            self.finish_full_file()?;
         }
-        self.finish_full_file()
+        Ok(())
     }
 
     /// To where the value is, or to a copy of what of it is in worn files.
@@ -89,12 +90,14 @@ impl<'a> BlobOutput<'a> {
                 file.read_stored(piece, &mut stored, Wait::ForDisk)?;
                 let builder = self.builder()?;
                 placed = (builder.name(), builder.copy(piece, &stored)?);
+                self.finish_full_file()?;
             }
             self.pieces.push(placed);
         }
-        self.finish_full_file()
+        Ok(())
     }
 
+    /// A value may go on in the next file: no file is longer than this and one piece.
     fn finish_full_file(&mut self) -> Result<()> {
         let bytes_max = self.state.options.tuning.blob_file_bytes;
         match &self.builder {

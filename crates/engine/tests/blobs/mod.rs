@@ -76,6 +76,34 @@ fn values_move_out_at_flush_and_are_read_in_every_way() {
 }
 
 #[test]
+fn a_file_ends_within_a_value_of_many_pieces() {
+    let world = World::new();
+    let mut options = Options { blob_bytes: 100, compression: false, ..Options::default() };
+    options.tuning.memtable_bytes = 32 << 20;
+    let longest = || {
+        let bytes = |file: &PathBuf| world.disk.contents(file).unwrap().len();
+        blob_files(&world).iter().map(bytes).max().unwrap() >> 20
+    };
+    let values = ["1", "2", "3"].map(|letter| letter.repeat(8 << 20));
+    let db = world.open(options.clone());
+    for (key, value) in ["a", "b", "c"].iter().zip(&values) {
+        world.put(&db, key, value);
+    }
+    db.flush().unwrap();
+    assert_eq!(longest(), 24, "there is room for all in one");
+    db.close().unwrap();
+    options.tuning.blob_file_bytes = 1 << 20;
+    let db = world.open(options);
+    world.put(&db, "b", &values[0]);
+    db.flush().unwrap();
+    db.compact(None, None).unwrap();
+    db.run_background();
+    assert_eq!((longest(), db.stats().blobs.garbage_bytes), (4, 0));
+    assert_eq!(["a", "b", "c"].map(|key| world.get(&db, key).unwrap()), [0, 0, 2].map(|at| values[at].clone()));
+    assert_eq!(db.verify(&mut |_| ()).unwrap().problems, []);
+}
+
+#[test]
 fn keys_counts_and_has_read_no_value() {
     let world = World::new();
     let db = world.open(options());
