@@ -26,6 +26,8 @@ pub struct LargeWriter {
     bytes: usize,
     /// Charged to the memory budget.
     charged: usize,
+    /// Counted in `State::staged_bytes`.
+    staged: u64,
 }
 
 /// A large value in its parts, synced, and no part of the database until a commit names it. Its files go with it, unless
@@ -35,6 +37,8 @@ pub struct LargeValue {
     parts: Vec<Arc<BlobFile>>,
     pieces: Vec<(u32, Piece)>,
     bytes: usize,
+    /// Counted in `State::staged_bytes` until a commit has it.
+    staged: u64,
     /// Whether a commit has it.
     taken: AtomicBool,
 }
@@ -57,6 +61,7 @@ impl LargeWriter {
             gathered: Vec::new(),
             bytes: 0,
             charged,
+            staged: 0,
         })
     }
 
@@ -116,8 +121,9 @@ impl LargeWriter {
             Arc::new(file)
         };
         let parts = parts.into_iter().map(part).collect();
-        let (pieces, bytes) = (std::mem::take(&mut self.pieces), self.bytes);
-        Ok(LargeValue { state: state.clone(), parts, pieces, bytes, taken: AtomicBool::new(false) })
+        let (pieces, staged) = (std::mem::take(&mut self.pieces), std::mem::take(&mut self.staged));
+        let (bytes, taken) = (self.bytes, AtomicBool::new(false));
+        Ok(LargeValue { state: state.clone(), parts, pieces, bytes, staged, taken })
     }
 
     fn add_gathered(&mut self) -> Result<()> {
@@ -133,9 +139,10 @@ impl LargeWriter {
         if self.builder.as_ref().is_some_and(|part| part.bytes_with(record.len()) > part_bytes) {
             self.finish_part()?;
         }
+        // First counted, then looked at: of two values that find room at once one is told that there is none.
+        self.count(self.staged + record.len() as u64);
+        self.state.check_disk_budget(&self.state.readable.load())?;
         if self.builder.is_none() {
-            let staged: u64 = self.finished.iter().map(|part| part.bytes).sum();
-            self.state.check_disk_room(staged + record.len() as u64)?;
             self.builder = Some(self.state.new_blob()?);
         }
         let part = self.builder.as_mut().expect("made above");
@@ -152,14 +159,21 @@ impl LargeWriter {
                 }
             })?;
             self.finished.push(finished);
+            self.count(self.finished.iter().map(|part| part.bytes).sum());
         }
         Ok(())
+    }
+
+    fn count(&mut self, staged: u64) {
+        self.state.staged_bytes.fetch_add(staged.wrapping_sub(self.staged), Ordering::Relaxed);
+        self.staged = staged;
     }
 }
 
 impl Drop for LargeWriter {
     fn drop(&mut self) {
         self.state.cache.give_back(self.charged);
+        self.count(0);
         for part in &self.finished {
             // A file that stays is a stranger to the next open.
             let _ = self.state.environment.disk.remove(&self.state.blob_path(part.number));
@@ -197,6 +211,7 @@ impl LargeValue {
                 return Err(not_free());
             }
             value.parts.iter().for_each(|part| part.set_obsolete(false));
+            value.state.staged_bytes.fetch_sub(value.staged, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -205,7 +220,16 @@ impl LargeValue {
     pub(crate) fn give_back(values: &[&LargeValue]) {
         for value in values {
             value.parts.iter().for_each(|part| part.set_obsolete(true));
+            value.state.staged_bytes.fetch_add(value.staged, Ordering::Relaxed);
             value.taken.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for LargeValue {
+    fn drop(&mut self) {
+        if !*self.taken.get_mut() {
+            self.state.staged_bytes.fetch_sub(self.staged, Ordering::Relaxed);
         }
     }
 }

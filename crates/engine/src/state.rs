@@ -42,6 +42,8 @@ pub struct State {
     pub commit: Mutex<Commit>,
     /// Held by who writes to the parts of a large value; by close, to wait for the end of what is being written.
     pub staging: RwLock<()>,
+    /// What large values that no commit has yet take on the disk.
+    pub staged_bytes: AtomicU64,
     /// The compactions that run. Held to choose and to end one, not while it runs.
     pub compacting: Mutex<Turns>,
     pub pressure: Pressure,
@@ -174,6 +176,7 @@ impl State {
             log: parts.log,
             install: Mutex::new(parts.install),
             staging: RwLock::default(),
+            staged_bytes: AtomicU64::default(),
             commit: Mutex::new(Commit { last: parts.last, stalled: None, allowance: Allowance::default() }),
             compacting: Mutex::default(),
             compaction_threads,

@@ -198,7 +198,7 @@ impl State {
         }
         // Deletes are how a database that has reached its limit gets below it.
         if summary.puts > 0 {
-            self.check_disk_budget(&readable, 0)?;
+            self.check_disk_budget(&readable)?;
         }
         // Nobody waits for what a full disk holds up: it may be full for long.
         if readable.sealed.len() + 1 >= MEMTABLES_MAX {
@@ -215,16 +215,13 @@ impl State {
         Ok(None)
     }
 
-    /// Whether `more` bytes of a large value may come.
-    pub fn check_disk_room(&self, more: u64) -> Result<()> {
-        self.check_disk_budget(&self.readable.load(), more)
-    }
-
-    /// Looked at once a memtable, so that the limit costs a put nothing; it may be passed by one memtable.
-    fn check_disk_budget(&self, readable: &Readable, more: u64) -> Result<()> {
+    /// Looked at once a memtable, so that the limit costs a put nothing, and once a piece of a large value, which is
+    /// counted before; it may be passed by one memtable.
+    pub fn check_disk_budget(&self, readable: &Readable) -> Result<()> {
         let Some(max) = self.options.max_disk_bytes else { return Ok(()) };
-        let used = readable.disk_bytes() + self.log.bytes_on_disk();
-        if used + more < max {
+        let staged = self.staged_bytes.load(Ordering::Relaxed);
+        let used = readable.disk_bytes() + self.log.bytes_on_disk() + staged;
+        if used < max {
             return Ok(());
         }
         Err(Error::new(

@@ -319,6 +319,35 @@ fn a_limit_of_disk_space_counts_large_values() {
 }
 
 #[test]
+fn a_limit_of_disk_space_counts_large_values_that_no_commit_has_yet() {
+    let world = World::new();
+    let db = world.open(Options { max_disk_bytes: Some(12 << 10), ..parts() });
+    world.put(&db, "a", "1");
+    let mut staged = Vec::new();
+    let error = loop {
+        match stage(&db, &value(staged.len() as u32)) {
+            Ok(value) => staged.push(value),
+            Err(error) => break error,
+        }
+        assert!(staged.len() < 20, "more than fits");
+    };
+    assert_eq!(error.code(), Code::DiskFull);
+    let before = staged.len();
+    assert!(before > 2, "{before} values");
+    // One that is given up makes room for another, one that is committed does not.
+    commit(&db, "key", &staged.pop().unwrap()).unwrap();
+    assert_eq!(stage(&db, &value(0)).map(|_| ()).unwrap_err().code(), Code::DiskFull);
+    staged.pop();
+    staged.push(stage(&db, &value(0)).unwrap());
+    staged.clear();
+    let mut again = 0;
+    while stage(&db, &value(again)).map(|value| staged.push(value)).is_ok() {
+        again += 1;
+    }
+    assert_eq!(again as usize + 1, before, "nothing is counted twice, or for ever");
+}
+
+#[test]
 fn a_part_that_is_gone_is_damage_of_the_log_that_names_it() {
     let world = World::new();
     let db = world.open(parts());
