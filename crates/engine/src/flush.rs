@@ -94,7 +94,7 @@ impl State {
         // The parts of large values were there before, and the log names them.
         made.blobs.retain(|blob| adopted(blob.number).is_none());
         if let Err(error) = manifest.append(edit) {
-            if error.code() == Code::DiskFull {
+            if matches!(error.code(), Code::DiskFull | Code::TooLarge) {
                 // The manifest is as it was: nothing refers to what was made, and it may be what fills the disk.
                 made.discard(self);
             } else {
@@ -213,4 +213,54 @@ fn write_entries(
         cursor.next()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+    use crate::disk::simulated::SimulatedDisk;
+    use crate::key::KEYSPACE_USER;
+    use crate::limits::{MANIFEST_EDIT_BYTES_MAX, STORED_KEY_BYTES_MAX};
+    use crate::options::Options;
+    use crate::simulation::{FixedClock, environment};
+    use crate::table::{TableMeta, TableSummary};
+    use std::path::Path;
+
+    fn put_and_flush(state: &State, key: &[u8]) {
+        let mut batch = Batch::new();
+        batch.put(KEYSPACE_USER, key, b"value", None).unwrap();
+        state.write(batch.body(), &[]).unwrap();
+        state.flush().unwrap();
+    }
+
+    #[test]
+    fn an_edit_that_is_too_large_leaves_the_database_as_it_was() {
+        let environment = environment(&SimulatedDisk::default(), &Arc::new(FixedClock::new(1)), 1);
+        let disk = environment.disk.clone();
+        let state = crate::recovery::open(Path::new("/database"), Options::default(), environment).unwrap();
+        put_and_flush(&state, b"a");
+        let before = disk.list(&state.folder).unwrap();
+        let summary = state.readable.load().version.levels[0][0].summary().clone();
+        let table = |at: usize| {
+            let number = state.numbers.take();
+            disk.create(&state.table_path(number)).unwrap();
+            let start = [KEYSPACE_USER, (at >> 8) as u8, at as u8];
+            let key = |end| [&start[..], &[end; STORED_KEY_BYTES_MAX - 3]].concat();
+            (
+                6,
+                TableMeta {
+                    number,
+                    summary: TableSummary { smallest: key(0), largest: key(1), ..summary.clone() },
+                },
+            )
+        };
+        let count = MANIFEST_EDIT_BYTES_MAX / STORED_KEY_BYTES_MAX / 2;
+        let added = (0..count).map(table).collect();
+        let edit = Edit { added, ..state.new_edit(state.readable.load().flushed) };
+        assert_eq!(state.install(edit, None).unwrap_err().code(), Code::TooLarge);
+        assert_eq!(disk.list(&state.folder).unwrap(), before, "what was made for it is gone");
+        put_and_flush(&state, b"b");
+        assert_eq!(state.readable.load().version.tables().count(), 2);
+    }
 }

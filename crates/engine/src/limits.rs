@@ -48,7 +48,9 @@ pub const LARGE_BYTES_MAX: usize = 1 << 30;
 /// replaced meanwhile the parts go when it is flushed.
 pub const MEMTABLE_PARTS_MAX: usize = 1024;
 pub const MEMTABLE_PART_BYTES_MAX: u64 = 256 << 20;
-/// Blob files that one table refers to at most: far more than a table of references fills.
+/// A compaction starts a new table when one refers to so many blob files: each part of a large value is one.
+pub const TABLE_BLOBS_TARGET: usize = 1 << 16;
+/// Blob files that one table refers to at most.
 pub const TABLE_BLOBS_MAX: usize = 1 << 19;
 /// What is still needed of mostly dead blob files is copied so much at a time, or as much as all tables take: then the
 /// files go, before others are begun with. A disk that is nearly full has room for that, and a close does not wait long.
@@ -69,6 +71,7 @@ const _: () = assert!(
         && BLOB_PART_BYTES <= OBJECT_BYTES_MAX,
     "a blob file is uploaded in one request"
 );
+const _: () = assert!(TABLE_BLOBS_TARGET + VALUE_BYTES_MAX / BLOB_RECORD_BYTES_MAX <= TABLE_BLOBS_MAX);
 const _: () = assert!(RECORD_OPS_MAX <= u32::MAX as usize, "an operation count is stored in 32 bits");
 const _: () =
     assert!(RECORD_BYTES_MAX as u64 + 4096 <= SEGMENT_BYTES_MAX, "a record is never split over segments");

@@ -92,6 +92,8 @@ pub struct Tuning {
     pub segment_bytes_max: u64,
     pub page_bytes: usize,
     pub table_bytes: u64,
+    /// A table of a level that has several ends when it refers to so many blob files.
+    pub table_blobs: usize,
     /// A blob file ends at this size.
     pub blob_file_bytes: u64,
     /// A part of a large value is at most this long.
@@ -118,6 +120,7 @@ impl Default for Tuning {
             segment_bytes_max: limits::SEGMENT_BYTES_MAX,
             page_bytes: limits::PAGE_BYTES,
             table_bytes: limits::TABLE_BYTES_TARGET,
+            table_blobs: limits::TABLE_BLOBS_TARGET,
             blob_file_bytes: limits::BLOB_FILE_BYTES_TARGET,
             blob_part_bytes: limits::BLOB_PART_BYTES,
             blob_copy_bytes: limits::BLOB_COPY_BYTES,

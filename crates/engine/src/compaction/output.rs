@@ -23,8 +23,8 @@ pub struct Output<'a> {
     waits: bool,
     /// Bytes of the table in hand and of all blob files that were counted.
     counted: u64,
-    /// A table is cut at this size.
-    bytes_max: u64,
+    /// Where a table is cut; none: it is one, whatever its size.
+    cut: Option<Cut>,
     builder: Option<(u64, TableBuilder)>,
     finished: Vec<TableMeta>,
     blobs: BlobOutput<'a>,
@@ -32,6 +32,12 @@ pub struct Output<'a> {
     key: Vec<u8>,
     /// By lower bound: the range deletes that no finished table holds yet.
     ranges: Vec<RangeDelete>,
+}
+
+/// A table ends when it has so many bytes or refers to so many blob files.
+struct Cut {
+    bytes: u64,
+    blobs: usize,
 }
 
 /// What came out.
@@ -75,12 +81,13 @@ impl<'a> Output<'a> {
     }
 
     fn new(state: &'a State, level: u8, blobs: BlobOutput<'a>, ranges: Vec<RangeDelete>) -> Self {
-        let bytes_max = if level == 0 { u64::MAX } else { state.options.tuning.table_bytes };
+        let tuning = &state.options.tuning;
+        let cut = (level > 0).then_some(Cut { bytes: tuning.table_bytes, blobs: tuning.table_blobs });
         Output {
             state,
             waits: true,
             counted: 0,
-            bytes_max,
+            cut,
             builder: None,
             finished: Vec::new(),
             blobs,
@@ -104,9 +111,7 @@ impl<'a> Output<'a> {
                 Entry { kind: Kind::Delete, deadline_ms: NO_DEADLINE, value: &[], ..*entry }
             }
         };
-        let full =
-            self.builder.as_ref().is_some_and(|(_, builder)| builder.bytes_written() >= self.bytes_max);
-        if full && self.key != key {
+        if self.is_full() && self.key != key {
             // Between the last key and any other: so each table ends with a key, and the next begins after it.
             let cut: Arc<[u8]> = [&self.key[..], &[0]].concat().into();
             let ranges = self.ranges_below(&cut);
@@ -122,11 +127,18 @@ impl<'a> Output<'a> {
         if written - self.counted >= BYTES_BETWEEN_LOOKS {
             self.count(written);
         }
-        if self.bytes_max != u64::MAX {
+        if self.cut.is_some() {
             self.key.clear();
             self.key.extend_from_slice(key);
         }
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        match (&self.cut, &self.builder) {
+            (Some(cut), Some((_, table))) => table.bytes_written() >= cut.bytes || table.blobs() >= cut.blobs,
+            _ => false,
+        }
     }
 
     fn builder(&mut self) -> Result<&mut TableBuilder> {

@@ -20,9 +20,10 @@ use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::{Code, Error, Result};
 use crate::filter::{self, CuckooBuilder};
 use crate::key::Revision;
-use crate::limits::{STORED_KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{STORED_KEY_BYTES_MAX, TABLE_BLOBS_MAX, VALUE_BYTES_MAX};
 use crate::range_delete::RangeDelete;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +68,8 @@ pub struct TableBuilder {
     garbage: Garbage,
     /// What entries refer to, in the order in which they came to.
     blobs: Vec<Use>,
+    /// Where each is in there, by its number.
+    blob_at: HashMap<u64, u32>,
 
     compressor: Compressor,
     separator: Vec<u8>,
@@ -113,6 +116,7 @@ impl TableBuilder {
             properties: Properties::new(),
             garbage: Garbage::default(),
             blobs: Vec::new(),
+            blob_at: HashMap::new(),
             compressor: Compressor::new(),
             separator: Vec::new(),
             pending: Vec::with_capacity(WRITE_BYTES + 2 * options.page_bytes),
@@ -128,20 +132,31 @@ impl TableBuilder {
         entry: &Entry<'_>,
         pieces: &[(BlobName, Piece)],
     ) -> Result<()> {
-        let pieces = pieces.iter().map(|(file, piece)| (self.refer(*file, piece), *piece)).collect();
+        let refer = |(file, piece): &(BlobName, Piece)| Ok((self.refer(*file, piece)?, *piece));
+        let pieces = pieces.iter().map(refer).collect::<Result<_>>()?;
         let mut value = Vec::new();
         Reference { parts: Vec::new(), pieces }.encode(&mut value);
         self.add_entry(key, &Entry { kind: Kind::Reference, value: &value, ..*entry })
     }
 
     /// The index of a file in the table's list, and so much more of the file that the table refers to.
-    fn refer(&mut self, file: BlobName, piece: &Piece) -> u32 {
-        let index = self.blobs.iter().rposition(|used| used.file == file.number).unwrap_or_else(|| {
+    fn refer(&mut self, file: BlobName, piece: &Piece) -> Result<u32> {
+        let next = self.blobs.len();
+        let index = *self.blob_at.entry(file.number).or_insert(next as u32);
+        if index as usize == next {
+            if next == TABLE_BLOBS_MAX {
+                let message = "a table refers to too many blob files";
+                return Err(Error::new(Code::TooLarge, message).in_file(&self.path));
+            }
             self.blobs.push(Use { file: file.number, id: file.id, bytes: 0 });
-            self.blobs.len() - 1
-        });
-        self.blobs[index].bytes += piece.record_bytes();
-        index as u32
+        }
+        self.blobs[index as usize].bytes += piece.record_bytes();
+        Ok(index)
+    }
+
+    /// Blob files that the table refers to so far.
+    pub fn blobs(&self) -> usize {
+        self.blobs.len()
     }
 
     /// Keys ascend, and the revisions of one key descend: anything else is a bug of the caller and panics.

@@ -99,7 +99,10 @@ fn a_file_ends_within_a_value_of_many_pieces() {
     db.compact(None, None).unwrap();
     db.run_background();
     assert_eq!((longest(), db.stats().blobs.garbage_bytes), (4, 0));
-    assert_eq!(["a", "b", "c"].map(|key| world.get(&db, key).unwrap()), [0, 0, 2].map(|at| values[at].clone()));
+    assert_eq!(
+        ["a", "b", "c"].map(|key| world.get(&db, key).unwrap()),
+        [0, 0, 2].map(|at| values[at].clone())
+    );
     assert_eq!(db.verify(&mut |_| ()).unwrap().problems, []);
 }
 

@@ -199,6 +199,26 @@ fn a_database_left_alone_lets_go_of_replaced_values() {
 }
 
 #[test]
+fn a_table_ends_when_it_refers_to_many_parts() {
+    let world = World::new();
+    let mut options = parts();
+    options.tuning.table_blobs = 10;
+    let db = world.open(options);
+    for round in 0..2 {
+        for number in 0..30 {
+            put(&db, &format!("key{number:02}"), &value(100 * round + number));
+        }
+        db.flush().unwrap();
+    }
+    db.compact(None, None).unwrap();
+    let tables: Vec<_> =
+        db.stats().levels.iter().map(|level| level.files).filter(|files| *files > 0).collect();
+    assert_eq!((tables, db.stats().blobs.files), (vec![6], 60), "five values of two parts each in a table");
+    let rows: Vec<_> = (0..30).map(|number| (format!("key{number:02}"), value(100 + number))).collect();
+    assert_eq!(world.rows(&db, false), rows);
+}
+
+#[test]
 fn many_or_large_parts_fill_a_memtable() {
     let world = World::new();
     let db = world.open(parts());

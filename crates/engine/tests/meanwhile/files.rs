@@ -3,8 +3,8 @@
 use super::{Fault, hooked_disk};
 use crate::support::{World, batch, small};
 use coppice_engine::disk::Disk;
-use coppice_engine::{Db, Guard, LargeValue, Options, View};
 use coppice_engine::error::Code;
+use coppice_engine::{Db, Guard, LargeValue, Options, View};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 

@@ -1,9 +1,11 @@
 //! Single behaviours of builder, table, cursor and cache.
 
 use super::*;
+use crate::blob::{BlobName, Piece};
 use crate::disk::simulated::{Fault, Loss};
 use crate::entry::NO_DEADLINE;
 use crate::error::Code;
+use crate::limits::TABLE_BLOBS_MAX;
 
 fn numbered(count: usize) -> Vec<Row> {
     (0..count)
@@ -323,4 +325,15 @@ fn a_table_may_hold_range_deletes_alone() {
     assert!(!cursor.valid());
     cursor.seek_before(b"b", 9).unwrap();
     assert!(!cursor.valid());
+}
+
+#[test]
+fn a_reference_to_more_files_than_a_table_may_list_is_refused() {
+    let folder = Folder::new();
+    let mut builder = folder.builder(1, options());
+    let piece = Piece { offset: 128, stored: 1, raw: 1, codec: 0, crc: 0 };
+    let file = |number| (BlobName { number, id: [1; 16] }, piece);
+    let pieces: Vec<_> = (0..=TABLE_BLOBS_MAX as u64).map(file).collect();
+    let error = builder.add_reference(b"key", &Entry::put(2, b""), &pieces).unwrap_err();
+    assert_eq!(error.code(), Code::TooLarge);
 }

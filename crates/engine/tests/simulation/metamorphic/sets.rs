@@ -166,6 +166,7 @@ fn any(random: &SeededRandom) -> Options {
         segment_bytes_max: segment_bytes_min << random.below(6),
         page_bytes: size(6, 16),
         table_bytes: size(9, 20) as u64,
+        table_blobs: size(0, 10),
         blob_file_bytes: size(7, 14) as u64,
         blob_part_bytes: size(9, 14) as u64,
         blob_copy_bytes: size(9, 16) as u64,
