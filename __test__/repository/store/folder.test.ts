@@ -71,6 +71,13 @@ test('a folder that this process may not write is refused with what to do', asyn
   await refuses(t, 'COPPICE_STORE', () => fsStore(join(folder, 'store')).put('k', bytes('x')), /give it the folder/);
 });
 
+if (process.platform === 'linux') {
+  test('a place that takes no folders is refused', async (t) => {
+    const error = await refuses(t, 'COPPICE_STORE', () => fsStore('/proc/store').put('k', bytes('x')), /\/proc\/store/);
+    t.is(outcomeOf(error), 'refused');
+  });
+}
+
 test('files that a killed process left are removed when they are old', async (t) => {
   const folder = await temporaryFolder(t);
   const left = join(folder, '.coppice', 'new');

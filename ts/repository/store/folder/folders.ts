@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { diskError, hasCode } from './failures.js';
 
@@ -25,7 +25,7 @@ export class Folders {
   async prepare(folder: string): Promise<void> {
     this.#throwFailure();
     if (this.#durable.has(folder)) return;
-    const first = await mkdir(folder, { recursive: true });
+    const first = await make(folder);
     // Even those that were there may have been made a moment ago, by a process that has not synced them yet.
     const outermost = first === undefined || first.length > this.#root.length ? this.#root : first;
     for (let above = folder; above !== dirname(outermost); ) {
@@ -78,6 +78,25 @@ export class Folders {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+/**
+ * Makes a folder and those around it; answers the outermost that was absent. Node's own `recursive` never ends where a folder
+ * takes no others, as `/proc`.
+ */
+async function make(folder: string): Promise<string | undefined> {
+  try {
+    await mkdir(folder);
+    return folder;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST') && (await stat(folder)).isDirectory()) return undefined;
+    if (!hasCode(error, 'ENOENT') || dirname(folder) === folder) throw error;
+  }
+  const first = await make(dirname(folder));
+  await mkdir(folder).catch((error: unknown) => {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  });
+  return first ?? folder;
 }
 
 /** Where an object of this key lies. Keys have no part that leads elsewhere. */
