@@ -2,7 +2,7 @@ import test from 'ava';
 import { runRounds } from '../support/program.js';
 
 test('calls of every kind at once, from several threads, settle once each, and what they wrote is there', async (t) => {
-  t.timeout(120_000);
+  t.timeout(300_000);
   const { code, signal, output, figures } = await runRounds('together', 2);
   t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
   t.log(output.split('\n', 1)[0]);
