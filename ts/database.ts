@@ -148,7 +148,7 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
   }
 
   /**
-   * Brings a backup in another folder up to now, while reads and writes go on. Only tables that the folder does not hold
+   * Brings a backup in another folder up to now, while reads and writes go on. Only files that the folder does not hold
    * are copied, each checked against its hash, so every backup after the first is short. It may be on another disk. To
    * restore, open the folder, or a copy of it.
    *
@@ -156,8 +156,9 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    * where it was. Writes that somebody made to the backup itself are gone with the next one. Of a database opened with
    * `readOnly` it holds what that sees.
    *
-   * @throws `COPPICE_EXISTS` if the folder holds something else than backups of this database; `COPPICE_LOCKED` if it is
-   * in use; `COPPICE_CORRUPT`, with file and offset, for damage in what is to be copied; `COPPICE_DISK_FULL`.
+   * @throws `COPPICE_EXISTS` if the folder holds something else than backups of this database, or is its own;
+   * `COPPICE_LOCKED` if it is in use; `COPPICE_CORRUPT`, with file and offset, for damage in what is to be copied;
+   * `COPPICE_DISK_FULL`.
    * @example
    * ```ts
    * import { open } from 'coppice';
