@@ -44,6 +44,7 @@ for (const step of steps.filter((step) => step.inputs.every((path) => existsSync
   const stamp = join(stamps, step.stamp ?? step.name);
   const current = isCurrent(step, stamp);
   if (!current) {
+    console.error(`ready: ${step.name}: being made ...`);
     step.run();
     writeFileSync(stamp, step.kind ?? '');
   }

@@ -26,7 +26,7 @@ export type { Entry } from './keyspace.js';
 export type { LeftOut } from './native/types.js';
 export { open } from './open.js';
 export type { Duration } from './options/duration.js';
-export type { OpenOptions } from './options/open.js';
+export type { CompactionOptions, OpenOptions } from './options/open.js';
 export type { KeyRange } from './options/range.js';
 export type { Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
 export type { AnySnapshot, ReadOptions } from './pin.js';

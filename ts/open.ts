@@ -29,9 +29,10 @@ import { checkPath, type OpenOptions, resolveOpen } from './options/open.js';
  * ```ts
  * import { open } from 'coppice';
  *
- * await using db = await open('./data');
+ * const db = await open('./data');
  * await db.put('greeting', 'hello');
  * console.log(await db.get('greeting')); // hello
+ * await db.close();
  * ```
  */
 export function open<const K extends KeyEncoding = 'utf8', const V extends ValueEncoding = 'utf8'>(

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough, Readable } from 'node:stream';
@@ -104,6 +104,17 @@ test('verify says that a sound database is sound', async (t) => {
   const { code, out } = await coppice(['verify', path, '--json']);
   t.is(code, 0);
   t.true((JSON.parse(out) as { ok: boolean }).ok);
+});
+
+test('verify lists damage that keeps a database shut, as it does any other', async (t) => {
+  const path = await letters(t);
+  await writeFile(join(path, 'CURRENT'), 'coppice 1 000009.manifest 00000000\n');
+  const { code, out } = await coppice(['verify', path, '--json']);
+  t.is(code, 1);
+  const { ok, problems } = JSON.parse(out) as { ok: boolean; problems: { file: string }[] };
+  t.false(ok);
+  t.is(problems[0]?.file, join(path, 'CURRENT'));
+  t.regex((await coppice(['verify', path])).out, /problems: 1 \(coppice repair/);
 });
 
 test('checkpoint makes a copy that opens, and refuses a folder that is not empty', async (t) => {

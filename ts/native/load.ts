@@ -32,7 +32,7 @@ function find(): Addon {
   } catch (cause) {
     const message =
       `the native part of coppice for ${platform} cannot be loaded (${firstLine(cause)}): ` +
-      `install with optional dependencies, on the platform that runs it; in a checkout run "npm run build"`;
+      `install it on the platform that runs it, with its optional dependencies; in a clone run "npm run ready"`;
     throw new CoppiceError('NATIVE_MISSING', message, { cause, details: { platform, tried: name } });
   }
 }

@@ -42,7 +42,7 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   memoryBytes?: number;
   /**
    * How much of the budget memtables take: four of a quarter each, of which one takes writes until it is full and is then
-   * flushed (K4's flush threshold). Default: half of the budget.
+   * flushed. Default: half of the budget.
    */
   memtableBytes?: number;
   /** How much of the budget the page cache takes. Default: decided by the engine. */
@@ -102,8 +102,8 @@ export interface CompactionOptions {
    */
   bytesPerSecond?: number;
   /**
-   * Merges everything down to one run each so many milliseconds, at least 1,000, if something was flushed meanwhile; K4's
-   * compaction interval. Default: never, because compaction begins by itself when it is worth it.
+   * Merges everything down to one run each so many milliseconds, at least 1,000, if something was flushed meanwhile.
+   * Default: never, because compaction begins by itself when it is worth it.
    */
   intervalMs?: number;
 }

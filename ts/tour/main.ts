@@ -69,5 +69,5 @@ async function whatIsThere(folder: string): Promise<string> {
   const mark = await library.marks.get(MARK);
   await library.db.close();
   const loaded = mark === undefined ? 'no meaning' : `${count(mark.done)} of ${count(mark.total)} meanings`;
-  return `${path} opens: it holds ${loaded}, at revision ${revision}. npm start goes on from there.`;
+  return `${path} opens: it holds ${loaded}, at revision ${revision}. The same command goes on from there.`;
 }

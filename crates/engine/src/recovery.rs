@@ -269,6 +269,7 @@ fn expect_database(disk: &dyn Disk, folder: &Path) -> Result<()> {
     let ours = |name: &String| FileName::parse(name).is_some_and(|name| name != FileName::Lock);
     match disk.list(folder) {
         Ok(names) if !names.iter().any(ours) => Err(no_database(folder)),
+        Err(error) if error.code() == Code::NotFound => Err(no_database(folder)),
         _ => Ok(()),
     }
 }

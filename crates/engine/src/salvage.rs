@@ -38,7 +38,10 @@ pub fn salvage(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<SalvageReport> {
     let disk = environment.disk.as_ref();
-    let files = manifest::files(disk, from)?;
+    let files = match manifest::files(disk, from) {
+        Err(error) if error.code() == Code::NotFound => Vec::new(),
+        found => found?,
+    };
     if !files.iter().any(|name| name.number().is_some()) {
         return Err(Error::new(Code::NotFound, "there is no file of a database in this folder").in_file(from));
     }

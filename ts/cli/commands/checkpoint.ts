@@ -8,7 +8,7 @@ import { type Command, EXIT } from '../command.js';
 
 export const checkpoint: Command = {
   name: 'checkpoint',
-  summary: 'copy the database as of now into a folder that is absent or empty',
+  summary: 'copy a database that nobody has open into a folder that is absent or empty; else use backup',
   positionals: ['PATH', 'TO'],
   flags: {},
   async run(call) {
