@@ -143,7 +143,10 @@ impl Table {
         wait: Wait,
         read: impl FnOnce(Entry<'_>) -> R,
     ) -> Result<Option<R>> {
-        let filter = self.filter(contents, wait)?;
+        let filter = match contents.filter_now() {
+            Some(filter) => filter.as_ref(),
+            None => self.filter_from_second(contents, key, at, wait)?,
+        };
         let Some(number) = contents.locate(filter, key, hash, at) else {
             return Ok(None);
         };
@@ -157,22 +160,22 @@ impl Table {
     }
 
     /// The filter for a lookup. The first one does without: a page costs less than the filter, which is many pages long,
-    /// and a table that is only scanned needs none.
-    #[inline]
-    fn filter<'a>(&self, contents: &'a Contents, wait: Wait) -> Result<Option<&'a PageFilter>> {
-        match contents.filter_now() {
-            Some(filter) => Ok(filter.as_ref()),
-            None => self.filter_from_second(contents, wait),
-        }
-    }
-
+    /// and a table that is only scanned needs none. So does one that may not wait, if the page is in memory.
     #[cold]
-    fn filter_from_second<'a>(&self, contents: &'a Contents, wait: Wait) -> Result<Option<&'a PageFilter>> {
+    fn filter_from_second<'a>(
+        &self,
+        contents: &'a Contents,
+        key: &[u8],
+        at: Revision,
+        wait: Wait,
+    ) -> Result<Option<&'a PageFilter>> {
         if !self.looked_up.swap(true, Ordering::Relaxed) {
             return Ok(None);
         }
         if wait == Wait::Never {
-            return Err(would_block());
+            let number = contents.locate(None, key, 0, at);
+            let in_memory = number.is_none_or(|number| self.cached_page(number).is_some());
+            return if in_memory { Ok(None) } else { Err(would_block()) };
         }
         let _opening = self.opening.lock();
         let before = contents.filter_bytes();
