@@ -64,8 +64,10 @@ test('a key cannot be both an object and the beginning of others, and the error 
 test('a folder that this process may not write is refused with what to do', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(join(folder, 'file'), '');
-  const error = await refuses(t, 'COPPICE_STORE', () => fsStore(join(folder, 'file')).put('k', bytes('x')));
-  t.is(outcomeOf(error), 'refused');
+  for (const place of [join(folder, 'file'), join(folder, 'file', 'store')]) {
+    const error = await refuses(t, 'COPPICE_STORE', () => fsStore(place).put('k', bytes('x')), /name a folder/);
+    t.is(outcomeOf(error), 'refused');
+  }
   if (process.getuid?.() === 0 || process.platform === 'win32') return;
   await chmod(folder, 0o500);
   await refuses(t, 'COPPICE_STORE', () => fsStore(join(folder, 'store')).put('k', bytes('x')), /give it the folder/);

@@ -7,6 +7,7 @@ import { refuses } from '../../support/errors.js';
 test('a name without a scheme is a folder', (t) => {
   t.is(storeAt('some/folder').location, resolve('some/folder'));
   t.is(storeAt('./a b').location, resolve('a b'));
+  t.is(storeAt('./s3:bucket').location, resolve('s3:bucket'));
   const path = join(resolve('.'), 'é', 'x');
   t.is(storeAt(pathToFileURL(path).href).location, path);
 });
@@ -27,6 +28,11 @@ test('a name that is none is refused with what would be one', async (t) => {
   await wrong(undefined, /^store must be/);
   await wrong('gs://bucket', /no stores at gs:\/\/ yet: .*s3:\/\/bucket\/prefix/);
   await wrong('https://bucket.s3.amazonaws.com', /no stores at https/);
+  await wrong(
+    's3:/bucket/a',
+    /^"s3:\/bucket\/a" is no store: .* a bucket by s3:\/\/bucket\/prefix; .*\.\/s3:\/bucket\/a$/,
+  );
+  await wrong('s3:bucket', /is no store/);
   await wrong('file://elsewhere/path', /no folder of this machine/);
   await wrong('s3://', /s3:\/\/bucket\/prefix/);
   await wrong('s3:///prefix', /s3:\/\/bucket\/prefix/);

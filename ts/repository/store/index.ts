@@ -5,9 +5,9 @@
  */
 
 export { type Loss, type Outcome, outcomeOf, type Reason } from './failures.js';
-export { fsStore } from './folder/index.js';
+export { fsStore, withTrialStore } from './folder/index.js';
 export { memoryStore } from './memory.js';
-export { storeAt } from './named.js';
+export { folderNamed, storeAt } from './named.js';
 export type {
   ObjectStore,
   StoredHead,

@@ -10,7 +10,8 @@ import { fsStore } from './folder/index.js';
 import type { ObjectStore } from './object-store.js';
 import { type S3Options, s3 } from './s3/index.js';
 
-const SCHEME = /^([a-z][a-z0-9+.-]+):\/\//i;
+/** A letter alone before the colon is a drive of Windows. */
+const SCHEME = /^([a-z][a-z0-9+.-]+):(\/\/)?/i;
 const S3_NAME = /^s3:\/\/([^/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
 const OTHERS = 'a folder is named by its path or a file:// URL, a bucket by s3://bucket/prefix';
 
@@ -49,14 +50,23 @@ const QUERY: Readonly<Record<string, (text: string, options: S3Options) => void>
  * ```
  */
 export function storeAt(name: string): ObjectStore {
+  const folder = folderNamed(name);
+  return folder === undefined ? bucketOf(name) : fsStore(folder);
+}
+
+/** The folder that a name stands for; nothing if that is a bucket. */
+export function folderNamed(name: string): string | undefined {
   if (typeof name !== 'string' || name === '') throw invalid('store', 'the name of a store', name);
-  const scheme = SCHEME.exec(name)?.[1]?.toLowerCase();
-  if (scheme === undefined) return fsStore(name);
-  if (scheme === 'file') return fsStore(folderOf(name));
-  if (scheme === 's3') return bucketOf(name);
-  throw new CoppiceError('INVALID', `there are no stores at ${scheme}:// yet: ${OTHERS}`, {
-    details: { option: 'store' },
-  });
+  const [start, scheme = '', slashes] = SCHEME.exec(name) ?? [];
+  if (start === undefined) return name;
+  if (scheme.toLowerCase() === 'file') return folderOf(name);
+  if (start.toLowerCase() === 's3://') return undefined;
+  // With a slash too few it would else be a folder, made without a word.
+  const message =
+    slashes === undefined
+      ? `"${name}" is no store: ${OTHERS}; a folder of that very name by ./${name}`
+      : `there are no stores at ${start.toLowerCase()} yet: ${OTHERS}`;
+  throw new CoppiceError('INVALID', message, { details: { option: 'store' } });
 }
 
 function folderOf(name: string): string {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { statSync } from 'node:fs';
 import { type Outcome, type Reason, storeError } from '../failures.js';
 
 interface Advice {
@@ -19,6 +20,7 @@ const IN_THE_WAY: Advice = {
   reason: 'request',
   advice: 'in a folder no key can begin with another one and a slash: choose other keys',
 };
+const NO_FOLDER: Advice = { reason: 'request', advice: 'this is a file, or leads through one: name a folder' };
 const TOO_MANY_FILES: Advice = { reason: 'busy', advice: 'too many files are open: raise the limit', retry: true };
 
 const ADVICE: Readonly<Record<string, Advice>> = {
@@ -44,7 +46,8 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 export function diskError(doing: string, location: string, error: unknown, outcome?: Outcome): unknown {
   const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (syscall === undefined || code === undefined) return error;
-  const { reason, advice, retry = false } = ADVICE[code] ?? { reason: 'disk', advice: 'the disk failed: mend it' };
+  const known = ADVICE[code] ?? { reason: 'disk', advice: 'the disk failed: mend it' };
+  const { reason, advice, retry = false } = known === IN_THE_WAY && !isFolder(location) ? NO_FOLDER : known;
   return storeError(`cannot ${doing} in ${location}: ${advice} (${message})`, {
     reason,
     // What the disk itself failed at may have been done all the same.
@@ -52,4 +55,12 @@ export function diskError(doing: string, location: string, error: unknown, outco
     retry,
     cause: error,
   });
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

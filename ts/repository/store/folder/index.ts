@@ -14,9 +14,11 @@
  * @module
  */
 
-import { link, rename, rm, utimes } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { link, mkdtemp, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { throwIfAborted } from '../../../abort.js';
+import { CoppiceError } from '../../../errors.js';
 import { checkPath } from '../../../options/open.js';
 import { checkBody, checkDel, checkGet, checkHead, checkList, checkPut } from '../check.js';
 import { lost } from '../failures.js';
@@ -188,4 +190,26 @@ class FolderStore implements ObjectStore {
  */
 export function fsStore(folder: string): ObjectStore {
   return new FolderStore(resolve(checkPath(folder, 'folder')));
+}
+
+/**
+ * Makes a store for as long as `use` takes, inside `folder`, so that it lies on the same file system and leaves nothing
+ * there, not even what a store keeps for itself. What a kill leaves of it begins with a dot, as no key does.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is no such folder: a question makes none.
+ */
+export async function withTrialStore<T>(folder: string, use: (store: ObjectStore) => Promise<T>): Promise<T> {
+  const location = resolve(checkPath(folder, 'folder'));
+  if (!existsSync(location)) {
+    const message = `there is no folder ${location}: make it, or name a bucket by s3://bucket/prefix`;
+    throw new CoppiceError('NOT_FOUND', message);
+  }
+  const trial = await mkdtemp(join(location, '.coppice-doctor-')).catch((error: unknown) => {
+    throw diskError('write', location, error);
+  });
+  try {
+    return await use(fsStore(trial));
+  } finally {
+    await rm(trial, { recursive: true, force: true });
+  }
 }
