@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../../ts/cli/run.js';
-import { open } from '../../ts/index.js';
+import { open, type Stats } from '../../ts/index.js';
 import { coppice } from '../support/command.js';
 import { fill, temporaryFolder } from '../support/database.js';
 
@@ -96,6 +96,20 @@ test('stats prints figures for people, programs and Prometheus', async (t) => {
   );
   t.is((JSON.parse((await coppice(['stats', path, '--json'])).out) as { keysEstimate: number }).keysEstimate, 3);
   t.regex((await coppice(['stats', path, '--metrics'])).out, /^coppice_revision\{db=".*"\} 2$/m);
+});
+
+test('stats leaves out what only the process that writes can count', async (t) => {
+  const path = await letters(t);
+  await using db = await open(path);
+  await db.put('d', 'D');
+  t.notRegex((await coppice(['stats', path])).out, /commits|cache|amplification|stall/);
+  const { revision, memtableBytes, commits } = JSON.parse((await coppice(['stats', path, '--json'])).out) as Stats;
+  t.deepEqual([revision, memtableBytes > 0, commits as unknown], [3, true, undefined]);
+  const metrics = (await coppice(['stats', path, '--metrics'])).out;
+  t.notRegex(metrics, /counter|cache|written_revision/);
+  for (const name of ['keys_estimate', 'disk_bytes', 'level_files', 'blob_bytes', 'revision']) {
+    t.regex(metrics, new RegExp(`^# HELP coppice_${name} .*\n# TYPE coppice_${name} gauge\ncoppice_${name}\\{`, 'm'));
+  }
 });
 
 test('verify says that a sound database is sound', async (t) => {
@@ -267,6 +281,8 @@ const WRONG: [string[], RegExp][] = [
   [['get', 'x', 'zz', '--hex'], /KEY must be pairs of hexadecimal digits/],
   [['get', 'x', '*', '--base64'], /KEY must be base64/],
   [['get', 'x', 'aa', '--hex', '--base64'], /not both/],
+  [['get', 'x', 'k', '--raw', '--json'], /--raw or --json, not both/],
+  [['stats', 'x', '--metrics', '--json'], /--metrics or --json, not both/],
   [['scan', 'x', '--limit', 'many'], /--limit must be a whole number/],
   [['scan', 'x', '--limit'], /option '--limit <value>' argument missing: coppice scan --help/],
   [['scan', 'x', '--limit', '-1'], /option '--limit' argument is ambiguous: coppice scan --help/],

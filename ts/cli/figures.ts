@@ -4,24 +4,13 @@
  * @module
  */
 
-export type Unit = 'bytes' | 'count' | 'ratio' | 'factor' | 'ms';
+export type Unit = 'bytes' | 'count';
 
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** A figure with its unit: `1.5 MiB`, `12,345`, `97.1%`, `3.2x`, `1.5 s`. */
+/** A figure with its unit: `1.5 MiB`, `12,345`. */
 export function figure(value: number, unit: Unit): string {
-  switch (unit) {
-    case 'bytes':
-      return bytes(value);
-    case 'count':
-      return Math.round(value).toLocaleString('en');
-    case 'ratio':
-      return `${(value * 100).toFixed(1)}%`;
-    case 'factor':
-      return `${value.toFixed(1)}x`;
-    case 'ms':
-      return value < 1_000 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(1)} s`;
-  }
+  return unit === 'bytes' ? bytes(value) : Math.round(value).toLocaleString('en');
 }
 
 function bytes(value: number): string {

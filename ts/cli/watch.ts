@@ -6,14 +6,14 @@
  */
 
 import { CoppiceError } from '../errors.js';
-import type { Stats } from '../stats.js';
 import { type Call, EXIT, type Exit } from './command.js';
 import { figure } from './figures.js';
+import { type FolderStats, folderStats } from './folder-stats.js';
 
 interface Tick {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  readonly stats: Stats;
+  readonly stats: FolderStats;
 }
 
 /** Lines between two headings. */
@@ -62,7 +62,10 @@ export async function watch(call: Call, seconds: number): Promise<Exit> {
 /** Nothing if the writer is too fast to be read beside just now. */
 async function look(call: Call): Promise<Tick | undefined> {
   try {
-    return await call.withDatabase({ readOnly: true }, async (db) => ({ at: Date.now(), stats: db.stats() }));
+    return await call.withDatabase({ readOnly: true }, async (db) => ({
+      at: Date.now(),
+      stats: folderStats(db.stats()),
+    }));
   } catch (error) {
     if (error instanceof CoppiceError && error.code === 'COPPICE_BUSY') return undefined;
     throw error;
@@ -82,19 +85,19 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function perSecond(tick: Tick, last: Tick | undefined, of: (stats: Stats) => number): number | undefined {
+function perSecond(tick: Tick, last: Tick | undefined, of: (stats: FolderStats) => number): number | undefined {
   if (last === undefined || tick.at <= last.at) return undefined;
   return (of(tick.stats) - of(last.stats)) / ((tick.at - last.at) / 1_000);
 }
 
-function rate(of: (stats: Stats) => number, unit: 'count' | 'bytes') {
+function rate(of: (stats: FolderStats) => number, unit: 'count' | 'bytes') {
   return (tick: Tick, last: Tick | undefined): string => {
     const found = perSecond(tick, last, of);
     return found === undefined ? '-' : figure(found, unit);
   };
 }
 
-function tables(stats: Stats): number {
+function tables(stats: FolderStats): number {
   return stats.levels.reduce((sum, level) => sum + level.files, 0);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, EXIT, SUBLEVEL_FLAG } from '../command.js';
+import { type Command, EXIT, SUBLEVEL_FLAG, usage } from '../command.js';
 
 export const get: Command = {
   name: 'get',
@@ -12,6 +12,7 @@ export const get: Command = {
   positionals: ['PATH', 'KEY'],
   flags: { ...SUBLEVEL_FLAG, raw: { type: 'boolean', help: 'print the bytes of the value and nothing else' } },
   async run(call) {
+    if (call.has('raw') && call.has('json')) throw usage('give --raw or --json, not both');
     const key = call.argument(1, 'KEY');
     const entry = await call.withKeys({ readOnly: true }, (keys) => keys.getEntry(key));
     if (entry === undefined) {

@@ -4,16 +4,16 @@
  * @module
  */
 
-import type { Stats } from '../../stats.js';
 import { type Call, type Command, EXIT, usage } from '../command.js';
 import { columns, figure, type Unit } from '../figures.js';
+import { type FolderStats, folderMetrics, folderStats } from '../folder-stats.js';
 import { watch } from '../watch.js';
 
 const SECONDS_MAX = 86_400;
 
 export const stats: Command = {
   name: 'stats',
-  summary: 'print figures: keys, bytes, levels; also while another process writes',
+  summary: 'print what is there: keys, bytes, levels; also beside a writer, whose own db.stats() counts its work',
   positionals: ['PATH', '[SECONDS]'],
   flags: {
     metrics: { type: 'boolean', help: 'in the Prometheus text format' },
@@ -23,12 +23,13 @@ export const stats: Command = {
     },
   },
   run(call) {
+    if (call.has('metrics') && call.has('json')) throw usage('give --metrics or --json, not both');
     const seconds = secondsOf(call);
     if (seconds !== undefined) return watch(call, seconds);
     return call.withDatabase({ readOnly: true }, async (db) => {
-      if (call.has('metrics')) await call.terminal.write(db.metrics());
-      else if (call.has('json')) await call.terminal.json(db.stats());
-      else for (const line of table(db.stats())) await call.terminal.line(line);
+      if (call.has('metrics')) await call.terminal.write(folderMetrics(db.metrics()));
+      else if (call.has('json')) await call.terminal.json(folderStats(db.stats()));
+      else for (const line of table(folderStats(db.stats()))) await call.terminal.line(line);
       return EXIT.OK;
     });
   },
@@ -47,44 +48,21 @@ function secondsOf(call: Call): number | undefined {
   throw usage(`--watch takes seconds, 0.1 to ${SECONDS_MAX}, not "${text}"`);
 }
 
-/** What people are shown, in groups. */
-const GROUPS: readonly (readonly [string, keyof Stats & string, Unit])[][] = [
-  [
-    ['keys (estimate)', 'keysEstimate', 'count'],
-    ['newest revision', 'revision', 'count'],
-    ['on disk', 'diskBytes', 'bytes'],
-    ['of it log', 'logBytes', 'bytes'],
-  ],
-  [
-    ['memtables', 'memtableBytes', 'bytes'],
-    ['page cache', 'cacheBytes', 'bytes'],
-    ['indexes and filters', 'residentBytes', 'bytes'],
-    ['pages found in the cache', 'cacheHitRatio', 'ratio'],
-    ['snapshots', 'snapshots', 'count'],
-  ],
-  [
-    ['commits', 'commits', 'count'],
-    ['flushes', 'flushes', 'count'],
-    ['compactions', 'compactions', 'count'],
-    ['write amplification', 'writeAmplification', 'factor'],
-    ['read amplification', 'readAmplification', 'factor'],
-    ['pages read in vain', 'filterFalsePositiveRatio', 'ratio'],
-    ['compaction behind by', 'pressure', 'ratio'],
-    ['delays', 'delays', 'count'],
-    ['delayed', 'delayedMs', 'ms'],
-    ['stalls', 'stalls', 'count'],
-    ['stalled', 'stalledMs', 'ms'],
-  ],
+/** What people are shown above the levels. */
+const FIGURES: readonly (readonly [string, keyof FolderStats, Unit])[] = [
+  ['keys (estimate)', 'keysEstimate', 'count'],
+  ['newest revision', 'revision', 'count'],
+  ['on disk', 'diskBytes', 'bytes'],
+  ['of it log', 'logBytes', 'bytes'],
+  ['not in tables yet', 'memtableBytes', 'bytes'],
 ];
 
-function table(stats: Stats): string[] {
-  const groups = GROUPS.map((group) =>
-    group.map(([label, name, unit]) => [label, figure(stats[name] as number, unit)] as const),
-  );
-  return [...groups.flatMap((group) => [...columns(group), '']), ...levelTable(stats)];
+function table(stats: FolderStats): string[] {
+  const rows = FIGURES.map(([label, name, unit]) => [label, figure(stats[name] as number, unit)] as const);
+  return [...columns(rows), '', ...levelTable(stats)];
 }
 
-function levelTable({ levels }: Stats): string[] {
+function levelTable({ levels }: FolderStats): string[] {
   const rows = levels.map(({ files, bytes, entries, deletes, rangeDeletes }, level) => [
     String(level),
     figure(files, 'count'),
