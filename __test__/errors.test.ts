@@ -15,9 +15,18 @@ test('an error has a stable code, a message and its cause', (t) => {
 test('a failure of the engine keeps its code, file and offset', (t) => {
   const error = fromNative({ code: 'CORRUPT', message: 'checksum differs', file: '/db/000003.table', offset: 4096 });
   t.is(error.code, 'COPPICE_CORRUPT');
-  t.is(error.message, 'checksum differs (/db/000003.table at 4096)');
+  t.regex(error.message, /^checksum differs \(\/db\/000003\.table at 4096\): /);
   t.deepEqual(error.details, { file: '/db/000003.table', offset: 4096 });
   t.is(fromNative({ code: 'COPPICE_BUSY', message: 'full' }).code, 'COPPICE_BUSY');
+});
+
+test('damage and a lock are told with what to do about them, once, wherever they come from', (t) => {
+  const said = (code: string, file?: string) => fromNative({ code, message: 'told', file }).message;
+  for (const file of ['/db/CURRENT', undefined]) {
+    t.regex(said('CORRUPT', file), /^told( \(.*\))?: "coppice verify" [^:]*"coppice repair" [^:]*$/);
+    t.regex(said('COPPICE_LOCKED', file), /^told( \(.*\))?: close it there first; .* readOnly: true$/);
+  }
+  t.is(said('IO'), 'told');
 });
 
 test('a refused value is shown briefly, whatever it is', (t) => {

@@ -46,18 +46,19 @@ export type ErrorName =
  * | `COPPICE_INVALID`, `COPPICE_ENCODING`, `COPPICE_TOO_LARGE` | mend the call: the message names the argument or option |
  * | `COPPICE_UNSUPPORTED` | known, but not on this system, in this database or in this version |
  * | `COPPICE_CLOSED` | the handle, range, batch or snapshot was closed; open a new one |
- * | `COPPICE_LOCKED` | another process has the folder open; the message names it |
+ * | `COPPICE_LOCKED` | another process has the folder open; the message names it: close it there, or open with `readOnly` |
  * | `COPPICE_NOT_FOUND`, `COPPICE_EXISTS` | open with other options, or another path |
  * | `COPPICE_READONLY` | the database or its folder is read-only |
  * | `COPPICE_BUSY`, `COPPICE_DISK_FULL` | nothing was changed: try again when there is room |
  * | `COPPICE_CONFLICT` | someone else changed what was read: read again and retry |
  * | `COPPICE_ABORTED` | the caller's own signal; nothing was changed |
  * | `COPPICE_UNKNOWN_OUTCOME` | logged but not acknowledged: `waitFor(error.details.revision)` tells; of a put to a store: read the object |
- * | `COPPICE_CORRUPT`, `COPPICE_FORMAT` | `details.file` and `details.offset` say where; restore, or open with the right version |
+ * | `COPPICE_CORRUPT` | `details.file` and `details.offset` say where; restore a backup, or `salvage` (`coppice repair`) |
+ * | `COPPICE_FORMAT` | no database of this version; `details` as above. Open with the right version |
  * | `COPPICE_IO`, `COPPICE_POISONED` | the disk failed: mend it, close and open again |
  * | `COPPICE_COMPACTED`, `COPPICE_FUTURE_REVISION` | choose a revision the database holds |
  * | `COPPICE_WOULD_BLOCK` | use the asynchronous form |
- * | `COPPICE_NATIVE_MISSING` | reinstall for this platform |
+ * | `COPPICE_NATIVE_MISSING` | build it on the platform that runs it: the message says how |
  * | `COPPICE_PRECONDITION` | an object of a store is not as the put required: read it again |
  * | `COPPICE_STORE` | an object store refused or failed: the message says what to mend, `details.retry` whether waiting may be enough |
  * | `COPPICE_FENCED`, `COPPICE_NOT_LEADER`, `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for clusters, leases and watches |
@@ -117,14 +118,21 @@ export class CoppiceError extends Error {
 // On the prototype, so that it is neither enumerable nor set once per error.
 Object.defineProperty(CoppiceError.prototype, 'name', { value: 'CoppiceError', configurable: true, writable: true });
 
+/** What to do now, for failures of which the engine says only what happened. */
+const ADVICE: Partial<Record<ErrorName, string>> = {
+  CORRUPT: '"coppice verify" lists all damage, "coppice repair" copies what is readable',
+  LOCKED: 'close it there first; only to read, open it here with readOnly: true',
+};
+
 /** The error for a failure that crossed the boundary as data. */
 export function fromNative(failure: NativeFailure): CoppiceError {
   const { code, message, file, offset } = failure;
   const name = (code.startsWith('COPPICE_') ? code.slice('COPPICE_'.length) : code) as ErrorName;
-  if (file === undefined) return new CoppiceError(name, message);
+  const advice = ADVICE[name] === undefined ? '' : `: ${ADVICE[name]}`;
+  if (file === undefined) return new CoppiceError(name, message + advice);
   const place = offset === undefined ? file : `${file} at ${offset}`;
   const details = offset === undefined ? { file } : { file, offset };
-  return new CoppiceError(name, `${message} (${place})`, { details });
+  return new CoppiceError(name, `${message} (${place})${advice}`, { details });
 }
 
 /** The error for an argument or option with a wrong value; it names the option and what it was given. */

@@ -74,7 +74,7 @@ export async function salvage(from: string, to: string, options: SalvageOptions 
   const progress = (done: number, total: number) => onProgress?.({ phase: 'salvage', done, total, unit: 'bytes' });
   const location = resolve(checkPath(to, 'to'));
   const result: SalvageResult = await salvageNative(
-    checkPath(from, 'from'),
+    resolve(checkPath(from, 'from')),
     location,
     onProgress === undefined ? undefined : progress,
   );

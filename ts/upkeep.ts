@@ -6,10 +6,10 @@
 
 import { resolve } from 'node:path';
 import { orAborted, throwIfAborted } from './abort.js';
-import { aborted, invalid } from './errors.js';
+import { aborted, CoppiceError, invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
-import { checkNames, fn, names, signal, unsupported } from './options/check.js';
+import { checkNames, fn, names, signal } from './options/check.js';
 import { checkPath } from './options/open.js';
 import { KEY_RANGE, type KeyRange, keyRange } from './options/range.js';
 
@@ -121,6 +121,9 @@ export async function backup(handle: Handle, options: BackupOptions): Promise<Ba
 /** The absolute path of the folder that a copy goes to. */
 function folderOf({ to }: { to: unknown }, call: string): string {
   if (to === undefined) throw invalid('to', `the folder to write the ${call} to`, to);
-  if (typeof to === 'object' && to !== null) throw unsupported('to: an object store', call);
+  if (typeof to === 'object' && to !== null) {
+    const message = `a ${call} in an object store comes in a later version of coppice: name a folder`;
+    throw new CoppiceError('UNSUPPORTED', message, { details: { option: 'to' } });
+  }
   return resolve(checkPath(to, 'to'));
 }

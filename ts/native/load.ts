@@ -32,7 +32,8 @@ function find(): Addon {
   } catch (cause) {
     const message =
       `the native part of coppice for ${platform} cannot be loaded (${firstLine(cause)}): ` +
-      `install it on the platform that runs it, with its optional dependencies; in a clone run "npm run ready"`;
+      'this version brings none, so build it on the platform that runs it: "npm run ready" in a clone, which other ' +
+      'projects then take with "npm install /path/to/the/clone"';
     throw new CoppiceError('NATIVE_MISSING', message, { cause, details: { platform, tried: name } });
   }
 }

@@ -37,7 +37,7 @@ export function checkNames(options: object, group: Names): void {
 }
 
 /** The error for an option that a later version takes. */
-export function unsupported(option: string, of: string): CoppiceError {
+function unsupported(option: string, of: string): CoppiceError {
   return new CoppiceError(
     'UNSUPPORTED',
     `option "${option}" of ${of} comes in a later version of coppice: leave it out`,

@@ -36,7 +36,9 @@ async function check(call: Call): Promise<VerifyReport> {
     // Damage that keeps the database shut is a problem as any other, though the only one that can be told.
     if (!(error instanceof CoppiceError) || error.code !== 'COPPICE_CORRUPT') throw error;
     const { file = call.positionals[0] as string, offset = 0 } = error.details as { file?: string; offset?: number };
-    return { ok: false, checkedBytes: 0, problems: [{ file, offset, what: error.message }] };
+    // The place is told beside it, and what to do below.
+    const [what = error.message] = error.message.split(` (${file}`);
+    return { ok: false, checkedBytes: 0, problems: [{ file, offset, what }] };
   } finally {
     call.terminal.endProgress();
   }

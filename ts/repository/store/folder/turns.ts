@@ -51,7 +51,8 @@ export class Turns {
   }
 
   #held(cause: CoppiceError): CoppiceError {
-    const message = `another process has held ${this.#path} for ${WAIT_MS_MAX / 1000} s: let it go on, or end it`;
-    return storeError(`${message} (${cause.message})`, { reason: 'busy', outcome: 'refused', retry: true, cause });
+    const holder = /process \d+/.exec(cause.message)?.[0] ?? 'another process';
+    const message = `${holder} has held ${this.#path} for ${WAIT_MS_MAX / 1000} s: let it go on, or end it`;
+    return storeError(message, { reason: 'busy', outcome: 'refused', retry: true, cause });
   }
 }
