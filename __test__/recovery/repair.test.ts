@@ -1,6 +1,6 @@
 /** A damaged database: opened before the damage, and made anew of what is left. */
 
-import { cp, open as openFile, readdir, rm } from 'node:fs/promises';
+import { cp, open as openFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type LeftOut, open, salvage } from '../../ts/index.js';
@@ -76,6 +76,27 @@ test('salvage needs no manifest, tells how far it is, and refuses a folder in us
   t.true((entry?.expiresAt?.getTime() ?? 0) > Date.now());
   await refuses(t, 'COPPICE_EXISTS', () => salvage(path, `${path}-rescued`));
   await refuses(t, 'COPPICE_NOT_FOUND', () => salvage(join(path, '..', 'nothing'), `${path}-other`));
+});
+
+test('a CURRENT that was overwritten is taken for that of another database, and salvage needs none', async (t) => {
+  const path = await killed(t);
+  await (await open(path)).close();
+  const current = join(path, 'CURRENT');
+  const ours = await readFile(current, 'utf8');
+  for (const [text, code] of [
+    ['overwritten', 'COPPICE_FORMAT'],
+    [`xx${ours.slice(2)}`, 'COPPICE_FORMAT'],
+    [`x${ours.slice(1)}`, 'COPPICE_CORRUPT'],
+    ['', 'COPPICE_CORRUPT'],
+  ] as const) {
+    await writeFile(current, text);
+    for (const recovery of ['strict', 'point-in-time'] as const) await refuses(t, code, () => open(path, { recovery }));
+    t.is(await readFile(current, 'utf8'), text, 'nothing is changed');
+  }
+  await writeFile(current, 'overwritten');
+  const { keys, notes } = await salvage(path, `${path}-rescued`);
+  t.is(keys, KEYS);
+  t.regex(notes.join(), /CURRENT could not be read/);
 });
 
 test('a backup is restored by opening a copy of it', async (t) => {
