@@ -1,7 +1,7 @@
 /**
  * Coppice: an embedded, ordered key-value database.
  *
- * This is everything the package offers to programs. Start at `open`.
+ * This is everything the package offers to programs, but for packing tuples by hand (`coppice/encoding`). Start at `open`.
  *
  * @module
  */

@@ -41,7 +41,7 @@ const api = [
   ['handle', 'pin', 'batch', 'chunks', 'range', 'reader', 'writer', 'snapshot', 'sublevel', 'ttl', 'upkeep', 'salvage'],
   ['database'],
   ['open'],
-  ['index'],
+  ['index', 'exports'],
   ['cli'],
 ];
 
