@@ -13,7 +13,10 @@ function screen(output: { isTTY?: boolean; columns?: number } = {}, environment 
 }
 
 test('the dictionary has its meanings under keys that are unique, and every parent is one of them', async (t) => {
-  const { rows } = await readDictionary(new AbortController().signal);
+  const parts: number[] = [];
+  const { rows } = await readDictionary(new AbortController().signal, (part) => parts.push(part));
+  t.true(parts.length > 50 && parts.every((part, i) => part > (parts[i - 1] ?? 0)));
+  t.is(parts.at(-1), 1);
   const keys = new Set(rows.map(({ key }) => key));
   t.is(keys.size, rows.length);
   t.is(new Set(rows.map(({ byWord }) => byWord)).size, rows.length);
@@ -30,7 +33,7 @@ test('reading the dictionary can be given up', async (t) => {
 });
 
 test('arguments have defaults, and wrong ones are refused', (t) => {
-  const defaults = { path: '.coppice-tour', fresh: false, json: false, help: false, limit: Number.POSITIVE_INFINITY };
+  const defaults = { path: '.coppice-tour', fresh: false, json: false, limit: Number.POSITIVE_INFINITY };
   t.deepEqual(parseOptions([]), defaults);
   t.deepEqual(parseOptions(['--path', 'x', '--fresh', '--limit', '7']), {
     ...defaults,

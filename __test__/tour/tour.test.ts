@@ -1,15 +1,19 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { run as coppice } from '../../ts/cli/run.js';
 import { open } from '../../ts/index.js';
 import { databaseFolder, removeDatabase } from '../../ts/tour/library.js';
 import { commandsFor } from '../../ts/tour/next.js';
+import { parseOptions } from '../../ts/tour/options.js';
 import type { Report } from '../../ts/tour/tour.js';
 import { temporaryFolder } from '../support/database.js';
-import { startTour } from './support.js';
+import { interrupt, startTour } from './support.js';
 
 test('the whole tour loses nothing, and what it says to try next works', async (t) => {
   t.timeout(300_000);
@@ -92,10 +96,30 @@ test('only the files of a database are removed with it', async (t) => {
   await t.throwsAsync(readdir(path), { code: 'ENOENT' });
 });
 
-test('a wrong argument is told, and help is printed', async (t) => {
-  const help = await startTour(['--help']);
-  t.is(help.code, 0);
-  t.regex(help.out, /--fresh/);
+test('a tour of a part of the dictionary says so before it asks', async (t) => {
+  const path = await temporaryFolder(t);
+  const { out } = await startTour(['--path', path, '--limit', '300'], (child) => {
+    child.stdout?.on('data', (text: Buffer) => {
+      if (text.includes('More than a map')) interrupt(child);
+    });
+  });
+  t.regex(out, /Questions\n\s+Only 300 of 2\d\d,\d{3} meanings are loaded, /);
+});
+
+test('help names every option, and nothing is set up for it', async (t) => {
+  const start = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url));
+  // Copied to where there is nothing that could be set up.
+  const copy = join(await temporaryFolder(t), 'start.mjs');
+  await cp(start, copy);
+  for (const flag of ['--help', '-h']) {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [copy, flag]);
+    t.is(stderr, '');
+    for (const option of Object.keys(parseOptions([]))) t.regex(stdout, new RegExp(`^  --${option} `, 'm'));
+    t.true(stdout.includes(`(${parseOptions([]).path})`));
+  }
+});
+
+test('a wrong argument is told', async (t) => {
   const wrong = await startTour(['--limit', 'x']);
   t.is(wrong.code, 2);
   t.is(wrong.out, '');

@@ -5,8 +5,9 @@
  */
 
 import type { Meaning } from './dictionary.js';
-import { counted, duration, timed } from './figures.js';
+import { count, counted, duration, timed } from './figures.js';
 import { FIRST_MEANING, type Library } from './library.js';
+import type { LoadReport } from './load.js';
 import type { Tour } from './tour.js';
 
 interface Question<T> {
@@ -74,9 +75,13 @@ const QUESTIONS: readonly Question<never>[] = [
 ];
 
 /** Asks every question and shows what was asked, what was run, the answer, and how long it took. */
-export async function ask(tour: Tour, library: Library): Promise<AnswerReport[]> {
+export async function ask(tour: Tour, library: Library, loaded: LoadReport): Promise<AnswerReport[]> {
   const { screen, signal } = tour;
   const reports: AnswerReport[] = [];
+  if (loaded.meanings < loaded.total) {
+    const part = `${count(loaded.meanings)} of ${count(loaded.total)} meanings`;
+    screen.line(`Only ${part} are loaded, and what is asked about others finds nothing: npm start loads them.`);
+  }
   for (const { ask, run, tell } of QUESTIONS) {
     signal.throwIfAborted();
     const { ms, answer } = await timed(() => run(library));

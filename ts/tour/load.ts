@@ -60,7 +60,8 @@ async function openCurrent(folder: string): Promise<Library> {
 async function loadRest(tour: Tour, library: Library, done: number): Promise<LoadReport> {
   const { screen, options, signal } = tour;
   screen.line(`Reading the English dictionary in the npm package ${PACKAGE} ${await installedVersion()} ...`);
-  const read = await timed(() => readDictionary(signal));
+  const read = await timed(() => readDictionary(signal, (part) => screen.progress(part, 'read')));
+  screen.endProgress();
   const { version, rows } = read.answer;
   const end = Math.min(rows.length, options.limit);
   screen.line(`It has ${count(rows.length)} meanings of words, read in ${duration(read.ms)}.`);

@@ -8,7 +8,7 @@
 import { CoppiceError } from '../index.js';
 import { count } from './figures.js';
 import { databaseFolder, type Library, MARK, openLibrary } from './library.js';
-import { HELP, parseOptions, type TourOptions } from './options.js';
+import { parseOptions, type TourOptions } from './options.js';
 import { Screen } from './screen.js';
 import { run } from './tour.js';
 
@@ -18,10 +18,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const options = parseOptions(args);
-    if (!options.help) return await tour(options);
-    console.log(HELP);
-    return EXIT.OK;
+    return await tour(parseOptions(args));
   } catch (error) {
     if (!(error instanceof CoppiceError)) throw error;
     console.error(`coppice: ${error.message} (${error.code})`);

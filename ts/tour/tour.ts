@@ -45,7 +45,7 @@ export async function run(tour: Tour): Promise<Report> {
   const { library, report: loaded } = await load(tour);
   const questions = await closing(library, async () => {
     screen.title('2. Questions');
-    const answers = await ask(tour, library);
+    const answers = await ask(tour, library, loaded);
     screen.title('3. More than a map');
     return { answers, more: await more(tour, library) };
   });
