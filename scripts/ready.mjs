@@ -2,7 +2,8 @@
 // and Rust, so it may run before anything is installed. `npm start` and `npm test` run it first.
 // Says what it did on the error stream: the output belongs to what runs after it.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,13 +11,15 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamps = join(root, '.cache', 'ready');
 const profile = process.env.COPPICE_PROFILE ?? 'release';
+/** As shells have it for what Ctrl-C has ended. */
+const EXIT_STOPPED = 130;
 
 const steps = [
   {
     name: 'packages',
     inputs: ['package-lock.json'],
     outputs: ['node_modules'],
-    run: () => call('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']),
+    command: ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
   },
   {
     name: `native addon (${profile})`,
@@ -27,13 +30,13 @@ const steps = [
     outputs: readdirSync(root)
       .filter((name) => name.endsWith('.node'))
       .slice(0, 1),
-    run: () => call(bin('napi'), napiArguments()),
+    command: [bin('napi'), ...napiArguments()],
   },
   {
     name: 'TypeScript',
     inputs: ['ts', 'tsconfig.json', 'tsconfig.build.json'],
     outputs: ['dist/index.js'],
-    run: () => call(bin('tsc'), ['-p', 'tsconfig.build.json']),
+    command: [bin('tsc'), '-p', 'tsconfig.build.json'],
   },
 ];
 
@@ -45,7 +48,7 @@ for (const step of steps.filter((step) => step.inputs.every((path) => existsSync
   const current = isCurrent(step, stamp);
   if (!current) {
     console.error(`ready: ${step.name}: being made ...`);
-    step.run();
+    await make(step);
     writeFileSync(stamp, step.kind ?? '');
   }
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
@@ -76,10 +79,22 @@ function bin(name) {
   return join(root, 'node_modules', '.bin', process.platform === 'win32' ? `${name}.cmd` : name);
 }
 
-function call(command, parameters) {
+/** Runs the command of a step to its end. Ctrl-C ends both, with a word about it. */
+async function make({ name, command: [command, ...parameters] }) {
   const options = { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' };
-  const { status, signal, error } = spawnSync(command, parameters, options);
-  if (error !== undefined) fail(`cannot run ${command}: ${error.message}`);
+  let child;
+  let stoppedAt;
+  const stop = (signal) => {
+    // What npm hands on comes twice, at once; who asks again later does not want to wait.
+    if (Date.now() - stoppedAt > 1_000) process.exit(EXIT_STOPPED);
+    stoppedAt ??= Date.now();
+    child?.kill(signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
+  child = spawn(command, parameters, options);
+  const [status, signal] = await once(child, 'close').catch((error) => fail(`cannot run ${command}: ${error.message}`));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, stop);
+  if (stoppedAt !== undefined) fail(`${name}: stopped; the next run goes on with this step`, EXIT_STOPPED);
   const how = signal === null ? `exit ${status}` : `killed by ${signal}`;
   if (status !== 0) fail(`${command} ${parameters.join(' ')} failed (${how})`);
 }
@@ -95,7 +110,7 @@ function checkTools() {
   }
 }
 
-function fail(message) {
+function fail(message, exit = 1) {
   console.error(`ready: ${message}`);
-  process.exit(1);
+  process.exit(exit);
 }
