@@ -13,6 +13,7 @@ import { memory } from './memory.js';
 import { mixed } from './mixed.js';
 import { mixed64 } from './mixed-64.js';
 import { openAndGet } from './open.js';
+import { openAfterKill } from './open-killed.js';
 import { putOne } from './put.js';
 import { put64 } from './put-64.js';
 import type { Question } from './question.js';
@@ -38,6 +39,7 @@ export const questions: Readonly<Record<string, Question>> = {
   mixed,
   'mixed-64': mixed64,
   open: openAndGet,
+  'open-killed': openAfterKill,
   disk,
   memory,
 };
