@@ -103,7 +103,7 @@ test('wrong options of a range are refused by name', async (t) => {
     const error = await refuses(t, 'COPPICE_INVALID', () => db.entries({ [option]: value }));
     t.true(error.message.startsWith(`${option} must be`), error.message);
   }
-  await refuses(t, 'COPPICE_UNSUPPORTED', () => db.entries({ at: 3 } as never), /"at" of a range/);
+  await refuses(t, 'COPPICE_INVALID', () => db.entries({ at: '3' as never }), /at must be a revision/);
 });
 
 test('every way to read a range gives the same rows, whatever the size of its chunks', async (t) => {

@@ -1,7 +1,16 @@
 import test from 'ava';
 import { CoppiceError } from '../ts/errors.js';
 import { Emitter } from '../ts/events.js';
-import { type Bytes, type Engine, type LargeOp, type Refusal, type Slab, STALLED } from '../ts/native/types.js';
+import {
+  type Bytes,
+  type CommitAnswer,
+  type Engine,
+  LATER,
+  type LargeOp,
+  type Refusal,
+  type Slab,
+  STALLED,
+} from '../ts/native/types.js';
 import { WriteQueue } from '../ts/write-queue.js';
 import { refuses } from './support/errors.js';
 
@@ -12,6 +21,8 @@ import { refuses } from './support/errors.js';
 class StallingEngine {
   /** Writes that there is memory for. */
   room = Number.POSITIVE_INFINITY;
+  /** Answers that what there was has to be read first. */
+  later = false;
   failure: CoppiceError | undefined;
   readonly written: string[] = [];
   /** Ends the staging of each large value that is on its way to the disk, in order. */
@@ -29,6 +40,16 @@ class StallingEngine {
 
   commit(slab: Slab): number | Refusal {
     return this.#write((slab as unknown as TextSlab).ops);
+  }
+
+  async commitLater(slab: Slab): Promise<CommitAnswer> {
+    const { ops } = slab as unknown as TextSlab;
+    const hasRoom = this.room > 0;
+    await turn();
+    if (this.failure !== undefined) throw this.failure;
+    if (!hasRoom) return { answer: STALLED, deleted: undefined };
+    this.written.push(...ops.map((op) => `later ${op}`));
+    return { answer: this.written.length + 1, deleted: ops.length };
   }
 
   slab(): TextSlab {
@@ -53,6 +74,7 @@ class StallingEngine {
   #write(ops: string[]): number {
     if (this.failure !== undefined) throw this.failure;
     if (this.room === 0) return STALLED;
+    if (this.later) return LATER;
     this.room--;
     this.written.push(...ops);
     return this.written.length + 1;
@@ -294,4 +316,55 @@ test('empty resolves when the last waiting write is settled', async (t) => {
   await waiting;
   t.true(empty);
   await write;
+});
+
+function laterQueue(): { engine: StallingEngine; queue: WriteQueue } {
+  const engine = new StallingEngine();
+  engine.later = true;
+  return { engine, queue: new WriteQueue(engine as unknown as Engine, new Emitter()) };
+}
+
+test('what another thread commits keeps its place, and later writes wait behind it', async (t) => {
+  const { engine, queue } = laterQueue();
+  const first = queue.put('a', '1', undefined, 'process');
+  engine.later = false;
+  const rest = [queue.put('b', '2', undefined, 'process'), batch(queue, ['c', 'd'])];
+  t.deepEqual(engine.written, []);
+  t.deepEqual(await first, { ok: true, revision: 2, deleted: 1 });
+  await Promise.all(rest);
+  t.deepEqual(engine.written, ['later a', 'b', 'c', 'd']);
+  t.is(queue.queued().queuedWrites, 0);
+});
+
+test('what another thread finds no memory for is tried again when there is room, however early that is told', async (t) => {
+  for (const early of [true, false]) {
+    const { engine, queue } = laterQueue();
+    const blocked = queue.put('x', '', undefined, 'process');
+    const write = queue.put('a', '', undefined, 'process');
+    engine.room = 0;
+    await blocked;
+    if (!early) await turn();
+    t.deepEqual(engine.written, ['later x']);
+    engine.room = Number.POSITIVE_INFINITY;
+    queue.drain();
+    t.deepEqual(await write, { ok: true, revision: 3, deleted: 1 });
+    t.deepEqual(engine.written, ['later x', 'later a']);
+  }
+});
+
+test('a failure of another thread is told to its write, and the next one goes on', async (t) => {
+  const { engine, queue } = laterQueue();
+  const writes = [queue.put('a', '1', undefined, 'process'), queue.put('b', '1', undefined, 'process')];
+  engine.failure = new CoppiceError('TOO_LARGE', 'too many keys');
+  t.deepEqual(await outcomes(writes), ['COPPICE_TOO_LARGE', 'COPPICE_TOO_LARGE']);
+  t.is(queue.queued().queuedWrites, 0);
+});
+
+test('a write that another thread is committing is not given up, but its outcome is not waited for', async (t) => {
+  const { engine, queue } = laterQueue();
+  const signal = new AbortController();
+  const writes = [batch(queue, ['a'], signal.signal), batch(queue, ['b'], signal.signal)];
+  signal.abort();
+  t.deepEqual(await outcomes(writes), ['COPPICE_UNKNOWN_OUTCOME', 'COPPICE_ABORTED']);
+  t.deepEqual(engine.written, ['later a']);
 });

@@ -117,6 +117,9 @@ export class Chunks {
   /** Skips to the first row at or past `key`, in reading direction; stays where it is if that was passed already. */
   seek(key: Encoded): void {
     if (this.#closed) throw closed('range');
+    if (this.#options.of !== undefined) {
+      throw new CoppiceError('INVALID', 'the history of a key holds that key alone: there is nothing to seek');
+    }
     if (this.rows === undefined) {
       startAt(this.#options, key, this.#options.reverse === true);
       return;
@@ -173,6 +176,8 @@ export class Chunks {
     } catch (error) {
       this.close();
       throw error;
+    } finally {
+      this.#pin.done();
     }
   }
 

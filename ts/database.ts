@@ -111,6 +111,28 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     return { ...this.handle.writes.queued(), compaction: this.handle.live().pressure };
   }
 
+  /**
+   * Forgets the past of a database with history: from now on nothing before `revision` can be read. It takes no time; what
+   * is not read any more leaves the disk as compaction gets to it. What open snapshots and ranges see stays until they are
+   * closed. An earlier revision than the last time changes nothing. Resolves when it is durable.
+   *
+   * @throws `COPPICE_FUTURE_REVISION` for a revision that does not exist yet, `COPPICE_UNSUPPORTED` without history.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-with-history', { history: true });
+   * const { revision } = await db.put('price', '10');
+   * await db.put('price', '12');
+   * console.log(await db.get('price', { at: revision })); // 10
+   * await db.trim(db.revision);
+   * await db.close();
+   * ```
+   */
+  async trim(revision: number | bigint): Promise<void> {
+    await this.handle.live().trim(checkRevision(revision, 'revision'));
+  }
+
   /** Writes what is in memory to a table. Never needed for durability. */
   async flush(): Promise<void> {
     await this.handle.live().flush();

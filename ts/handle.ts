@@ -20,6 +20,8 @@ export class Handle {
   readonly durability: Durability;
   readonly events: Emitter;
   readonly writes: WriteQueue;
+  /** Whether the database keeps past versions. */
+  readonly history: boolean;
   #closing: Promise<void> | undefined;
   /** Writes that take more than one call of the engine. */
   readonly #finishing = new Set<Promise<unknown>>();
@@ -27,6 +29,7 @@ export class Handle {
   private constructor(path: string, engine: Engine, durability: Durability, events: Emitter) {
     this.path = path;
     this.engine = engine;
+    this.history = engine.history;
     this.durability = durability;
     this.events = events;
     this.writes = new WriteQueue(engine, events);

@@ -22,7 +22,7 @@ export type {
 export { TupleDouble, TupleFloat, TupleUuid, TupleVersionstamp } from './encoding/index.js';
 export { CoppiceError, type ErrorCode, type ErrorDetails } from './errors.js';
 export type { Events } from './events.js';
-export type { Entry } from './keyspace.js';
+export type { Entry, Version } from './keyspace.js';
 export type { LeftOut } from './native/types.js';
 export { open } from './open.js';
 export type { Duration } from './options/duration.js';
@@ -31,7 +31,7 @@ export type { KeyRange } from './options/range.js';
 export type { Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
-export type { RangeOptions } from './reader.js';
+export type { HistoryOptions, RangeOptions } from './reader.js';
 export {
   fsStore,
   type Loss,

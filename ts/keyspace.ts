@@ -16,9 +16,23 @@ export interface Entry<K, V> {
   value: V;
   /** The commit that wrote this value. */
   revision: number;
+  /** With history: the commit that created the key, after it had no value. */
+  createRevision?: number;
+  /** With history: how many commits have written the key since then, that one included; the first is version 1. */
+  version?: number;
   /** When it expires; absent if never. */
   expiresAt?: Date;
 }
+
+/** What one commit made of a key: wrote it, or deleted it. */
+export type Version<K, V> =
+  | ({ type: 'put' } & Entry<K, V>)
+  | {
+      type: 'del';
+      key: K;
+      /** The commit that deleted it. */
+      revision: number;
+    };
 
 /** Makes what a range yields of row `i` of a chunk. */
 export type MakeRow<T> = (rows: Rows, i: number) => T;
@@ -30,6 +44,8 @@ export class Keyspace<K, V> {
   readonly #prefixBytes: Buffer;
   readonly entry: MakeRow<[K, V]>;
   readonly record: MakeRow<Entry<K, V>>;
+  /** As `record`, of a database with history. */
+  readonly versionedRecord: MakeRow<Entry<K, V>>;
   readonly key: MakeRow<K>;
   readonly value: MakeRow<V>;
 
@@ -48,6 +64,23 @@ export class Keyspace<K, V> {
       const key = this.decodeKey(rows.key(i));
       return makeEntry(key, values.decode(rows.value(i)), rows.revision(i), rows.expiresAtMs(i));
     };
+    this.versionedRecord = (rows, i) => this.#versioned(this.decodeKey(rows.key(i)), rows, i);
+  }
+
+  /** Makes what the history of a key yields. */
+  versionsOf(key: K): MakeRow<Version<K, V>> {
+    return (rows, i) => {
+      // A delete counts no version.
+      if (rows.version(i) === 0) return { type: 'del', key, revision: rows.revision(i) };
+      return { type: 'put', ...this.#versioned(key, rows, i) };
+    };
+  }
+
+  #versioned(key: K, rows: Rows, i: number): Entry<K, V> {
+    const entry = makeEntry(key, this.values.decode(rows.value(i)), rows.revision(i), rows.expiresAtMs(i));
+    entry.createRevision = rows.createRevision(i);
+    entry.version = rows.version(i);
+    return entry;
   }
 
   /** The stored key of a user's key. Throws `COPPICE_INVALID` for a key of another type. */

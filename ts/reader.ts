@@ -11,10 +11,10 @@ import { throwIfAborted } from './abort.js';
 import { Chunks } from './chunks.js';
 import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
-import { type Entry, type Keyspace, type MakeRow, makeEntry } from './keyspace.js';
+import { type Entry, type Keyspace, type MakeRow, makeEntry, type Version } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
 import type { Engine, Later, Rows, RowsOptions } from './native/types.js';
-import { checkNames, names } from './options/check.js';
+import { checkNames, integer, names, revision } from './options/check.js';
 import { RANGE_SHAPE, type RangeShape, shapeOf } from './options/range.js';
 import { type Pin, pinned, pinOf, type ReadOptions } from './pin.js';
 import { Range } from './range.js';
@@ -22,7 +22,20 @@ import { Range } from './range.js';
 /** Which rows a range reads, and what it sees. */
 export interface RangeOptions<K> extends RangeShape<K>, ReadOptions {}
 
-const RANGE = names('a range', [...RANGE_SHAPE, 'snapshot', 'signal'], ['at']);
+/** Which versions of a key. */
+export interface HistoryOptions {
+  /** Only what was written by this revision or later. Default: all that is kept. */
+  from?: number | bigint;
+  /** Only what was written by this revision or earlier. Default: up to the newest. */
+  to?: number | bigint;
+  /** Versions at most. Default: all. */
+  limit?: number;
+  /** Gives up with `COPPICE_ABORTED`. */
+  signal?: AbortSignal;
+}
+
+const RANGE = names('a range', [...RANGE_SHAPE, 'snapshot', 'at', 'signal']);
+const HISTORY = names('history', ['from', 'to', 'limit', 'signal']);
 const NO_OPTIONS = Object.freeze({});
 
 export class Reader<K, V> {
@@ -55,8 +68,8 @@ export class Reader<K, V> {
    */
   get(key: K, options?: ReadOptions): Promise<V | undefined> {
     try {
-      const pin = options === undefined ? this.pin : pinOf(options, this.pin);
-      return Promise.resolve(this.#read(this.handle.live(), key, pin.number()));
+      if (options !== undefined) return Promise.resolve(this.#readWith(key, options));
+      return Promise.resolve(this.#read(this.handle.live(), key, this.pin.number()));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -64,9 +77,13 @@ export class Reader<K, V> {
 
   /** As `get`, but answers at once; reads the disk on the calling thread where the value is not in memory. */
   getSync(key: K, options?: ReadOptions): V | undefined {
-    const pin = options === undefined ? this.pin : pinOf(options, this.pin);
+    if (options === undefined) return this.#getSync(key, this.pin.number());
+    return asked(pinOf(options, this.pin), (snapshot) => this.#getSync(key, snapshot));
+  }
+
+  #getSync(key: K, snapshot: number): V | undefined {
     const { values } = this.space;
-    const raw = this.handle.live().get(this.space.encodeKey(key), values.form, pin.number());
+    const raw = this.handle.live().get(this.space.encodeKey(key), values.form, snapshot);
     if (raw === undefined || values.plain) return raw as V | undefined;
     return values.decode(raw);
   }
@@ -92,8 +109,13 @@ export class Reader<K, V> {
     } finally {
       // A read that waits for the disk has a pin of its own by now.
       if (pinnedHere > 0) engine.releaseSnapshot(pinnedHere);
+      pin.done();
     }
     return waits ? Promise.all(values) : (values as (V | undefined)[]);
+  }
+
+  #readWith(key: K, options: ReadOptions): Later<V | undefined> {
+    return asked(pinOf(options, this.pin), (snapshot) => this.#read(this.handle.live(), key, snapshot));
   }
 
   #read(engine: Engine, key: K, snapshot: number): Later<V | undefined> {
@@ -121,15 +143,22 @@ export class Reader<K, V> {
   async getEntry(key: K, options?: ReadOptions): Promise<Entry<K, V> | undefined> {
     const pin = options === undefined ? this.pin : pinOf(options, this.pin);
     const { values } = this.space;
-    const found = await this.handle.live().entry(this.space.encodeKey(key), values.form, pin.number());
+    const found = await asked(pin, (snapshot) => {
+      return this.handle.live().entry(this.space.encodeKey(key), values.form, snapshot);
+    });
     if (found === undefined) return undefined;
-    return makeEntry(key, values.decode(found.value), found.revision, found.expiresAtMs);
+    const entry = makeEntry(key, values.decode(found.value), found.revision, found.expiresAtMs);
+    if (found.version > 0) {
+      entry.createRevision = found.createRevision;
+      entry.version = found.version;
+    }
+    return entry;
   }
 
   /** Whether a key has a value. Cheaper than getting it. */
   async has(key: K, options?: ReadOptions): Promise<boolean> {
     const pin = options === undefined ? this.pin : pinOf(options, this.pin);
-    return this.handle.live().has(this.space.encodeKey(key), pin.number());
+    return asked(pin, (snapshot) => this.handle.live().has(this.space.encodeKey(key), snapshot));
   }
 
   /** Keys with their values, as pairs. */
@@ -137,9 +166,10 @@ export class Reader<K, V> {
     return this.#range(options, this.space.entry, true, false);
   }
 
-  /** Keys and values with revisions and times of expiry. */
+  /** Keys and values with revisions and times of expiry; with history also with versions. */
   records(options?: RangeOptions<K>): Range<Entry<K, V>> {
-    return this.#range(options, this.space.record, true, true);
+    const make = this.handle.history ? this.space.versionedRecord : this.space.record;
+    return this.#range(options, make, true, true);
   }
 
   /** Keys alone. */
@@ -158,7 +188,52 @@ export class Reader<K, V> {
     const pin = pinned(options, this.pin);
     const { bounds, reverse, limit } = shapeOf(options, this.space);
     const rows = this.handle.live().rows({ ...bounds, reverse, snapshot: pin.number() });
-    return countRows(rows, limit, options.signal);
+    try {
+      return await countRows(rows, limit, options.signal);
+    } finally {
+      pin.done();
+    }
+  }
+
+  /**
+   * The versions of a key in a database with history, newest first: what each commit made of it, deletes included, as far
+   * back as nothing was trimmed. The oldest is what the key held at the revision that the database is trimmed to, if it
+   * had a value then. Deadlines hide nothing. On a snapshot: up to its revision.
+   *
+   * To page through a long one, ask for `to: revision - 1` of the last version; `seek` and `cursor` of the range are for
+   * ranges of keys.
+   *
+   * Reading it rejects with `COPPICE_COMPACTED` or `COPPICE_FUTURE_REVISION` for a `from` or `to` that cannot be read, and
+   * with `COPPICE_UNSUPPORTED` without history.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-with-history', { history: true });
+   * await db.put('price', '10');
+   * await db.put('price', '12');
+   * await db.del('price');
+   * for await (const version of db.history('price')) {
+   *   if (version.type === 'put') console.log(version.revision, version.value, version.version);
+   *   else console.log(version.revision, 'deleted');
+   * }
+   * await db.close();
+   * ```
+   */
+  history(key: K, options: HistoryOptions = NO_OPTIONS): Range<Version<K, V>> {
+    checkNames(options, HISTORY);
+    const { from, to, limit } = options;
+    const pin = pinned(options.signal === undefined ? NO_OPTIONS : { signal: options.signal }, this.pin);
+    const of = {
+      key: this.space.encodeKey(key),
+      from: from === undefined ? 0 : revision(from, 'from'),
+      to: to === undefined ? 0 : revision(to, 'to'),
+    };
+    const most = limit === undefined ? Number.POSITIVE_INFINITY : integer(limit, 'limit', 0, Number.MAX_SAFE_INTEGER);
+    const rows: RowsOptions = { of, values: this.space.values.form, details: true, versions: true };
+    const chunks = new Chunks(pin, rows, most, undefined, options.signal);
+    return new Range(chunks, this.space.versionsOf(key), this.space as Keyspace<unknown, unknown>, false, undefined);
   }
 
   #range<T>(options: RangeOptions<K> = NO_OPTIONS, make: MakeRow<T>, values: boolean, details: boolean): Range<T> {
@@ -167,9 +242,19 @@ export class Reader<K, V> {
     const { space } = this;
     const { bounds, reverse, limit, batchSize } = shapeOf(options, space);
     const rows: RowsOptions = { ...bounds, reverse, keys: space.keys.form, details };
+    if (details && this.handle.history) rows.versions = true;
     if (values) rows.values = space.values.form;
     const chunks = new Chunks(pin, rows, limit, batchSize, options.signal);
     return new Range(chunks, make, space as Keyspace<unknown, unknown>, reverse, options.cursor);
+  }
+}
+
+/** The answer of a read that `pin` is for. */
+function asked<T>(pin: Pin, read: (snapshot: number) => T): T {
+  try {
+    return read(pin.number());
+  } finally {
+    pin.done();
   }
 }
 

@@ -31,6 +31,11 @@ export interface Stats {
   blobs: { files: number; bytes: number; garbageBytes: number };
   /** Snapshots that are open. */
   snapshots: number;
+  /**
+   * Only with history: versions of keys that are there, deletes included; the oldest revision that can be read; and how many
+   * versions in tables would go if it were trimmed to the newest revision, about.
+   */
+  history?: { versions: number; trimRevision: number; superseded: number };
   /** Pages found in memory, of all asked for: 0 to 1. 0 if none was. */
   cacheHitRatio: number;
   /** Pages that a filter asked for in vain, of all it asked for: 0 to 1. 0 if none was. */
@@ -64,6 +69,7 @@ export interface Stats {
 
 export function makeStats(engine: EngineStats, queued: Queued): Stats {
   return {
+    ...(engine.history === undefined ? {} : { history: { ...engine.history } }),
     keysEstimate: engine.keysEstimate,
     diskBytes: engine.diskBytes,
     logBytes: engine.logBytes,
@@ -114,6 +120,12 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued): 
   page.gauge('blob_bytes', 'Bytes of files of large values.', engine.blobs.bytes);
   page.gauge('blob_garbage_bytes', 'Bytes of values in them that are not needed.', engine.blobs.garbageBytes);
   page.gauge('snapshots', 'Snapshots that are open.', engine.snapshots);
+  if (engine.history !== undefined) {
+    const { versions, trimRevision, superseded } = engine.history;
+    page.gauge('versions', 'Versions of keys that are kept, deletes included.', versions);
+    page.gauge('versions_superseded', 'Versions in tables that the newest revision does not need.', superseded);
+    page.gauge('trim_revision', 'The oldest revision that can be read.', trimRevision);
+  }
   page.counter('cache_hits_total', 'Pages found in memory.', engine.cacheHits);
   page.counter('cache_misses_total', 'Pages read from disk.', engine.cacheMisses);
   page.counter('filter_passes_total', 'Pages the filters asked for.', engine.filterPasses);

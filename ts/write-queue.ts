@@ -6,6 +6,8 @@
  * beyond it writes reject with `COPPICE_BUSY`. While it holds anything the process stays alive.
  *
  * A write with values over 1 MiB waits here too, until they are on the disk: what is logged only names them.
+ * With history a write waits here while another thread makes the commit, if what there was has to be read from the disk, or a
+ * range walked, for it.
  *
  * @module
  */
@@ -15,7 +17,15 @@ import type { Encoded } from './encoding/index.js';
 import { aborted, CoppiceError } from './errors.js';
 import type { Emitter } from './events.js';
 import { LARGE_VALUE_BYTES, QUEUED_BATCHES_MAX, QUEUED_BYTES_MAX } from './limits.js';
-import { type Engine, type LargeOp, type Refusal, type Slab, STALLED } from './native/types.js';
+import {
+  type CommitAnswer,
+  type Engine,
+  LATER,
+  type LargeOp,
+  type Refusal,
+  type Slab,
+  STALLED,
+} from './native/types.js';
 import type { Durability } from './options/write.js';
 
 /** A write that is done. */
@@ -23,6 +33,8 @@ export interface Commit {
   ok: true;
   /** What every key of the write now carries. */
   revision: number;
+  /** With history, of a write with range deletes: how many keys had a value that these have taken. */
+  deleted?: number;
 }
 
 /** How full the queue of waiting writes is. */
@@ -53,6 +65,11 @@ interface Waiting {
   readonly staged: number[];
   /** Whether the next of them is on its way there. */
   staging: boolean;
+  /** Whether another thread has to make the commit, and whether it does. */
+  later: boolean;
+  committing: boolean;
+  /** Whether the other thread is to try again should it have found no memory. */
+  again: boolean;
   readonly resolve: (answer: Promise<Commit> | Refusal) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -77,9 +94,10 @@ export class WriteQueue {
     // Text of so many characters may be a large value, and only the slab finds out.
     const small = value.length <= (typeof value === 'string' ? LARGE_VALUE_BYTES / 3 : LARGE_VALUE_BYTES);
     const revision = small && this.#waiting.size === 0 ? this.#engine.put(key, value, deadlineMs) : STALLED;
-    if (revision !== STALLED) return this.#acknowledge(revision, 1, durability);
+    if (revision > 0) return this.#acknowledge(revision, 1, durability);
     const slab = this.takeSlab();
     slab.put(key, value, deadlineMs);
+    if (revision === LATER) return this.#enqueue(slab, durability, undefined, true) as Promise<Commit>;
     return this.commit(slab, durability, undefined) as Promise<Commit>;
   }
 
@@ -102,7 +120,7 @@ export class WriteQueue {
       this.giveBack(slab);
       throw error;
     }
-    if (answer === STALLED) return this.#enqueue(slab, durability, signal);
+    if (answer === STALLED || answer === LATER) return this.#enqueue(slab, durability, signal, answer === LATER);
     this.giveBack(slab);
     if (typeof answer !== 'number') return Promise.resolve(answer);
     return this.#acknowledge(answer, ops, durability, signal);
@@ -144,34 +162,60 @@ export class WriteQueue {
     return { ratio, queuedWrites, queuedBytes: this.#bytes };
   }
 
-  #acknowledge(revision: number, ops: number, durability: Durability, signal?: AbortSignal): Promise<Commit> {
+  #acknowledge(
+    revision: number,
+    ops: number,
+    durability: Durability,
+    signal?: AbortSignal,
+    deleted?: number,
+  ): Promise<Commit> {
     if (this.#events.hearsWrites) this.#events.emit('write', { revision, ops });
     // All writes of one turn share the engine's promise; this one and what it resolves with are this write's own.
-    const settled = this.#engine.settle(revision, durability).then((): Commit => ({ ok: true, revision }));
+    const settled = this.#engine.settle(revision, durability).then((): Commit => {
+      return deleted === undefined ? { ok: true, revision } : { ok: true, revision, deleted };
+    });
     return signal === undefined ? settled : orAborted(settled, signal, () => unknownOutcome(signal, revision));
   }
 
-  #enqueue(slab: Slab, durability: Durability, signal: AbortSignal | undefined): Promise<Commit | Refusal> {
+  #enqueue(
+    slab: Slab,
+    durability: Durability,
+    signal: AbortSignal | undefined,
+    later = false,
+  ): Promise<Commit | Refusal> {
     if (this.#waiting.size >= QUEUED_BATCHES_MAX || this.#bytes + slab.bytes > QUEUED_BYTES_MAX) {
       this.giveBack(slab);
       throw this.#busy();
     }
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#giveUp(waiting);
-      const waiting: Waiting = { slab, durability, signal, onAbort, staged: [], staging: false, resolve, reject };
+      const waiting: Waiting = {
+        slab,
+        durability,
+        signal,
+        onAbort,
+        staged: [],
+        staging: false,
+        later,
+        committing: false,
+        again: false,
+        resolve,
+        reject,
+      };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiting);
       this.#bytes += slab.bytes;
       // The engine's own events do not hold the process open; a promise that somebody waits for must.
       this.#keepAlive ??= setInterval(() => {}, 2 ** 30);
-      if (this.#waiting.size === 1) this.#isWhole(waiting);
+      if (this.#waiting.size === 1 && this.#isWhole(waiting) && later) this.#commitLater(waiting);
     });
   }
 
   #busy(): CoppiceError {
     const [first] = this.#waiting;
     const staging = first !== undefined && this.#nextLarge(first) !== undefined;
-    const awaited = staging ? 'until its large values are on the disk' : 'until the engine has memory';
+    const reading = first?.committing ? 'until what it replaces was read' : 'until the engine has memory';
+    const awaited = staging ? 'until its large values are on the disk' : reading;
     const queued = `${this.#waiting.size} writes of ${this.#bytes} bytes wait already, the first ${awaited}`;
     return new CoppiceError('BUSY', `${queued}: nothing was written, try again later`);
   }
@@ -179,12 +223,16 @@ export class WriteQueue {
   /** Answers whether the foremost write is settled: applied, refused or failed. */
   #settles(waiting: Waiting): boolean {
     const { slab, durability, signal, staged } = waiting;
-    if (signal?.aborted) {
+    if (signal?.aborted && !waiting.committing) {
       // Another listener of the same signal came first, and drains.
       this.#giveUp(waiting);
       return true;
     }
     if (!this.#isWhole(waiting)) return false;
+    if (waiting.later) {
+      this.#commitLater(waiting);
+      return false;
+    }
     const ops = slab.length;
     let answer: number | Refusal;
     try {
@@ -194,9 +242,40 @@ export class WriteQueue {
       return true;
     }
     if (answer === STALLED) return false;
+    if (answer === LATER) {
+      waiting.later = true;
+      this.#commitLater(waiting);
+      return false;
+    }
     this.#leave(waiting);
     waiting.resolve(typeof answer === 'number' ? this.#acknowledge(answer, ops, durability, signal) : answer);
     return true;
+  }
+
+  /** Has another thread commit the foremost write. */
+  async #commitLater(waiting: Waiting): Promise<void> {
+    waiting.again = true;
+    if (waiting.committing) return;
+    const { slab, durability, signal, staged } = waiting;
+    const ops = slab.length;
+    waiting.committing = true;
+    try {
+      let found: CommitAnswer = { answer: STALLED, deleted: undefined };
+      // That there is room may be told before that there was none.
+      while (found.answer === STALLED && waiting.again) {
+        waiting.again = false;
+        found = await this.#engine.commitLater(slab, staged);
+      }
+      waiting.committing = false;
+      const { answer, deleted } = found;
+      if (answer === STALLED) return;
+      this.#leave(waiting);
+      const isDone = typeof answer === 'number';
+      waiting.resolve(isDone ? this.#acknowledge(answer, ops, durability, signal, deleted) : answer);
+    } catch (error) {
+      this.#fail(waiting, error);
+    }
+    this.drain();
   }
 
   /** Whether all large values of the foremost write are on the disk. If not, the next one is on its way from now on. */
@@ -223,6 +302,8 @@ export class WriteQueue {
   }
 
   #giveUp(waiting: Waiting): void {
+    // What another thread is about to log is told of as logged.
+    if (waiting.committing) return;
     this.#fail(waiting, aborted(waiting.signal as AbortSignal, 'a write that waited its turn'));
     this.drain();
   }

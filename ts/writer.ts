@@ -34,13 +34,13 @@ export type Op<K, V> =
   | ({ type: 'delRange'; sublevel: AnySublevel } & KeyRange<unknown>);
 
 export interface DelRangeOptions extends WriteOptions {
-  /** Whether to say how many keys had a value, for which all of them are read. Default false. */
+  /** Whether to say how many keys had a value, for which all of them are read. Default false; with history it is told anyway. */
   count?: boolean;
 }
 
 /** A range of keys that was removed. */
 export interface RangeCommit extends Commit {
-  /** With `count`: how many keys of the range had a value when the call was made. */
+  /** With `count`, and always with history: how many keys of the range had a value. */
   deleted?: number;
 }
 
@@ -55,7 +55,8 @@ export class Writer<K, V> extends Reader<K, V> {
    * Writes a value, whether the key has one or not. Not awaited, it is applied all the same.
    *
    * A value over 1 MiB, up to 1 GiB, goes to the disk before it is applied, off this thread: it is visible when the promise
-   * resolves, later writes of the handle wait behind it, and bytes must be left alone until then.
+   * resolves, later writes of the handle wait behind it, and bytes must be left alone until then. The same goes, with
+   * history, for a write to a key of which the last version has to be read from the disk.
    *
    * @throws `COPPICE_TOO_LARGE` for a key over 65,535 bytes or a value over 1 GiB, `COPPICE_BUSY` when too many
    * writes wait, `COPPICE_DISK_FULL` when the disk is full. Nothing was written then.
@@ -101,6 +102,9 @@ export class Writer<K, V> extends Reader<K, V> {
    *
    * Writes that come later, or later in the same batch, are not touched.
    *
+   * With history each key of the range gets a delete of its own, in one commit: another thread makes it, the write is
+   * visible when the promise resolves, and a range whose deletes take over 32 MiB is refused with `COPPICE_TOO_LARGE`.
+   *
    * @throws `COPPICE_INVALID` for bounds that contradict each other or no range at all.
    * @example
    * ```ts
@@ -127,6 +131,7 @@ export class Writer<K, V> extends Reader<K, V> {
       const slab = handle.writes.takeSlab();
       if (span !== undefined) slab.delRange(span.lower, span.upper);
       const commit = () => handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
+      if (handle.history) return commit();
       return counting ? handle.finish(this.#counted(commit, bounds, engine.snapshot())) : commit();
     } catch (error) {
       return Promise.reject(error);

@@ -341,3 +341,31 @@ test('a reader that goes away ends a scan without an error', async (t) => {
   stdout.once('data', () => stdout.destroy(Object.assign(new Error('gone'), { code: 'EPIPE' })));
   t.is(await running, 0);
 });
+
+test('the past of a database with history is read, listed and trimmed', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  await coppice(['put', path, 'k', 'first', '--history']);
+  await coppice(['put', path, 'k', 'second']);
+  await coppice(['del', path, 'k']);
+  await coppice(['put', path, 'other', 'x']);
+  t.is((await coppice(['get', path, 'k', '--at', '2'])).out, 'first\n');
+  t.is((await coppice(['get', path, 'k', '--at', '4'])).code, 1);
+  t.is((await coppice(['scan', path, '--at', '3'])).out, 'k\tsecond\n');
+  t.is((await coppice(['count', path, '--at', '4'])).out, '0\n');
+  t.is((await coppice(['history', path, 'k'])).out, '4\t-\tdeleted\n3\t2\tsecond\n2\t1\tfirst\n');
+  t.is((await coppice(['history', path, 'k', '--to', '2', '--limit', '1'])).out, '2\t1\tfirst\n');
+  t.deepEqual(JSON.parse((await coppice(['history', path, 'k', '--limit', '1', '--json'])).out), {
+    type: 'del',
+    key: 'k',
+    revision: 4,
+  });
+  t.deepEqual(await coppice(['trim', path, '3', '--json']), { code: 0, out: '{"trimRevision":3}\n', err: '' });
+  const refused = await coppice(['get', path, 'k', '--at', '2']);
+  t.is(refused.code, 3);
+  t.regex(refused.err, /oldest that can be read is 3.*COPPICE_COMPACTED/);
+  t.regex((await coppice(['stats', path])).out, /trimmed to revision +3/);
+  t.is((await coppice(['history', path, 'nothing'])).code, 1);
+  t.is((await coppice(['get', path, 'k', '--at', 'noon'])).code, 2);
+  const plain = await letters(t);
+  t.is((await coppice(['trim', plain, '2'])).code, 3);
+});

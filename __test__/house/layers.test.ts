@@ -8,7 +8,7 @@ import { type Source, shippedRust, sources } from './sources.js';
 const engine = [
   ['error', 'limits', 'coding', 'key', 'entry', 'names', 'sync', 'damage'],
   ['disk', 'environment', 'simulation'],
-  ['range_delete', 'batch', 'codec', 'filter', 'blob'],
+  ['range_delete', 'batch', 'codec', 'filter', 'blob', 'marks'],
   ['wal'],
   ['dead_runs', 'memtable', 'table', 'cursor'],
   ['manifest', 'snapshot', 'options'],
@@ -19,6 +19,8 @@ const engine = [
     'read',
     'range',
     'write',
+    'draft',
+    'trim',
     'large',
     'flush',
     'upkeep',

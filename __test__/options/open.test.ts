@@ -8,6 +8,8 @@ test('every option has a default', (t) => {
     createIfMissing: true,
     errorIfExists: false,
     readOnly: false,
+    history: undefined,
+    retain: { retainRevisions: undefined, retainMs: undefined },
     recovery: 'strict',
     memoryBytes: 64 << 20,
     memtableBytes: undefined,
@@ -88,7 +90,7 @@ test('options that are not an object are refused', async (t) => {
 });
 
 test('an option of a later version is refused as such', async (t) => {
-  for (const option of ['history', 'retain', 'store', 'branch', 'checkpoint', 'restore']) {
+  for (const option of ['store', 'branch', 'checkpoint', 'restore']) {
     await refuses(
       t,
       'COPPICE_UNSUPPORTED',
@@ -107,6 +109,14 @@ test('an option of a later version is refused as such', async (t) => {
 
 test('options that contradict each other are refused', async (t) => {
   await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ readOnly: true, errorIfExists: true }), /contradict/);
+});
+
+test('what is kept of a history is checked', async (t) => {
+  t.like(resolveOpen({}).engine, { history: undefined, retain: { retainRevisions: undefined, retainMs: undefined } });
+  t.like(resolveOpen({ history: true, retain: { ms: 5 } }).engine, { history: true, retain: { retainMs: 5 } });
+  await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ history: 1 as never }), /history must be true or false/);
+  await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ retain: { revisions: 0 } }), /retain.revisions/);
+  await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ history: false, retain: { revisions: 5 } }), /retain is for/);
 });
 
 test('a read-only database is never created', (t) => {

@@ -68,6 +68,11 @@ export const SUBLEVEL_FLAG: Readonly<Record<string, Flag>> = {
   },
 };
 
+/** For the commands that can read the past. */
+export const AT_FLAG: Readonly<Record<string, Flag>> = {
+  at: { type: 'string', value: 'REVISION', help: 'as it was at this revision, of a database with history' },
+};
+
 /** One call of a command: its arguments, checked, and its output. */
 export class Call {
   readonly positionals: readonly string[];
@@ -97,6 +102,12 @@ export class Call {
   bytes(flag: string): Buffer | undefined {
     const text = this.text(flag);
     return text === undefined ? undefined : parseBytes(text, this.notation, `--${flag}`);
+  }
+
+  /** The revision in a string flag. */
+  revision(flag: string): number | undefined {
+    const text = this.text(flag);
+    return text === undefined ? undefined : parseRevision(text, `--${flag}`);
   }
 
   /** A positional argument as bytes. */
@@ -158,6 +169,12 @@ function checkPositionals(command: Command, given: readonly string[]): void {
   const repeats = command.positionals.some((name) => /\.\.\.\]?$/.test(name));
   const extra = given[command.positionals.length];
   if (extra !== undefined && !repeats) throw usage(`${command.name} does not take "${extra}"`);
+}
+
+/** A revision as people write it. */
+export function parseRevision(text: string, what: string): number {
+  if (!/^[1-9]\d{0,15}$/.test(text)) throw usage(`${what} must be a revision, a whole number from 1 on, not "${text}"`);
+  return Number(text);
 }
 
 /** The error for a wrong call of the command line. */

@@ -7,9 +7,19 @@
 
 import type { Stats } from '../stats.js';
 
-const NAMES = ['keysEstimate', 'revision', 'diskBytes', 'logBytes', 'memtableBytes', 'levels', 'blobs'] as const;
+const NAMES = [
+  'keysEstimate',
+  'revision',
+  'diskBytes',
+  'logBytes',
+  'memtableBytes',
+  'history',
+  'levels',
+  'blobs',
+] as const;
 /** The same figures on a page of metrics. */
-const METRIC = /^(?:# [A-Z]+ )?coppice_(?:keys_estimate|revision|(?:disk|log|memtable)_bytes|(?:level|blob)_\w+)[ {]/;
+const METRIC =
+  /^(?:# [A-Z]+ )?coppice_(?:keys_estimate|(?:trim_)?revision|(?:disk|log|memtable)_bytes|versions\w*|(?:level|blob)_\w+)[ {]/;
 
 export type FolderStats = Pick<Stats, (typeof NAMES)[number]>;
 

@@ -19,7 +19,7 @@ export const WAKE_EVENT = 1;
 export const WAKE_DONE = 2;
 export const WAKE_PROGRESS = 3;
 
-/** An answer of `put`, `del` and `commit` that is no revision; the other one is `STALLED`. */
+/** An answer of `put`, `del` and `commit` that is no revision; the others are `STALLED` and `LATER`. */
 export const WRITE_REFUSED = -2;
 
 /** The `flags` of `rangeOpen`. */
@@ -28,6 +28,7 @@ export const ROWS_KEYS_AS_TEXT = 1 << 1;
 export const ROWS_VALUES = 1 << 2;
 export const ROWS_VALUES_AS_TEXT = 1 << 3;
 export const ROWS_DETAILS = 1 << 4;
+export const ROWS_VERSIONS = 1 << 5;
 export const ROWS_REVERSE = 1 << 8;
 export const ROWS_HAS_LOWER = 1 << 9;
 export const ROWS_HAS_UPPER = 1 << 10;
@@ -45,7 +46,17 @@ export const CHUNK_COLD = 8;
 export type Wait = 0 | 1;
 
 /** What a read in the pool finds; `undefined` if there is no such entry. */
-export type FoundByTask = { value?: string | Buffer; revision: number; deadline: number } | undefined;
+export type FoundByTask =
+  | { value?: string | Buffer; revision: number; deadline: number; createRevision: number; version: number }
+  | undefined;
+
+/** What comes of `commitLater`: a revision, or what `commit` answers else; the conflicts as pairs. */
+export interface CommitByTask {
+  revision: number;
+  deleted?: number;
+  conflicts: [guard: number, revision: number][];
+  newest: number;
+}
 
 /** Called for all that other threads have to say. */
 export type Wake = (kind: number, number: number, a: unknown, b: unknown) => void;
@@ -54,6 +65,9 @@ export interface AddonOptions {
   createIfMissing: boolean;
   errorIfExists: boolean;
   readOnly: boolean;
+  history?: boolean | undefined;
+  retainRevisions?: number | undefined;
+  retainMs?: number | undefined;
   recovery: string;
   memoryBytes: number;
   memtableBytes?: number | undefined;
@@ -83,7 +97,7 @@ export interface Addon {
   getText(handle: number, key: Bytes, snapshot: number, wait: Wait): string | number | undefined | null;
   /** A number from 0 on: so many bytes of data. */
   getBytes(handle: number, key: Bytes, snapshot: number, wait: Wait): number | Buffer | undefined | null;
-  /** Header: revision, deadline or 0. */
+  /** Header: revision, deadline or 0, create revision and version, both 0 without history. */
   getEntry(
     handle: number,
     key: Bytes,
@@ -106,6 +120,14 @@ export interface Addon {
     guards: Uint8Array | undefined,
     large: Uint8Array,
   ): number | null;
+  /** Starts a task that does what `commitLarge` does, and may wait for the disk: a `CommitByTask`. */
+  commitLater(
+    handle: number,
+    body: Uint8Array,
+    bytes: number,
+    guards: Uint8Array | undefined,
+    large: Uint8Array,
+  ): number | null;
   largeBegin(handle: number): number | null;
   /** These two start a task and answer its number. */
   largeWrite(large: number, piece: Uint8Array): number | null;
@@ -117,12 +139,14 @@ export interface Addon {
   unlockFile(lock: number): null | undefined;
 
   revision(handle: number): number | null;
+  keepsHistory(handle: number): 0 | 1 | null;
   now(handle: number): number | null;
   pressure(handle: number): number | null;
   writeOut(handle: number): number | null;
   requestSync(handle: number, revision: number): number | null;
 
   snapshot(handle: number): number | null;
+  snapshotAt(handle: number, revision: number): number | null;
   snapshotRevision(snapshot: number): number | null;
   releaseSnapshot(snapshot: number): null | undefined;
 
@@ -136,6 +160,17 @@ export interface Addon {
     lower: Bytes | undefined,
     upper: Bytes | undefined,
   ): number | null;
+  /** As `rangeOpen`, of the versions of a key; revisions of 0 are none. */
+  versionsOpen(
+    handle: number,
+    flags: number,
+    snapshot: number,
+    rows: number,
+    limit: number,
+    key: Bytes,
+    from: number,
+    to: number,
+  ): number | null;
   rangeNext(cursor: number, rows: number, limit: number, wait: Wait): number | null;
   /** After this task `rangeNext` has a row. No other call may use the cursor meanwhile, but `rangeClose`. */
   rangeWarm(cursor: number): number | null;
@@ -148,6 +183,7 @@ export interface Addon {
   close(handle: number): number | null;
   flush(handle: number): number | null;
   compact(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
+  trim(handle: number, revision: number): number | null;
   verify(handle: number): number | null;
   checkpoint(handle: number, folder: string): number | null;
   backup(handle: number, folder: string): number | null;

@@ -6,7 +6,7 @@
 
 import { closed, fromNative, invalid } from '../errors.js';
 import { LARGE_PIECE_BYTES } from '../limits.js';
-import { type Addon, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
+import { type Addon, type CommitByTask, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
 import { NativeRows } from './rows.js';
 import { Settler } from './settle.js';
@@ -15,6 +15,7 @@ import type {
   BackupResult,
   Bytes,
   CheckpointResult,
+  CommitAnswer,
   Decode,
   Engine,
   EngineEvent,
@@ -36,6 +37,7 @@ export class NativeEngine implements Engine, Listener {
   readonly #handle: number;
   readonly #settler: Settler;
   readonly #on: (event: EngineEvent) => void;
+  readonly history: boolean;
   #closing: Promise<void> | undefined;
 
   constructor(environment: Environment, handle: number, on: (event: EngineEvent) => void) {
@@ -44,6 +46,7 @@ export class NativeEngine implements Engine, Listener {
     this.#handle = handle;
     this.#settler = new Settler(environment, handle);
     this.#on = on;
+    this.history = this.#answered(this.#addon.keepsHistory(handle)) === 1;
     environment.listeners.set(handle, this);
   }
 
@@ -78,10 +81,11 @@ export class NativeEngine implements Engine, Listener {
     const raw = this.#answered(this.#addon.getEntry(this.#handle, key, snapshot, 0, text));
     if (raw === undefined) return undefined;
     if (typeof raw === 'number' && raw < 0) {
-      return this.#inPool(raw).then((found) => found && foundEntry(found.value!, found.revision, found.deadline));
+      return this.#inPool(raw).then((found) => found && foundEntry(found.value!, found));
     }
     const { header } = this.#environment;
-    return foundEntry(typeof raw === 'number' ? this.#environment.copied(raw) : raw, header[0]!, header[1]!);
+    const details = { revision: header[0]!, deadline: header[1]!, createRevision: header[2]!, version: header[3]! };
+    return foundEntry(typeof raw === 'number' ? this.#environment.copied(raw) : raw, details);
   }
 
   has(key: Bytes, snapshot = 0): Later<boolean> {
@@ -115,6 +119,15 @@ export class NativeEngine implements Engine, Listener {
     return answer === WRITE_REFUSED ? this.#refusal() : answer;
   }
 
+  async commitLater(slab: Slab, large: readonly number[] = NONE): Promise<CommitAnswer> {
+    const { body, end, guards } = slab as NativeSlab;
+    const started = this.#addon.commitLater(this.#handle, body, end, guards, pairs(slab, large));
+    const { revision, deleted, conflicts, newest } = await this.#environment.task<CommitByTask>(started);
+    if (revision !== WRITE_REFUSED) return { answer: revision, deleted };
+    const found = conflicts.map(([guard, revision]) => ({ guard, revision: revision || null }));
+    return { answer: { revision: newest, conflicts: found }, deleted };
+  }
+
   async stage(value: Uint8Array): Promise<number> {
     const large = this.#answered(this.#addon.largeBegin(this.#handle));
     const { length } = value;
@@ -144,6 +157,10 @@ export class NativeEngine implements Engine, Listener {
     return this.#answered(this.#addon.snapshot(this.#handle));
   }
 
+  snapshotAt(revision: number): number {
+    return this.#answered(this.#addon.snapshotAt(this.#handle, revision));
+  }
+
   snapshotRevision(snapshot: number): number {
     return this.#answered(this.#addon.snapshotRevision(snapshot));
   }
@@ -158,6 +175,10 @@ export class NativeEngine implements Engine, Listener {
 
   compact(lower: Bytes | undefined, upper: Bytes | undefined): Promise<void> {
     return this.#environment.task(this.#addon.compact(this.#handle, bytesOf(lower), bytesOf(upper)));
+  }
+
+  trim(revision: number): Promise<void> {
+    return this.#environment.task(this.#addon.trim(this.#handle, revision));
   }
 
   verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult> {
@@ -232,9 +253,11 @@ export class NativeEngine implements Engine, Listener {
   }
 }
 
-function foundEntry<T>(value: T, revision: number, deadline: number): FoundEntry<T> {
-  return { value, revision, expiresAtMs: deadline || undefined };
+function foundEntry<T>(value: T, { revision, deadline, createRevision, version }: FoundDetails): FoundEntry<T> {
+  return { value, revision, expiresAtMs: deadline || undefined, createRevision, version };
 }
+
+type FoundDetails = Omit<NonNullable<FoundByTask>, 'value'>;
 
 /** Which operation has which large value. */
 function pairs(slab: Slab, large: readonly number[]): Uint8Array {

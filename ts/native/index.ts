@@ -20,8 +20,9 @@ export async function openEngine(
   on: (event: EngineEvent) => void,
 ): Promise<Engine> {
   const here = environment();
-  const { memtable, compaction, ...rest } = options;
-  const handle = await here.task<number>(here.addon.open(path, { ...rest, ...memtable, ...compaction }));
+  const { memtable, compaction, retain, ...rest } = options;
+  const started = here.addon.open(path, { ...rest, ...memtable, ...compaction, ...retain });
+  const handle = await here.task<number>(started);
   return new NativeEngine(here, handle, on);
 }
 

@@ -21,6 +21,7 @@ import {
   ROWS_UPPER_EXCLUSIVE,
   ROWS_VALUES,
   ROWS_VALUES_AS_TEXT,
+  ROWS_VERSIONS,
   ROWS_WAIT,
 } from './addon.js';
 import { type Column, decodeBuffers, decodeTexts } from './decode.js';
@@ -45,6 +46,8 @@ export class NativeRows implements Rows {
   #values: Decoded[] = [];
   #revisions: Float64Array | undefined;
   #deadlines: Float64Array | undefined;
+  #createRevisions: Float64Array | undefined;
+  #versions: Float64Array | undefined;
 
   constructor(environment: Environment, handle: number, options: RowsOptions) {
     this.#environment = environment;
@@ -72,15 +75,7 @@ export class NativeRows implements Rows {
     if (this.#state === 'done') return 0;
     const rows =
       this.#state === 'new'
-        ? addon.rangeOpen(
-            this.#handle,
-            wait ? this.#flags | ROWS_WAIT : this.#flags,
-            this.#options.snapshot ?? 0,
-            rowsMax,
-            this.#left,
-            this.#options.lower,
-            this.#options.upper,
-          )
+        ? this.#open(rowsMax, wait)
         : addon.rangeNext(this.#cursor, rowsMax, this.#left, wait ? 1 : 0);
     if (rows === null) {
       this.#finish();
@@ -100,6 +95,14 @@ export class NativeRows implements Rows {
     return rows;
   }
 
+  #open(rowsMax: number, wait: boolean): number | null {
+    const { addon } = this.#environment;
+    const { snapshot = 0, lower, upper, of } = this.#options;
+    const flags = wait ? this.#flags | ROWS_WAIT : this.#flags;
+    if (of === undefined) return addon.rangeOpen(this.#handle, flags, snapshot, rowsMax, this.#left, lower, upper);
+    return addon.versionsOpen(this.#handle, flags, snapshot, rowsMax, this.#left, of.key, of.from, of.to);
+  }
+
   key(i: number): Decoded {
     return this.#keys[i]!;
   }
@@ -114,6 +117,14 @@ export class NativeRows implements Rows {
 
   expiresAtMs(i: number): number | undefined {
     return this.#deadlines![i] || undefined;
+  }
+
+  createRevision(i: number): number {
+    return this.#createRevisions![i]!;
+  }
+
+  version(i: number): number {
+    return this.#versions![i]!;
   }
 
   seek(key: Bytes): void {
@@ -137,11 +148,12 @@ export class NativeRows implements Rows {
   /** Nothing but native calls and decoding happens here, so that the shared buffer stays as the chunk left it. */
   #decode(rows: number): void {
     const { shared, header, words, numbers } = this.#environment;
-    const { keys, values, details } = this.#options;
+    const { keys, values, details, versions } = this.#options;
     const room = header[1]!;
     const flags = header[4]!;
     if (keys !== undefined) {
-      const origin = HEADER_BYTES + room * (details ? 24 : 8);
+      const columnBytes = versions ? 40 : details ? 24 : 8;
+      const origin = HEADER_BYTES + room * columnBytes;
       const column: Column = { words, at: 0, rows, origin, backward: false };
       this.#keys =
         keys === 'buffer'
@@ -158,6 +170,10 @@ export class NativeRows implements Rows {
     if (details) {
       this.#revisions = numbers.slice(room, room + rows);
       this.#deadlines = numbers.slice(2 * room, 2 * room + rows);
+    }
+    if (versions) {
+      this.#createRevisions = numbers.slice(3 * room, 3 * room + rows);
+      this.#versions = numbers.slice(4 * room, 4 * room + rows);
     }
     if ((flags & CHUNK_VALUE_TOO_LARGE) !== 0) this.#fetchValue();
   }
@@ -187,6 +203,7 @@ function flagsOf(options: RowsOptions): number {
   if (options.values !== undefined) flags |= ROWS_VALUES;
   if (options.values === 'utf8') flags |= ROWS_VALUES_AS_TEXT;
   if (options.details) flags |= ROWS_DETAILS;
+  if (options.versions) flags |= ROWS_VERSIONS;
   if (options.reverse) flags |= ROWS_REVERSE;
   if (options.lower !== undefined) flags |= ROWS_HAS_LOWER;
   if (options.lower !== undefined && options.lowerInclusive === false) flags |= ROWS_LOWER_EXCLUSIVE;

@@ -21,6 +21,10 @@ export interface EngineOptions {
   createIfMissing: boolean;
   errorIfExists: boolean;
   readOnly: boolean;
+  /** Absent: as the database is; a new one keeps none. */
+  history: boolean | undefined;
+  /** What of a history is kept for sure. Absent: all. */
+  retain: { retainRevisions: number | undefined; retainMs: number | undefined };
   recovery: 'strict' | 'point-in-time';
   /** One budget for memtables, page cache and filters. */
   memoryBytes: number;
@@ -72,6 +76,17 @@ export type EngineEvent =
 /** An answer of `put`, `del` and `commit`: nothing was done for want of memory; try again, in order, after `room`. */
 export const STALLED = -1;
 
+/** An answer of the same calls, with history: nothing was done, because what there was has to be read first; see `commitLater`. */
+export const LATER = -3;
+
+/** What came of a commit that another thread made. */
+export interface CommitAnswer {
+  /** A revision, `STALLED`, or what a guard found. */
+  answer: number | Refusal;
+  /** Keys that range deletes took, if there were any. */
+  deleted: number | undefined;
+}
+
 /** A guard of a commit failed: what was found, for each guard that did, by the order of `Slab.check`. */
 export interface Refusal {
   /** The newest revision at the time of the answer. */
@@ -86,6 +101,9 @@ export interface FoundEntry<T> {
   revision: number;
   /** Unix milliseconds; absent if it never expires. */
   expiresAtMs: number | undefined;
+  /** Both 0 without history. */
+  createRevision: number;
+  version: number;
 }
 
 /** Bounds of a range in key order, whichever way it is read. Absent: open. */
@@ -106,6 +124,10 @@ export interface RowsOptions extends Bounds {
   values?: Decode | undefined;
   /** Whether `revision` and `expiresAtMs` are fetched. */
   details?: boolean;
+  /** With details: whether `createRevision` and `version` are fetched too. */
+  versions?: boolean;
+  /** The rows are the versions of this key, newest first, and the bounds do not count. Revisions of 0 are none. */
+  of?: { key: Bytes; from: number; to: number };
   /** From `Engine.snapshot`; 0 or absent reads the newest state as of the first `next` or `seek`. */
   snapshot?: number;
   /** No more rows than this in all. Known to the engine, so that a short range needs one call. */
@@ -132,6 +154,9 @@ export interface Rows {
   value(i: number): string | Buffer;
   revision(i: number): number;
   expiresAtMs(i: number): number | undefined;
+  createRevision(i: number): number;
+  /** 0: a delete, among the versions of a key. */
+  version(i: number): number;
   /** The next chunk starts at the first row at or past `key` in reading direction; also back. */
   seek(key: Bytes): void;
   /** Lets go of what the engine holds for this range. Harmless twice. Rows already fetched stay readable. */
@@ -236,6 +261,8 @@ export interface Engine {
   readonly revision: number;
   /** By which deadlines pass, in Unix milliseconds: the clock's time, but never earlier than at any commit. */
   readonly nowMs: number;
+  /** Whether past versions are kept until trimmed. */
+  readonly history: boolean;
   /** How far compaction is behind, as `Pressure` has it. */
   readonly pressure: number;
 
@@ -249,13 +276,15 @@ export interface Engine {
   has(key: Bytes, snapshot?: number): Later<boolean>;
   rows(options: RowsOptions): Rows;
 
-  /** Applies one put on the calling thread; answers its revision or `STALLED`. It is visible at once. */
+  /** Applies one put on the calling thread; answers its revision, `STALLED` or `LATER`. It is visible at once. */
   put(key: Bytes, value: Bytes, deadlineMs?: number): number;
   del(key: Bytes): number;
   /** An empty slab for `commit`, here or on another handle of this thread. */
   slab(): Slab;
   /** Applies a slab as one revision. The slab keeps its content: clear it to use it again. `large`: `slab.large`, staged. */
   commit(slab: Slab, large?: readonly number[]): number | Refusal;
+  /** As `commit`, on another thread, which may wait for the disk; never `LATER`. */
+  commitLater(slab: Slab, large?: readonly number[]): Promise<CommitAnswer>;
   /** Writes a large value to the disk, off this thread; answers the number that `commit` takes. */
   stage(value: Uint8Array): Promise<number>;
   /** Lets go of a staged value. What no commit took leaves nothing. Harmless twice. */
@@ -268,6 +297,8 @@ export interface Engine {
 
   /** Pins the newest state; answers the number that reads take. */
   snapshot(): number;
+  /** Pins the state at a revision. */
+  snapshotAt(revision: number): number;
   snapshotRevision(snapshot: number): number;
   /** Harmless twice. Reads of a released snapshot throw `COPPICE_CLOSED`. */
   releaseSnapshot(snapshot: number): void;
@@ -276,6 +307,8 @@ export interface Engine {
   flush(): Promise<void>;
   /** Merges what lies between the bounds, both of which belong to it. */
   compact(lower: Bytes | undefined, upper: Bytes | undefined): Promise<void>;
+  /** Forgets what was before a revision; durable when it resolves. */
+  trim(revision: number): Promise<void>;
   verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult>;
   /** Writes a checkpoint into `folder`, which must not exist or be empty. */
   checkpoint(folder: string): Promise<CheckpointResult>;
@@ -317,6 +350,8 @@ export interface EngineStats {
   filterPasses: number;
   filterFalsePasses: number;
   snapshots: number;
+  /** Now; only with history. */
+  history?: { versions: number; trimRevision: number; superseded: number };
   commits: number;
   /** Keys and values as they were given. */
   userBytes: number;

@@ -6,7 +6,7 @@
 
 import { type Codec, type KeyEncoding, keyCodec, type ValueEncoding, valueCodec } from '../encoding/index.js';
 import { CoppiceError, invalid } from '../errors.js';
-import { MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN } from '../limits.js';
+import { DURATION_MS_MAX, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN } from '../limits.js';
 import type { EngineOptions } from '../native/types.js';
 import { boolean, checkNames, integer, names, oneOf, signal } from './check.js';
 import { type Durability, durability } from './write.js';
@@ -24,6 +24,30 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   createIfMissing?: boolean;
   /** Whether an existing database is refused with `COPPICE_EXISTS`. Default false. */
   errorIfExists?: boolean;
+  /**
+   * Whether every past version is kept until it is trimmed (`Database.trim`, or `retain`): reads `at` any revision,
+   * `history(key)`, the version and create revision of entries. Fixed when the database is created; opening an existing one
+   * with the other setting is refused. Costs a look at what there was for each put, and the room of what is kept. Default:
+   * as the database is, and without history for a new one.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-with-history', { history: true, retain: { revisions: 1_000_000, ms: 86_400_000 } });
+   * const { revision } = await db.put('greeting', 'hello');
+   * await db.put('greeting', 'good morning');
+   * console.log(await db.get('greeting', { at: revision })); // hello
+   * await db.close();
+   * ```
+   */
+  history?: boolean;
+  /**
+   * With history: what is kept for sure, while everything older is trimmed now and then as writes go on, or when time has
+   * passed. `revisions`: so many of the newest. `ms`: every state that was the newest one so many milliseconds ago or later.
+   * With both, what either keeps. Default: history stays until `trim`.
+   */
+  retain?: { revisions?: number; ms?: number };
   /** Opens without changing a byte; every write is refused with `COPPICE_READONLY`. Default false. */
   readOnly?: boolean;
   /**
@@ -125,6 +149,8 @@ const OPEN = names(
     'createIfMissing',
     'errorIfExists',
     'readOnly',
+    'history',
+    'retain',
     'recovery',
     'durability',
     'memoryBytes',
@@ -139,8 +165,9 @@ const OPEN = names(
     'syncIntervalMs',
     'signal',
   ],
-  ['history', 'retain', 'store', 'branch', 'checkpoint', 'restore', 'standby', 'log', 'collect', 'onProgress'],
+  ['store', 'branch', 'checkpoint', 'restore', 'standby', 'log', 'collect', 'onProgress'],
 );
+const RETAIN = names('retain', ['revisions', 'ms']);
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);
 const COMPACTION = names('compaction', ['policy', 'threads', 'bytesPerSecond', 'intervalMs']);
 const COMPACTION_THREADS_MAX = 16;
@@ -194,6 +221,8 @@ function engineOptions(options: OpenOptions<KeyEncoding, ValueEncoding>): Engine
     createIfMissing: boolean(options.createIfMissing, 'createIfMissing', true) && !readOnly,
     errorIfExists,
     readOnly,
+    history: options.history === undefined ? undefined : boolean(options.history, 'history', false),
+    retain: retain(or(options.retain, {}), options.history),
     recovery: oneOf(or(options.recovery, 'strict'), 'recovery', ['strict', 'point-in-time']),
     memoryBytes,
     memtableBytes: share(options.memtableBytes, 'memtableBytes', memoryBytes),
@@ -225,6 +254,17 @@ function or<T, D>(value: T | undefined, otherwise: D): T | D {
 /** A part of the memory budget. */
 function share(bytes: unknown, option: string, memoryBytes: number): number | undefined {
   return bytes === undefined ? undefined : integer(bytes, option, 1 << 20, memoryBytes);
+}
+
+function retain(options: { revisions?: number; ms?: number }, history: unknown): EngineOptions['retain'] {
+  checkNames(options, RETAIN);
+  if (history === false && Object.keys(options).length > 0) {
+    throw new CoppiceError('INVALID', 'retain is for databases with history: true', { details: { option: 'retain' } });
+  }
+  return {
+    retainRevisions: optional(options.revisions, 'retain.revisions', 1, BYTES_MAX),
+    retainMs: optional(options.ms, 'retain.ms', 1, DURATION_MS_MAX),
+  };
 }
 
 function memtable(options: { maxLevel?: number; probability?: number }): EngineOptions['memtable'] {

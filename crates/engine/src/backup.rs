@@ -136,6 +136,8 @@ impl State {
             next_number: target.numbers.next(),
             last_sequence: source.last.sequence,
             last_revision: source.last.revision,
+            trim_revision: if self.creation.history { self.trim_at(source.last.revision) } else { 0 },
+            marks: self.marks.lock().clone().up_to(source.last.revision),
             time_ms: self.time.now_ms(),
             clean_close: true,
         };

@@ -6,9 +6,11 @@
 //! shared between threads.
 
 mod builder;
+mod history;
 mod large;
 
 pub use builder::Batch;
+pub use history::{FIELDS_BYTES, push_delete, push_put, set_fields, trim_record, trimmed};
 pub use large::with_references;
 
 use crate::entry::{Entry, Kind, NO_DEADLINE};
@@ -21,8 +23,6 @@ use crate::range_delete::{RangeDelete, RangeDeletes};
 pub const HEADER_BYTES: usize = 32;
 /// Bytes of an operation before its optional fields, key and value.
 pub const OP_BYTES: usize = 12;
-
-const OP_SYSTEM: u8 = 4;
 
 const HAS_DEADLINE: u8 = 1;
 const HAS_LEASE: u8 = 2;
@@ -60,6 +60,8 @@ pub enum OpKind {
     Delete = 2,
     /// Of all keys from `key` on and below `value`; no value: to the end of the keyspace.
     RangeDelete = 3,
+    /// Something about the database as a whole: the key says what. The only operation of its record.
+    System = 4,
     /// A put whose value is in blob parts.
     Reference = 5,
 }
@@ -98,6 +100,8 @@ pub struct Summary {
     pub range_deletes: usize,
     /// Puts whose value is in blob parts.
     pub references: usize,
+    /// Whether the record is about the database as a whole: it then makes no entry.
+    pub system: bool,
 }
 
 impl Summary {
@@ -130,12 +134,12 @@ impl<'a> Op<'a> {
     /// The version of the key that this operation makes at `revision`. Not for a range delete.
     #[inline]
     pub fn entry(&self, revision: Revision) -> Entry<'a> {
-        debug_assert!(self.kind != OpKind::RangeDelete, "a range delete makes no version of a key");
+        debug_assert!(self.makes_a_version(), "neither a range delete nor what is not about a key");
         Entry {
             kind: match self.kind {
                 OpKind::Put => Kind::Put,
                 OpKind::Reference => Kind::Reference,
-                OpKind::Delete | OpKind::RangeDelete => Kind::Delete,
+                OpKind::Delete | OpKind::RangeDelete | OpKind::System => Kind::Delete,
             },
             revision,
             deadline_ms: self.deadline_ms,
@@ -144,6 +148,10 @@ impl<'a> Op<'a> {
             version: self.version,
             value: self.value,
         }
+    }
+
+    fn makes_a_version(&self) -> bool {
+        !matches!(self.kind, OpKind::RangeDelete | OpKind::System)
     }
 
     /// What this operation, a range delete, hides at `revision`.
@@ -219,8 +227,12 @@ pub fn validate(body: &[u8], origin: Origin) -> Result<Summary> {
         summary.puts += usize::from(matches!(op.kind, OpKind::Put | OpKind::Reference));
         summary.references += usize::from(op.kind == OpKind::Reference);
         summary.range_deletes += usize::from(op.kind == OpKind::RangeDelete);
-        summary.changes_user_keys |= op.keyspace == crate::key::KEYSPACE_USER;
+        summary.system |= op.kind == OpKind::System;
+        summary.changes_user_keys |= op.keyspace == crate::key::KEYSPACE_USER && op.kind != OpKind::System;
         rest = after;
+    }
+    if summary.system && summary.entries > 1 {
+        return Err(Error::invalid("what is about the database as a whole has a record of its own"));
     }
     if summary.entries > limits::RECORD_OPS_MAX {
         let (found, max) = (summary.entries, limits::RECORD_OPS_MAX);
@@ -275,9 +287,6 @@ impl<'a> Iterator for Ops<'a> {
 }
 
 fn split_checked(bytes: &[u8], origin: Origin) -> Result<(Op<'_>, &[u8])> {
-    if bytes.first() == Some(&OP_SYSTEM) {
-        return Err(Error::new(Code::Unsupported, "system operations are not supported by this version"));
-    }
     let (op, rest) = split(bytes).ok_or_else(|| Error::invalid("an operation of a batch is malformed"))?;
     let flags = bytes[3];
     if op.kind == OpKind::Delete && (flags & !HAS_HISTORY != 0 || !op.value.is_empty()) {
@@ -286,8 +295,10 @@ fn split_checked(bytes: &[u8], origin: Origin) -> Result<(Op<'_>, &[u8])> {
     if op.kind != OpKind::Delete && op.reason != Reason::User {
         return Err(Error::invalid("only a delete can be made by a deadline or a lease"));
     }
-    if op.kind == OpKind::RangeDelete {
-        check_range_delete(&op, flags)?;
+    match op.kind {
+        OpKind::RangeDelete => check_range_delete(&op, flags)?,
+        OpKind::System => history::check_system(&op, flags)?,
+        _ => {}
     }
     if flags & HAS_DEADLINE != 0 && (op.deadline_ms <= 0 || op.deadline_ms == NO_DEADLINE) {
         return Err(Error::invalid(format!("the deadline {} is out of range", op.deadline_ms)));
@@ -299,8 +310,8 @@ fn split_checked(bytes: &[u8], origin: Origin) -> Result<(Op<'_>, &[u8])> {
         if flags & HAS_HISTORY != 0 {
             return Err(Error::invalid("history fields are computed by the commit"));
         }
-        if op.kind == OpKind::Reference {
-            return Err(Error::invalid("a reference is made by the engine"));
+        if matches!(op.kind, OpKind::Reference | OpKind::System) {
+            return Err(Error::invalid("references and system operations are made by the engine"));
         }
     }
     if op.value.len() > limits::VALUE_BYTES_MAX {
@@ -336,6 +347,7 @@ fn split(bytes: &[u8]) -> Option<(Op<'_>, &[u8])> {
         1 => OpKind::Put,
         2 => OpKind::Delete,
         3 => OpKind::RangeDelete,
+        4 => OpKind::System,
         5 => OpKind::Reference,
         _ => return None,
     };

@@ -86,6 +86,19 @@ impl Db {
         self.0.state.write_large(body, guards, large)
     }
 
+    /// As `write`, but with history fails with `WouldBlock` where it would have to wait for the disk, or to delete a range key
+    /// by key. Nothing was done then.
+    #[inline]
+    pub fn write_now(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
+        self.0.state.write_now(body, guards)
+    }
+
+    /// Forgets what was before a revision: nothing older is read any more, and compaction collects it. Durable when it
+    /// returns. Blocking. An earlier revision than before changes nothing.
+    pub fn trim(&self, revision: Revision) -> Result<()> {
+        self.0.state.trim_to(revision)
+    }
+
     /// Hands everything applied to the operating system; the revision up to which that is so.
     pub fn write_out(&self) -> Result<Revision> {
         self.0.state.write_out()
@@ -166,8 +179,30 @@ impl Db {
         self.0.state.counters.installs.load(Ordering::Relaxed)
     }
 
+    /// The versions of a key from one revision to another, both included, newest first, deletes too; none: all that is kept.
+    /// `Compacted` and `FutureRevision` for revisions that cannot be read.
+    pub fn versions(
+        &self,
+        key: &[u8],
+        revisions: (Option<Revision>, Option<Revision>),
+        view: View,
+    ) -> Result<RangeCursor> {
+        Ok(RangeCursor::of_versions(self.0.state.versions(key, revisions, view)?))
+    }
+
     pub fn snapshot(&self) -> Result<Snapshot> {
         Snapshot::new(self.0.state.clone())
+    }
+
+    /// The database as it was at a revision. `Unsupported` without history; `Compacted`, which names the oldest that can be
+    /// read, and `FutureRevision`.
+    pub fn snapshot_at(&self, revision: Revision) -> Result<Snapshot> {
+        Snapshot::at(self.0.state.clone(), revision)
+    }
+
+    /// Whether past versions are kept until trimmed.
+    pub fn keeps_history(&self) -> bool {
+        self.0.state.creation.history
     }
 
     /// Resolves when everything written before is in tables. Blocking.

@@ -28,7 +28,7 @@ impl State {
 
         let version = self.readable.load().version.clone();
         let ranges = sealed.memtable.range_deletes().map_or_else(Vec::new, |ranges| ranges.all());
-        let retention = Retention::new(self.snapshots.pinned(|| self.time.now_ms()), ranges);
+        let retention = Retention::new(self.pinned(sealed.last.revision), ranges);
         let kept = retention.ranges(|range| !version.may_hold_any(range, 0));
         let mut output = Output::of_flush(self, kept);
         write_entries(&sealed, retention, &version, &mut output).inspect_err(|_| output.discard())?;
@@ -72,6 +72,8 @@ impl State {
             next_number: self.numbers.next(),
             last_sequence: flushed.sequence,
             last_revision: flushed.revision,
+            trim_revision: if self.creation.history { self.trim_at(flushed.revision) } else { 0 },
+            marks: self.options.retain.ms.map(|_| self.marks.lock().clone()),
             time_ms: self.time.now_ms(),
             ..Edit::default()
         }
@@ -90,6 +92,7 @@ impl State {
         let before = self.readable.load().version.clone();
         let adopted = |number| flushed.and_then(|sealed| sealed.memtable.parts().get(number));
         let version = Arc::new(before.apply(&edit, self.tables(), adopted));
+        self.warm_added(&edit, &version);
         let mut made = Outputs::made_by(&edit);
         // The parts of large values were there before, and the log names them.
         made.blobs.retain(|blob| adopted(blob.number).is_none());
@@ -120,6 +123,18 @@ impl State {
         replaced.for_each(|part| part.mark_obsolete());
         before.blobs_missing_from(&version).for_each(|blob| blob.mark_obsolete());
         Ok(())
+    }
+
+    /// With history commits look into tables, on threads that may not wait: what those need of new tables is read before they
+    /// meet them. It was written just now, and who finds it missing reads it.
+    fn warm_added(&self, edit: &Edit, version: &Version) {
+        if !self.creation.history {
+            return;
+        }
+        let is_added = |number| edit.added.iter().any(|(_, table)| table.number == number);
+        for table in version.tables().filter(|table| is_added(table.number())) {
+            let _ = table.warm();
+        }
     }
 
     /// How far compaction is behind with the version that an edit has made.

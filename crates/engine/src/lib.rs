@@ -18,6 +18,7 @@ mod damage;
 mod db;
 mod dead_runs;
 pub mod disk;
+mod draft;
 pub mod entry;
 pub mod environment;
 pub mod error;
@@ -27,6 +28,7 @@ pub mod key;
 mod large;
 pub mod limits;
 pub mod manifest;
+mod marks;
 pub mod memtable;
 mod names;
 mod options;
@@ -45,6 +47,7 @@ mod state;
 mod stats;
 mod sync;
 pub mod table;
+mod trim;
 mod upkeep;
 mod verify;
 mod version;
@@ -58,13 +61,14 @@ pub use db::Db;
 pub use disk::Wait;
 pub use large::{LargeValue, LargeWriter};
 pub use options::{
-    Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, SkipList, Tuning, WorkKind,
+    Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, Retain, SkipList, Tuning,
+    WorkKind,
 };
 pub use range::RangeCursor;
 pub use read::{Range, Snapshot};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;
-pub use stats::{BlobStats, LevelStats, Stats};
+pub use stats::{BlobStats, HistoryStats, LevelStats, Stats};
 pub use verify::{Problem, Progress, VerifyReport};
 pub use write::{Guard, Written};
 

@@ -12,6 +12,11 @@ use std::thread::available_parallelism;
 pub struct Options {
     pub create_if_missing: bool,
     pub error_if_exists: bool,
+    /// Whether past versions are kept until trimmed: fixed when a database is made, without it unless it is asked for. None:
+    /// as the database is.
+    pub history: Option<bool>,
+    /// How a database with history trims itself.
+    pub retain: Retain,
     /// Nothing is written: no log, no flush, no compaction, no repair of a torn tail. No lock is taken either: another
     /// process may write meanwhile, of which this database sees nothing. It holds one open file for each table and each
     /// blob file.
@@ -37,6 +42,16 @@ pub struct Options {
     /// How the lock file names this process.
     pub holder: String,
     pub listener: Arc<dyn Listener>,
+}
+
+/// What of a history is kept for sure; the rest is trimmed, now and then. Of none nothing is trimmed; of both what either
+/// keeps stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retain {
+    /// The newest revisions, so many.
+    pub revisions: Option<u64>,
+    /// What was the newest state at any time so long ago or later.
+    pub ms: Option<u64>,
 }
 
 /// What an open does where the log is damaged, not only torn.
@@ -139,6 +154,8 @@ impl Default for Options {
         Options {
             create_if_missing: true,
             error_if_exists: false,
+            history: None,
+            retain: Retain::default(),
             read_only: false,
             recovery: Recovery::Strict,
             memory_bytes: limits::MEMORY_BYTES_DEFAULT,
@@ -193,6 +210,9 @@ impl Options {
         if self.compaction.bytes_per_second.is_some_and(|bytes| bytes < BYTES_PER_SECOND_MIN) {
             let least = BYTES_PER_SECOND_MIN;
             return Err(Error::invalid(format!("compaction.bytesPerSecond is below its least of {least}")));
+        }
+        if self.retain.revisions == Some(0) || self.retain.ms == Some(0) {
+            return Err(Error::invalid("retain keeps nothing: at least 1 revision or 1 millisecond"));
         }
         if self.compaction.interval_ms == Some(0) {
             return Err(Error::invalid("compaction.intervalMs is 0: at least 1"));

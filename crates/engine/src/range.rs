@@ -1,21 +1,77 @@
 //! The rows of a range, as users of the engine walk them.
 
-use crate::cursor::VisibleCursor;
+use crate::blob::Found;
+use crate::cursor::{VersionCursor, VisibleCursor};
 use crate::disk::Wait;
 use crate::entry::{Entry, Kind};
 use crate::error::Result;
 use crate::read::stored_key;
 
-/// The rows of a range in order, each once. Owned by one thread at a time; it pins what it reads until it is dropped.
+/// The rows of a range in order, each once; or the versions of a key. Owned by one thread at a time; it pins what it reads
+/// until it is dropped.
 pub struct RangeCursor {
-    rows: VisibleCursor,
+    rows: Rows,
     /// Of the row in hand, if it was in blob files and was asked for.
     value: Option<Vec<u8>>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one, and every row would go through a box"
+)]
+enum Rows {
+    Visible(VisibleCursor),
+    Versions(VersionCursor),
+}
+
+impl Rows {
+    #[inline]
+    fn advance(&mut self) -> Result<bool> {
+        match self {
+            Rows::Visible(rows) => rows.advance(),
+            Rows::Versions(rows) => rows.advance(),
+        }
+    }
+
+    fn wait(&self) -> Wait {
+        match self {
+            Rows::Visible(rows) => rows.wait(),
+            Rows::Versions(rows) => rows.wait(),
+        }
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        match self {
+            Rows::Visible(rows) => rows.key(),
+            Rows::Versions(rows) => rows.key(),
+        }
+    }
+
+    #[inline]
+    fn entry(&self) -> Entry<'_> {
+        match self {
+            Rows::Visible(rows) => rows.entry(),
+            Rows::Versions(rows) => rows.entry(),
+        }
+    }
+
+    fn found(&self) -> Result<Found> {
+        match self {
+            Rows::Visible(rows) => rows.found(),
+            Rows::Versions(rows) => rows.found(),
+        }
+    }
+}
+
 impl RangeCursor {
     pub fn new(rows: VisibleCursor) -> Self {
-        RangeCursor { rows, value: None }
+        RangeCursor { rows: Rows::Visible(rows), value: None }
+    }
+
+    /// Its rows are versions of one key, newest first; deletes are rows too.
+    pub fn of_versions(rows: VersionCursor) -> Self {
+        RangeCursor { rows: Rows::Versions(rows), value: None }
     }
 
     /// Moves to the next row; false at the end.
@@ -29,13 +85,19 @@ impl RangeCursor {
     /// Whether `next`, and `load` with all that calls it, may wait for the disk; at first they may. Where one may not but
     /// would have to, it fails with `WouldBlock`, and the next call tries again.
     pub fn set_wait(&self, wait: Wait) {
-        self.rows.set_wait(wait);
+        match &self.rows {
+            Rows::Visible(rows) => rows.set_wait(wait),
+            Rows::Versions(rows) => rows.set_wait(wait),
+        }
     }
 
-    /// The next `next` gives the first row at or past this user key, in the range's direction.
+    /// The next `next` gives the first row at or past this user key, in the range's direction. Of versions, which all have
+    /// one key, it changes nothing.
     pub fn seek(&mut self, key: &[u8]) {
-        self.value = None;
-        self.rows.seek(stored_key(key));
+        if let Rows::Visible(rows) = &mut self.rows {
+            self.value = None;
+            rows.seek(stored_key(key));
+        }
     }
 
     /// The row's user key.

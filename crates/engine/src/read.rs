@@ -5,10 +5,10 @@
 //! told not to wait for it.
 
 use crate::blob::{Files, Found};
-use crate::cursor::{DeadWalk, Hidden, LevelCursor, Source, VisibleCursor, Window};
+use crate::cursor::{DeadWalk, Hidden, LevelCursor, Source, VersionCursor, VisibleCursor, Window};
 use crate::disk::Wait;
 use crate::entry::{Entry, Kind};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::filter;
 use crate::key::{KEYSPACE_USER, Revision};
 use crate::memtable::Memtable;
@@ -136,6 +136,54 @@ impl State {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a revision is one that can be read. To be asked after it is known what is read, or while no compaction
+    /// decides what to keep: until then it may be trimmed away.
+    pub fn check_readable_at(&self, revision: Revision) -> Result<()> {
+        if !self.creation.history {
+            let message = "this database keeps no history: it must be made with history: true";
+            return Err(Error::new(Code::Unsupported, message));
+        }
+        let (oldest, newest) = (self.trim.load(Ordering::SeqCst), self.visible.load(Ordering::Acquire));
+        if revision < oldest {
+            let message = format!("revision {revision} was trimmed: the oldest that can be read is {oldest}");
+            return Err(Error::new(Code::Compacted, message));
+        }
+        if revision > newest {
+            let message = format!("revision {revision} does not exist yet: the newest is {newest}");
+            return Err(Error::new(Code::FutureRevision, message));
+        }
+        Ok(())
+    }
+
+    /// The versions of a user key that were written from one revision to another, both included, newest first; none: from
+    /// the oldest that is kept, to the newest. What the key held at the revision that the database is trimmed to is kept.
+    pub fn versions(
+        &self,
+        key: &[u8],
+        (from, to): (Option<Revision>, Option<Revision>),
+        view: View,
+    ) -> Result<VersionCursor> {
+        self.check_open()?;
+        let (readable, latest) = self.pin();
+        for asked in [from, to].into_iter().flatten() {
+            self.check_readable_at(asked)?;
+        }
+        let trim = self.trim.load(Ordering::SeqCst);
+        self.check_readable_at(trim)?;
+        let newest = to.unwrap_or(Revision::MAX).min(view.revision).min(latest);
+        let key = stored_key(key);
+        let window = Window {
+            lower: Bound::Included(key.clone()),
+            upper: Bound::Included(key.clone()),
+            reverse: false,
+            revision: newest,
+            now_ms: i64::MIN,
+            patience: Patience::changeable(),
+        };
+        let open = Box::new(move |window: &Window| readable.sources(window));
+        Ok(VersionCursor::new(open, key, from.unwrap_or(0), trim, window))
     }
 
     /// The rows of a range as they are at `view`. The cursor keeps them so, whatever is written meanwhile.
@@ -272,6 +320,14 @@ impl Snapshot {
     pub fn new(state: Arc<State>) -> Result<Self> {
         state.check_open()?;
         let at = state.snapshots.register(|| (state.visible.load(Ordering::Acquire), state.time.now_ms()));
+        Ok(Snapshot { state, at })
+    }
+
+    /// Of the database as it was at a revision, deadlines aside: they hide nothing of the past.
+    pub fn at(state: Arc<State>, revision: Revision) -> Result<Self> {
+        state.check_open()?;
+        let stand = || state.check_readable_at(revision).map(|()| (revision, i64::MIN));
+        let at = state.snapshots.try_register(stand)?;
         Ok(Snapshot { state, at })
     }
 

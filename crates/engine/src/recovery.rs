@@ -10,7 +10,7 @@ use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::manifest::{self, Creation, ManifestLog, ManifestOptions};
 use crate::names::{FileName, FileNumbers};
-use crate::options::{Event, LeftOut, Options, Recovery};
+use crate::options::{Event, LeftOut, Options, Recovery, Retain};
 use crate::state::{Parts, Readable, State, Time};
 use crate::table::{self, PageCache};
 use crate::version::{Tables, Version};
@@ -80,7 +80,7 @@ fn load(
         }
     }
     numbers.skip_past(recovered.largest_number);
-    let Replay { active, sealed, last, time_ms, records, .. } = replay;
+    let Replay { active, sealed, last, trim, time_ms, records, .. } = replay;
     let torn_bytes = recovered.torn.as_ref().map_or(0, |torn| torn.bytes);
     let told = records > 0 || torn_bytes > 0 || left_out.is_some();
     let event = told.then_some(Event::Recovered { records, torn_bytes, left_out });
@@ -101,6 +101,8 @@ fn load(
         install,
         readable: Readable { active, sealed, version: Arc::new(version), flushed },
         last,
+        trim: manifest.trim_revision.max(trim),
+        marks: manifest.marks.up_to(last.revision),
         numbers,
         lock: None,
     };
@@ -157,11 +159,10 @@ fn open_manifest(
     folder: &Path,
     options: &Options,
 ) -> Result<(Option<ManifestLog>, Found)> {
-    let manifest_options = ManifestOptions { roll_bytes_min: options.tuning.manifest_roll_bytes };
     let recovered = match manifest::recover(environment.disk.as_ref(), folder) {
         Ok(recovered) => recovered,
         Err(error) if error.code() == Code::NotFound && options.create_if_missing && !options.read_only => {
-            let manifest = create(environment, folder, manifest_options)?;
+            let manifest = create(environment, folder, options)?;
             let next_number = manifest.numbers().next();
             let found = Found { state: manifest.state().clone(), next_number, strangers: Vec::new() };
             return Ok((Some(manifest), found));
@@ -171,6 +172,7 @@ fn open_manifest(
     if options.error_if_exists {
         return Err(Error::new(Code::Exists, "there is a database in this folder").in_file(folder));
     }
+    check_history(options, recovered.state.creation.history).map_err(|error| error.in_file(folder))?;
     check_strangers(environment.disk.as_ref(), folder, options.recovery, &recovered)?;
     let found = Found {
         state: recovered.state.clone(),
@@ -180,7 +182,7 @@ fn open_manifest(
     if options.read_only {
         return Ok((None, found));
     }
-    let manifest = ManifestLog::open(environment, folder, recovered, manifest_options)?;
+    let manifest = ManifestLog::open(environment, folder, recovered, manifest_options(options))?;
     Ok((Some(manifest), found))
 }
 
@@ -222,18 +224,39 @@ fn check_strangers(
         .at_offset(found.end))
 }
 
-fn create(environment: &Environment, folder: &Path, options: ManifestOptions) -> Result<ManifestLog> {
+/// Whether the options fit a database that keeps history, or none.
+fn check_history(options: &Options, history: bool) -> Result<()> {
+    if options.history.is_some_and(|wanted| wanted != history) {
+        let message = format!(
+            "history is {history} in this database, which was fixed when it was made: open it so, or leave the option out"
+        );
+        return Err(Error::invalid(message));
+    }
+    if !history && options.retain != Retain::default() {
+        return Err(Error::invalid("retain is for databases with history, which this one does not keep"));
+    }
+    Ok(())
+}
+
+fn create(environment: &Environment, folder: &Path, options: &Options) -> Result<ManifestLog> {
+    let manifest_options = manifest_options(options);
+    let history = options.history.unwrap_or(false);
+    check_history(options, history)?;
     let mut filter_seed = [0; 8];
     environment.random.fill(&mut filter_seed);
     let creation = Creation {
-        history: false,
+        history,
         format: manifest::FORMAT,
         filter_seed: u64::from_le_bytes(filter_seed),
         database_id: environment.random.id(),
     };
     // The folder itself must survive what its files survive.
     sync_names(environment.disk.as_ref(), folder, SyncPoint::ParentFolder)?;
-    ManifestLog::create(environment, folder, creation, environment.clock.now_ms(), options)
+    ManifestLog::create(environment, folder, creation, environment.clock.now_ms(), manifest_options)
+}
+
+fn manifest_options(options: &Options) -> ManifestOptions {
+    ManifestOptions { roll_bytes_min: options.tuning.manifest_roll_bytes }
 }
 
 /// Makes a folder and those above it; what exists already is fine. `sync_names` makes them durable.

@@ -1,7 +1,8 @@
 //! Makes a sound database of what is readable in the folder of a damaged one, which is not changed.
 //!
 //! Needs neither CURRENT nor a manifest: tables and records say themselves what they are. Of each key the newest version
-//! that can be read wins, so a delete that can be read is never undone. A manifest that can be read is followed, because
+//! that can be read wins, so a delete that can be read is never undone; of a database with history every version that can
+//! be read is kept. A manifest that can be read is followed, because
 //! it alone knows which tables a compaction has replaced. Nothing else may work on either folder.
 
 mod blobs;
@@ -10,11 +11,12 @@ mod source;
 
 pub use report::{Lost, SalvageReport};
 
-use crate::entry::Kind;
+use crate::entry::{Entry, Kind};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
-use crate::key::EMPTY_REVISION;
+use crate::key::{EMPTY_REVISION, Revision};
 use crate::manifest::{self, Creation, ManifestLog};
+use crate::marks::Marks;
 use crate::names::{FileName, FileNumbers};
 use crate::options::Options;
 use crate::recovery::create_folders;
@@ -82,7 +84,9 @@ impl Salvage<'_> {
         let mut merge = Merge::open(disk, self.from, &tables, manifest.as_ref(), &mut report)?;
         let flushed = merge.newest_revision().max(manifest.as_ref().map_or(0, |state| state.last_revision));
         let records = Records::read(disk, self.from, &segments, flushed, &mut report);
-        let creation = self.creation(manifest.as_ref(), &merge);
+        let creation = self.creation(manifest.as_ref(), &merge, &records);
+        let trims = [manifest.as_ref().map(|state| state.trim_revision), merge.trim(), Some(records.trim)];
+        let trim = trims.into_iter().flatten().max().unwrap_or(0);
 
         let mut last_revision = flushed.max(records.last.revision).max(EMPTY_REVISION);
         let last_sequence = manifest.as_ref().map_or(last_revision, |state| state.last_sequence);
@@ -91,31 +95,48 @@ impl Salvage<'_> {
         let time_ms = time_ms.max(records.time_ms).max(self.environment.clock.now_ms());
 
         let numbers = FileNumbers::starting_at(1);
-        let mut output = TableOutput::new(self.environment, self.to, self.table_options(creation), &numbers)
+        let table_options = self.table_options(creation, trim);
+        let mut output = TableOutput::new(self.environment, self.to, table_options, &numbers)
             .cut_at(self.options.tuning.table_bytes);
-        merge.add_records(records);
+        let history = creation.history;
+        merge.add_records(records, history);
         let mut copies =
             BlobCopies::new(self.environment, self.to, &numbers, self.options.tuning.blob_file_bytes);
         let blobs = Blobs::open(&self.environment.disk, self.from, &blobs, manifest.as_ref());
-        while merge.advance(&mut report, on_progress) {
-            let (key, entry) = merge.newest();
+        let mut last_key: Option<Vec<u8>> = None;
+        while match history {
+            true => merge.advance_version(&mut report, on_progress),
+            false => merge.advance(&mut report, on_progress),
+        } {
+            let (key, entry) = merge.version();
             last_revision = last_revision.max(entry.revision);
+            let is_newest = last_key.as_deref() != Some(key);
+            if history && is_newest {
+                last_key = Some(key.to_vec());
+            }
             if !merge.is_live() {
+                if history {
+                    output.add(key, &entry)?;
+                }
                 continue;
             }
             if entry.kind != Kind::Reference {
                 output.add(key, &entry)?;
-                report.keys += 1;
+                report.keys += u64::from(is_newest);
                 continue;
             }
             match blobs.copy(entry.value, merge.blobs(), &mut copies) {
                 Ok(pieces) => {
                     output.add_reference(key, &entry, &pieces)?;
-                    report.keys += 1;
+                    report.keys += u64::from(is_newest);
                 }
                 Err(error) => {
                     copies.failed.take().map_or(Ok(()), Err)?;
                     report.lose_value(&error, self.from, key);
+                    if history {
+                        // Else an older value would be taken for this one.
+                        output.add(key, &Entry::delete(entry.revision))?;
+                    }
                 }
             }
         }
@@ -145,6 +166,10 @@ impl Salvage<'_> {
             next_number: numbers.next(),
             last_sequence,
             last_revision,
+            trim_revision: if history { trim.min(last_revision) } else { 0 },
+            marks: manifest
+                .filter(|_| history)
+                .map_or_else(Marks::default, |state| state.marks.up_to(last_revision)),
             time_ms,
             clean_close: true,
         };
@@ -154,24 +179,26 @@ impl Salvage<'_> {
     }
 
     /// A database of its own, which goes its own way from here; but keys hash as they did.
-    fn creation(&self, manifest: Option<&manifest::State>, merge: &Merge<'_>) -> Creation {
+    fn creation(&self, manifest: Option<&manifest::State>, merge: &Merge<'_>, records: &Records) -> Creation {
         let mut filter_seed = [0; 8];
         self.environment.random.fill(&mut filter_seed);
         let known = manifest.map(|state| state.creation.filter_seed).or(merge.filter_seed());
         Creation {
-            history: manifest.is_some_and(|state| state.creation.history),
+            history: manifest
+                .map_or(merge.trim().is_some() || records.history, |state| state.creation.history),
             format: manifest::FORMAT,
             filter_seed: known.unwrap_or(u64::from_le_bytes(filter_seed)),
             database_id: self.environment.random.id(),
         }
     }
 
-    fn table_options(&self, creation: Creation) -> TableOptions {
+    fn table_options(&self, creation: Creation, trim: Revision) -> TableOptions {
         TableOptions {
             compression: self.options.compression,
             page_bytes: self.options.tuning.page_bytes,
             filter: self.options.filter != crate::options::Filter::None,
             filter_seed: creation.filter_seed,
+            trim: creation.history.then_some(trim),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which revisions readers still stand on. Compaction keeps, per key, the newest version at or below each of them.
 
+use crate::error::Result;
 use crate::key::Revision;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -31,6 +32,18 @@ pub struct Pinned {
     pub revisions: Vec<Revision>,
     /// The earliest time that any reader stands at, now or later.
     pub now_ms: i64,
+    /// Every version above it is kept.
+    pub whole_above: Revision,
+}
+
+impl Pinned {
+    /// With history that is trimmed to here: readers may stand at any later revision, and deadlines hide nothing from them.
+    pub fn with_history(mut self, trim: Revision) -> Pinned {
+        if let Err(at) = self.revisions.binary_search(&trim) {
+            self.revisions.insert(at, trim);
+        }
+        Pinned { now_ms: i64::MIN, whole_above: trim, ..self }
+    }
 }
 
 impl Snapshots {
@@ -40,6 +53,14 @@ impl Snapshots {
         let at = stand();
         *live.entry(at).or_insert(0) += 1;
         at
+    }
+
+    /// As `register`, if one can stand there.
+    pub fn try_register(&self, stand: impl FnOnce() -> Result<(Revision, i64)>) -> Result<(Revision, i64)> {
+        let mut live = self.live.lock();
+        let at = stand()?;
+        *live.entry(at).or_insert(0) += 1;
+        Ok(at)
     }
 
     pub fn release(&self, at: (Revision, i64)) {
@@ -57,7 +78,8 @@ impl Snapshots {
         let now_ms = clock();
         let mut revisions: Vec<Revision> = live.keys().map(|at| at.0).collect();
         revisions.dedup();
-        Pinned { revisions, now_ms: live.keys().map(|at| at.1).fold(now_ms, i64::min) }
+        let now_ms = live.keys().map(|at| at.1).fold(now_ms, i64::min);
+        Pinned { revisions, now_ms, whole_above: Revision::MAX }
     }
 
     pub fn oldest(&self) -> Option<Revision> {
@@ -84,6 +106,17 @@ mod tests {
         assert_eq!(snapshots.pinned(|| 1_000).now_ms, 900);
         snapshots.release((3, 900));
         assert_eq!(snapshots.pinned(|| 1_000).now_ms, 1_000);
+    }
+
+    #[test]
+    fn with_history_the_trim_revision_is_one_more_pin() {
+        let snapshots = Snapshots::default();
+        snapshots.register(|| (3, 900));
+        snapshots.register(|| (7, 900));
+        for (trim, revisions) in [(2, vec![2, 3, 7]), (3, vec![3, 7]), (5, vec![3, 5, 7])] {
+            let pinned = snapshots.pinned(|| 1_000).with_history(trim);
+            assert_eq!((pinned.revisions, pinned.now_ms, pinned.whole_above), (revisions, i64::MIN, trim));
+        }
     }
 
     #[test]

@@ -8,15 +8,16 @@ use crate::dead_runs::DeadRuns;
 use crate::disk::Lock;
 use crate::environment::{Clock, Environment};
 use crate::error::{Code, Error, Result};
-use crate::key::Revision;
+use crate::key::{EMPTY_REVISION, Revision};
 use crate::manifest::{Creation, ManifestLog};
+use crate::marks::Marks;
 use crate::memtable::{Memtable, MemtableOptions};
 use crate::names::{FileName, FileNumbers};
 use crate::options::{Event, Filter, Options};
 use crate::pin::pin;
 use crate::pressure::{Allowance, Pressure};
 use crate::rate::Rate;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{Pinned, Snapshots};
 use crate::stats::Counters;
 use crate::table::{PageCache, TableOptions};
 use crate::version::{Tables, Version};
@@ -56,6 +57,10 @@ pub struct State {
     pub visible: AtomicU64,
     /// The newest revision that `Event::Durable` has told of.
     pub announced: AtomicU64,
+    /// With history: the oldest revision that can be read. Raised once the log has it.
+    pub trim: AtomicU64,
+    /// With history that is kept for a time. The last lock of all.
+    pub marks: Mutex<Marks>,
     pub segment_change: SegmentChange,
     /// When a spare segment is tried again for which the disk was too full.
     pub spare_again_ms: AtomicI64,
@@ -122,6 +127,11 @@ pub struct Readable {
 }
 
 impl Readable {
+    /// The last commit that is not in the active memtable.
+    fn sealed_sequence(&self) -> u64 {
+        self.sealed.first().map_or(self.flushed, |sealed| sealed.last).sequence
+    }
+
     /// Tables, blob files and the parts of large values.
     pub fn disk_bytes(&self) -> u64 {
         let parts = self.memtables().flat_map(|memtable| memtable.parts().all());
@@ -151,6 +161,8 @@ pub struct Parts {
     pub install: Option<ManifestLog>,
     pub readable: Readable,
     pub last: Watermark,
+    pub trim: Revision,
+    pub marks: Marks,
     pub numbers: Arc<FileNumbers>,
     pub lock: Option<Box<dyn Lock>>,
 }
@@ -185,6 +197,8 @@ impl State {
             readable: ArcSwap::from_pointee(parts.readable),
             visible: AtomicU64::new(parts.last.revision),
             announced: AtomicU64::new(parts.last.revision),
+            trim: AtomicU64::new(parts.trim.max(EMPTY_REVISION)),
+            marks: Mutex::new(parts.marks),
             segment_change: SegmentChange::default(),
             spare_again_ms: AtomicI64::default(),
             snapshots: Snapshots::default(),
@@ -280,12 +294,26 @@ impl State {
         let floor_segment = self.log.active_segment();
         self.readable.rcu(|readable| {
             let mut sealed = readable.sealed.clone();
-            if !readable.active.is_empty() {
+            // Also if all that came since the last one is no entry: the log's floor moves with it.
+            if commit.last.sequence > readable.sealed_sequence() {
                 let memtable = readable.active.clone();
                 sealed.insert(0, Arc::new(Sealed { memtable, last: commit.last, floor_segment }));
             }
             Readable { active: active.clone(), sealed, ..Readable::clone(readable) }
         });
+    }
+
+    /// What a flush or a merge must keep of commits up to `flushed`, which are durable.
+    pub fn pinned(&self, flushed: Revision) -> Pinned {
+        // Before the snapshots are looked at: one that is registered later stands there or above.
+        let trim = self.trim_at(flushed);
+        let pinned = self.snapshots.pinned(|| self.time.now_ms());
+        if self.creation.history { pinned.with_history(trim) } else { pinned }
+    }
+
+    /// To where commits up to `flushed` are trimmed. No further: after a crash they may be the last ones.
+    pub fn trim_at(&self, flushed: Revision) -> Revision {
+        self.trim.load(Ordering::SeqCst).min(flushed)
     }
 
     pub fn table_options(&self) -> TableOptions {
@@ -294,6 +322,7 @@ impl State {
             page_bytes: self.options.tuning.page_bytes,
             filter: self.options.filter != Filter::None,
             filter_seed: self.creation.filter_seed,
+            trim: self.creation.history.then(|| self.trim.load(Ordering::SeqCst)),
         }
     }
 

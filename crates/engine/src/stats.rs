@@ -32,7 +32,8 @@ pub struct Counters {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
-    /// Entries in tables and memtables less two a delete: exact where no key was written twice and no range deleted.
+    /// Entries in tables and memtables less two a delete, with history less those superseded: exact where no key was written
+    /// twice and no range deleted.
     pub keys_estimate: u64,
     /// Tables, blob files and log.
     pub disk_bytes: u64,
@@ -50,6 +51,8 @@ pub struct Stats {
     pub filter_passes: u64,
     pub filter_false_passes: u64,
     pub snapshots: u64,
+    /// Only with history.
+    pub history: Option<HistoryStats>,
     /// Runs of dead keys that range cursors have noted, and how often they passed one at once.
     pub runs_noted: u64,
     pub runs_passed: u64,
@@ -80,6 +83,16 @@ pub struct LevelStats {
     pub range_deletes: u64,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistoryStats {
+    /// Versions of keys, deletes included, that are there now.
+    pub versions: u64,
+    /// The oldest revision that can be read.
+    pub trim_revision: u64,
+    /// Of versions in tables, those that go once the database is trimmed to the newest revision, about.
+    pub superseded: u64,
+}
+
 /// Files of large values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlobStats {
@@ -102,8 +115,15 @@ impl State {
         let log_bytes = self.log.bytes_on_disk();
         let (runs_noted, runs_passed) = self.dead_runs.counts();
         let tables = || readable.version.levels.iter().flatten();
+        let history = self.creation.history.then(|| HistoryStats {
+            versions: entries,
+            trim_revision: self.trim.load(Ordering::Relaxed),
+            superseded: tables().filter_map(|table| table.summary().versions).map(|it| it.dead).sum(),
+        });
+        let not_keys = history.map_or(2 * deletes, |history| history.superseded);
         Stats {
-            keys_estimate: entries.saturating_sub(2 * deletes),
+            keys_estimate: entries.saturating_sub(not_keys),
+            history,
             disk_bytes: readable.disk_bytes() + log_bytes,
             log_bytes,
             memtable_bytes: memtables().map(|memtable| memtable.bytes() as u64).sum(),

@@ -5,6 +5,7 @@
 use crate::cursor::Cursor;
 use crate::entry::NO_DEADLINE;
 use crate::error::Result;
+use crate::key::Revision;
 use crate::memtable::Memtable;
 use crate::state::{Readable, State};
 use crate::table::{GARBAGE_PERCENT, Garbage, Table};
@@ -33,8 +34,9 @@ struct Contents {
 impl State {
     /// Sees to it that `begin_upkeep` is called some time after this.
     pub fn arm_upkeep(&self, due: &mut Due) {
-        if due.upkeep_at_ms == NO_DEADLINE && !self.options.read_only {
-            due.upkeep_at_ms = self.environment.clock.now_ms() + QUIET_MS;
+        let at_ms = self.environment.clock.now_ms() + QUIET_MS;
+        if due.upkeep_at_ms > at_ms && !self.options.read_only {
+            due.upkeep_at_ms = at_ms;
             self.work.flush.notify_one();
         }
     }
@@ -51,6 +53,7 @@ impl State {
     /// Seals a memtable that is better flushed; the caller flushes. Nothing while writes go on.
     pub fn begin_upkeep(&self) -> Result<()> {
         self.check_writable()?;
+        self.trim_by_age();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let logged = count(&self.counters.user_bytes) + COMMIT_BYTES * count(&self.counters.commits);
         if logged - self.upkeep_logged.swap(logged, Ordering::Relaxed) > QUIET_BYTES {
@@ -101,19 +104,22 @@ impl State {
     }
 
     fn contents(&self, memtable: &Arc<Memtable>) -> Result<Contents> {
-        let pinned = self.snapshots.pinned(|| self.time.now_ms());
+        let pinned = self.pinned(Revision::MAX);
         let oldest = pinned.revisions.first().copied();
+        let oldest_snapshot = self.snapshots.oldest();
         let (mut contents, mut garbage) = (Contents::default(), Garbage::default());
-        let mut last_key: Option<Vec<u8>> = None;
+        let mut last: Option<(Vec<u8>, Revision)> = None;
         let mut cursor = memtable.cursor();
         cursor.seek_to_first()?;
         while cursor.valid() {
             let entry = cursor.entry();
-            let newest = last_key.as_deref() != Some(cursor.key());
-            garbage.count(&entry, newest);
+            let newer = last.as_ref().filter(|(key, _)| key == cursor.key()).map(|(_, revision)| *revision);
+            let newest = newer.is_none();
+            garbage.count(&entry, newer);
             let is_pinned = oldest.is_some_and(|oldest| oldest < entry.revision);
+            let is_held = oldest_snapshot.is_some_and(|oldest| oldest < entry.revision);
             let is_live = entry.is_live(pinned.now_ms);
-            if is_pinned && (!is_live || !newest) {
+            if is_held && (!is_live || !newest) {
                 // Its end is waited for as a compaction does.
                 self.upkeep_held.store(true, Ordering::SeqCst);
             }
@@ -122,12 +128,19 @@ impl State {
             } else if newest {
                 contents.hiding += 1;
             }
+            let (key, revision) = last.get_or_insert_default();
             if newest {
-                last_key.get_or_insert_default().clear();
-                last_key.get_or_insert_default().extend_from_slice(cursor.key());
+                key.clear();
+                key.extend_from_slice(cursor.key());
             }
+            *revision = entry.revision;
             debug_assert!(entry.kind.is_put() || entry.value.is_empty());
             cursor.next()?;
+        }
+        if self.creation.history {
+            // Deadlines make no garbage.
+            contents.next_ms = NO_DEADLINE;
+            return Ok(contents);
         }
         let now_ms = self.time.now_ms();
         if pinned.now_ms < now_ms && garbage.garbage_ms() <= now_ms {

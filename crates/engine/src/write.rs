@@ -8,7 +8,7 @@ use crate::blob::Files;
 use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
-use crate::key::{KEYSPACE_USER, Revision};
+use crate::key::{KEYSPACE_USER, Revision, Sequence};
 use crate::large::LargeValue;
 use crate::limits;
 use crate::memtable::Memtable;
@@ -16,7 +16,7 @@ use crate::options::MEMTABLES_MAX;
 use crate::range_delete::RangeDeletes;
 use crate::read::StoredKey;
 use crate::state::{Commit, Readable, Stall, State};
-use crate::wal::Watermark;
+use crate::wal::{Appended, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,9 +29,17 @@ pub struct Guard<'a> {
     pub revision: Option<Revision>,
 }
 
+/// So often a commit that depends on what there was looks without holding others up.
+const ROUNDS_BESIDE_OTHERS: u32 = 8;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     Committed(Revision),
+    /// As `Committed`, with history and a range delete: so many keys had a value that is gone.
+    Deleted {
+        revision: Revision,
+        keys: u64,
+    },
     /// Nothing was written: these guards (by index) found another revision, as of `revision`.
     Conflict {
         revision: Revision,
@@ -59,7 +67,13 @@ impl State {
     /// Commits one log record's body: 32 bytes left for the header, then operations as `batch` describes them.
     pub fn write(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
         let summary = batch::validate(body, Origin::User)?;
-        self.commit(body, guards, &summary, &[])
+        self.commit(body, guards, &summary, &[], Wait::ForDisk)
+    }
+
+    /// As `write`, but with history, where what is written depends on what there was, it does not wait to learn that.
+    pub fn write_now(&self, body: &mut [u8], guards: &[Guard<'_>]) -> Result<Written> {
+        let summary = batch::validate(body, Origin::User)?;
+        self.commit(body, guards, &summary, &[], Wait::Never)
     }
 
     /// As `write`, with large values for some puts, which are empty in the body: by the operation's index, ascending.
@@ -87,7 +101,7 @@ impl State {
         let mut body = batch::with_references(body, &references)?;
         let summary = batch::validate(&body, Origin::Engine)?;
         let values: Vec<&LargeValue> = large.iter().map(|(_, value)| *value).collect();
-        self.commit(&mut body, guards, &summary, &values)
+        self.commit(&mut body, guards, &summary, &values, Wait::ForDisk)
     }
 
     fn commit(
@@ -96,19 +110,28 @@ impl State {
         guards: &[Guard<'_>],
         summary: &Summary,
         large: &[&LargeValue],
+        wait: Wait,
     ) -> Result<Written> {
         self.check_writable()?;
+        let mut rounds = 0;
         loop {
+            // Others have changed too much too often: now they wait.
+            let early = (rounds >= ROUNDS_BESIDE_OTHERS).then(|| self.commit.lock());
+            rounds += 1;
             let readable = self.readable.load_full();
             let before = self.read_guards(&readable, guards)?;
+            let mut draft = match self.creation.history && summary.entries > 0 {
+                true => Some(self.draft(body, wait)?),
+                false => None,
+            };
 
-            let mut commit = self.commit.lock();
+            let mut commit = early.unwrap_or_else(|| self.commit.lock());
             // The time of the commit: also what deadlines are compared with.
             let time_ms = self.time.now_ms();
+            if (!guards.is_empty() || draft.is_some()) && self.readable.load().flushed != readable.flushed {
+                continue; // What was read may have moved into a table meanwhile: look again.
+            }
             if !guards.is_empty() {
-                if self.readable.load().flushed != readable.flushed {
-                    continue; // What was read may have moved into a table meanwhile: look again.
-                }
                 let conflicts = self.find_conflicts(guards, &before, time_ms);
                 if !conflicts.is_empty() {
                     return Ok(Written::Conflict { revision: commit.last.revision, conflicts });
@@ -117,6 +140,15 @@ impl State {
             if summary.entries == 0 {
                 return Ok(Written::Committed(commit.last.revision));
             }
+            let (body, summary, deleted) = match &mut draft {
+                None => (&mut *body, summary, None),
+                Some(draft) => {
+                    if !draft.complete(&self.readable.load(), commit.last.revision, time_ms) {
+                        continue;
+                    }
+                    (&mut draft.body[..], &draft.summary, draft.deleted)
+                }
+            };
             let wait = match self.make_room(&commit, summary)? {
                 None => self.keep_pace(&mut commit, summary, time_ms),
                 wait => wait,
@@ -125,7 +157,12 @@ impl State {
                 commit.stalled.get_or_insert((time_ms, wait));
                 return Ok(Written::Stalled);
             }
-            return self.log_and_apply(&mut commit, body, summary, time_ms, large);
+            let revision = self.log_and_apply(&mut commit, body, summary, time_ms, large)?;
+            self.trim_after(&mut commit, time_ms);
+            return Ok(match deleted {
+                None => Written::Committed(revision),
+                Some(keys) => Written::Deleted { revision, keys },
+            });
         }
     }
 
@@ -136,7 +173,7 @@ impl State {
         summary: &Summary,
         time_ms: i64,
         large: &[&LargeValue],
-    ) -> Result<Written> {
+    ) -> Result<Revision> {
         // Checked again under the lock: after a failed write nothing may follow in the log.
         self.check_writable()?;
         let (sequence, revision) = (commit.last.sequence + 1, commit.last.revision + 1);
@@ -147,10 +184,8 @@ impl State {
         batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
         // Nobody knows what a failed write has left in the log: what it may name has to stay.
         LargeValue::take(large)?;
-        let appended = self.log.append(body).inspect_err(|error| {
-            if error.code() != Code::DiskFull {
-                self.poison(error);
-            } else {
+        let appended = self.append(body).inspect_err(|error| {
+            if error.code() == Code::DiskFull {
                 LargeValue::give_back(large);
             }
         })?;
@@ -168,6 +203,23 @@ impl State {
         let large_bytes: usize = large.iter().map(|value| value.bytes()).sum();
         let user_bytes = (summary.key_and_value_bytes + large_bytes) as u64;
         self.counters.user_bytes.fetch_add(user_bytes, Ordering::Relaxed);
+        self.note_appended(appended, sequence);
+        Ok(revision)
+    }
+
+    /// Logs a record whose header is set, under the commit lock. `DiskFull` leaves everything as it was. What the record
+    /// does is done next, and `note_appended` called.
+    pub fn append(&self, body: &[u8]) -> Result<Appended> {
+        self.check_writable()?;
+        self.log.append(body).inspect_err(|error| {
+            if error.code() != Code::DiskFull {
+                self.poison(error);
+            }
+        })
+    }
+
+    /// Tells the log's thread of a record that was appended.
+    pub fn note_appended(&self, appended: Appended, sequence: Sequence) {
         self.work.note_unsynced();
         if appended.new_segment {
             self.begin_segment_change(sequence);
@@ -175,7 +227,6 @@ impl State {
         if appended.wants_spare {
             self.work.request_spare();
         }
-        Ok(Written::Committed(revision))
     }
 
     /// While compaction is behind, commits take the time that it needs for as many bytes. Deletes make it less.

@@ -7,6 +7,7 @@ use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::entry::Kind;
 use coppice_engine::error::Result;
 use coppice_engine::key::Revision;
+use coppice_engine::limits;
 use coppice_engine::memtable::{Memtable, MemtableOptions};
 use coppice_engine::wal::{self, LogFloor, Reading, Recovered};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,10 @@ pub fn record(body: &[u8]) {
             OpKind::Put => Kind::Put,
             OpKind::Delete => Kind::Delete,
             OpKind::Reference => Kind::Reference,
+            OpKind::System => {
+                assert!(batch::trimmed(body) <= limits::REVISION_MAX && summary.entries == 1);
+                continue;
+            }
             OpKind::RangeDelete => {
                 memtable.delete_ranges([op.range_delete(2)]);
                 continue;

@@ -3,7 +3,7 @@
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
     BackupInfo, CheckpointInfo, Compaction, Db, Event, Filter, Guard, LargeValue, LargeWriter, LeftOut,
-    LevelStats, Listener, Lost, Options, Policy, Problem, Progress, Range, RangeCursor, Recovery,
+    LevelStats, Listener, Lost, Options, Policy, Problem, Progress, Range, RangeCursor, Recovery, Retain,
     SalvageReport, SkipList, Snapshot, VerifyReport, View, Wait, WorkKind, Written, salvage,
 };
 

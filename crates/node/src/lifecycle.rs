@@ -1,7 +1,7 @@
 //! Opening and closing: what an environment attaches with, the options of a database, the life of a handle.
 
 use crate::context::Context;
-use crate::engine::{Compaction, Filter, Listener, Options, Policy, Recovery, SkipList, environment};
+use crate::engine::{Compaction, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, environment};
 use crate::message::Outcome;
 use crate::registry::{self, Inbox};
 use crate::task;
@@ -18,6 +18,9 @@ pub struct OpenOptions {
     pub create_if_missing: bool,
     pub error_if_exists: bool,
     pub read_only: bool,
+    pub history: Option<bool>,
+    pub retain_revisions: Option<f64>,
+    pub retain_ms: Option<f64>,
     pub recovery: String,
     pub memory_bytes: f64,
     pub memtable_bytes: Option<f64>,
@@ -41,6 +44,11 @@ impl OpenOptions {
             create_if_missing: self.create_if_missing,
             error_if_exists: self.error_if_exists,
             read_only: self.read_only,
+            history: self.history,
+            retain: Retain {
+                revisions: optional("retain.revisions", self.retain_revisions)?,
+                ms: optional("retain.ms", self.retain_ms)?,
+            },
             recovery: match self.recovery.as_str() {
                 "strict" => Recovery::Strict,
                 "point-in-time" => Recovery::PointInTime,
@@ -90,12 +98,15 @@ impl OpenOptions {
         })
     }
 
-    /// Whether a database opened with `other` can be shared with one who asks for `self`.
-    pub fn agree_with(&self, other: &OpenOptions) -> Result<()> {
+    /// Whether a database opened with `other`, which keeps history or does not, can be shared with one who asks for `self`.
+    pub fn agree_with(&self, other: &OpenOptions, history: bool) -> Result<()> {
         if self.error_if_exists {
             return Err(Error::new(Code::Exists, "the database exists, and errorIfExists was given"));
         }
         let differs = [
+            ("history", self.history.is_some_and(|wanted| wanted != history)),
+            ("retain.revisions", self.retain_revisions != other.retain_revisions),
+            ("retain.ms", self.retain_ms != other.retain_ms),
             ("memoryBytes", self.memory_bytes != other.memory_bytes),
             ("memtableBytes", self.memtable_bytes != other.memtable_bytes),
             ("cacheBytes", self.cache_bytes != other.cache_bytes),

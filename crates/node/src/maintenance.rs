@@ -26,6 +26,7 @@ pub struct StatsData {
     pub filter_passes: f64,
     pub filter_false_passes: f64,
     pub snapshots: f64,
+    pub history: Option<HistoryData>,
     pub commits: f64,
     pub user_bytes: f64,
     pub flushes: f64,
@@ -54,6 +55,13 @@ pub struct LevelData {
 }
 
 #[napi(object)]
+pub struct HistoryData {
+    pub versions: f64,
+    pub trim_revision: f64,
+    pub superseded: f64,
+}
+
+#[napi(object)]
 pub struct BlobData {
     pub files: f64,
     pub bytes: f64,
@@ -73,6 +81,11 @@ pub fn compact(env: Env, handle: f64, lower: Option<Uint8Array>, upper: Option<U
     start(&env, handle, "compact", move |db, _| {
         db.compact(lower.as_deref(), upper.as_deref()).map(|()| Outcome::Nothing)
     })
+}
+
+#[napi]
+pub fn trim(env: Env, handle: f64, revision: f64) -> Option<f64> {
+    start(&env, handle, "trim", move |db, _| db.trim(revision as u64).map(|()| Outcome::Nothing))
 }
 
 #[napi]
@@ -153,6 +166,11 @@ pub fn stats(env: Env, handle: f64) -> Option<StatsData> {
         filter_passes: stats.filter_passes as f64,
         filter_false_passes: stats.filter_false_passes as f64,
         snapshots: stats.snapshots as f64,
+        history: stats.history.map(|history| HistoryData {
+            versions: history.versions as f64,
+            trim_revision: history.trim_revision as f64,
+            superseded: history.superseded as f64,
+        }),
         commits: stats.commits as f64,
         user_bytes: stats.user_bytes as f64,
         flushes: stats.flushes as f64,

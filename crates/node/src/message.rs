@@ -3,9 +3,10 @@
 //! Values are made on the environment's own thread, when the message is taken.
 
 use crate::calls::range::Warmed;
+use crate::calls::write::{REFUSED, STALLED};
 use crate::context::Context;
 use crate::engine::{
-    BackupInfo, CheckpointInfo, Event, LeftOut, Progress, SalvageReport, VerifyReport, WorkKind,
+    BackupInfo, CheckpointInfo, Event, LeftOut, Progress, SalvageReport, VerifyReport, WorkKind, Written,
 };
 use crate::raw::Owned;
 use crate::registry::Handle;
@@ -35,10 +36,12 @@ pub enum Outcome {
     Salvaged(SalvageReport),
     /// `undefined` if there is no such entry.
     Read(Option<Found>),
+    Committed(Written),
     Warmed(Warmed),
 }
 
 /// An entry that was read on another thread.
+#[derive(Default)]
 #[napi(object, object_from_js = false)]
 pub struct Found {
     /// None if nobody wants it.
@@ -46,6 +49,21 @@ pub struct Found {
     pub revision: f64,
     /// Unix milliseconds, or 0.
     pub deadline: f64,
+    /// Both 0 without history.
+    pub create_revision: f64,
+    pub version: f64,
+}
+
+/// What came of a commit that another thread made.
+#[napi(object)]
+pub struct CommitData {
+    /// Or a negative number, as the raw functions answer it.
+    pub revision: f64,
+    pub deleted: Option<f64>,
+    /// Of a guard that failed: its index, and the revision found or 0.
+    pub conflicts: Vec<Vec<f64>>,
+    /// Of them, the newest one at that time.
+    pub newest: f64,
 }
 
 /// An error as data; thrown in one place in TypeScript.
@@ -188,6 +206,7 @@ impl Outcome {
             Outcome::Salvaged(report) => value(env, Salvaged::from(report)),
             Outcome::Read(Some(found)) => value(env, found),
             Outcome::Read(None) => value(env, ()),
+            Outcome::Committed(written) => value(env, CommitData::from(written)),
             Outcome::Warmed(warmed) => {
                 Context::with(&Env::from_raw(env), |context| warmed.accept(context))?;
                 value(env, ())
@@ -286,6 +305,23 @@ impl From<LeftOut> for LeftOutData {
             bytes: left_out.bytes as f64,
             files: left_out.files as f64,
             folder: left_out.folder.map(|folder| folder.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+impl From<Written> for CommitData {
+    fn from(written: Written) -> Self {
+        let told = |revision, deleted| CommitData { revision, deleted, conflicts: Vec::new(), newest: 0.0 };
+        match written {
+            Written::Committed(revision) => told(revision as f64, None),
+            Written::Deleted { revision, keys } => told(revision as f64, Some(keys as f64)),
+            Written::Stalled => told(STALLED, None),
+            Written::Conflict { revision, conflicts } => {
+                let pair =
+                    |(guard, found): (usize, Option<u64>)| vec![guard as f64, found.unwrap_or(0) as f64];
+                let conflicts = conflicts.into_iter().map(pair).collect();
+                CommitData { conflicts, newest: revision as f64, ..told(REFUSED, None) }
+            }
         }
     }
 }

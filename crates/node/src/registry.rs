@@ -75,7 +75,7 @@ pub fn open(
         match engines.get_mut(&seat) {
             Some(State::Busy) => CHANGED.wait(&mut engines),
             Some(State::Open(engine, handles)) => {
-                options.agree_with(&engine.options)?;
+                options.agree_with(&engine.options, engine.db.keeps_history())?;
                 *handles += 1;
                 break engine.clone();
             }

@@ -11,10 +11,12 @@ import { count } from './count.js';
 import { del } from './del.js';
 import { doctor } from './doctor.js';
 import { get } from './get.js';
+import { history } from './history.js';
 import { put } from './put.js';
 import { repair } from './repair.js';
 import { scan } from './scan.js';
 import { stats } from './stats.js';
+import { trim } from './trim.js';
 import { verify } from './verify.js';
 
 export const COMMANDS: readonly Command[] = [
@@ -23,6 +25,8 @@ export const COMMANDS: readonly Command[] = [
   del,
   scan,
   count,
+  history,
+  trim,
   stats,
   verify,
   checkpoint,

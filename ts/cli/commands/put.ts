@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OpenOptions } from '../../options/open.js';
 import type { PutOptions } from '../../options/write.js';
 import { type Call, type Command, EXIT, SUBLEVEL_FLAG } from '../command.js';
 import { parseBytes } from '../text.js';
@@ -15,6 +16,7 @@ export const put: Command = {
   flags: {
     ...SUBLEVEL_FLAG,
     ttl: { type: 'string', value: 'TIME', help: "let the key expire after '90s', '5m', '7d', ..." },
+    history: { type: 'boolean', help: 'a database that is created keeps past versions' },
   },
   async run(call) {
     const key = call.argument(1, 'KEY');
@@ -22,7 +24,10 @@ export const put: Command = {
     const options: PutOptions = {};
     const ttl = call.text('ttl');
     if (ttl !== undefined) options.ttl = ttl;
-    const { revision } = await call.withKeys({ createIfMissing: true }, (keys) => keys.put(key, value, options));
+    const opening: OpenOptions = call.has('history')
+      ? { createIfMissing: true, history: true }
+      : { createIfMissing: true };
+    const { revision } = await call.withKeys(opening, (keys) => keys.put(key, value, options));
     if (call.has('json')) await call.terminal.json({ revision });
     return EXIT.OK;
   },

@@ -6,7 +6,7 @@
 
 import type { KeyRange } from '../../options/range.js';
 import type { RangeOptions } from '../../reader.js';
-import { type Call, type Flag, SUBLEVEL_FLAG, usage } from '../command.js';
+import { AT_FLAG, type Call, type Flag, SUBLEVEL_FLAG, usage } from '../command.js';
 
 export const KEY_RANGE_FLAGS: Readonly<Record<string, Flag>> = {
   ...SUBLEVEL_FLAG,
@@ -19,6 +19,7 @@ export const KEY_RANGE_FLAGS: Readonly<Record<string, Flag>> = {
 
 export const RANGE_FLAGS: Readonly<Record<string, Flag>> = {
   ...KEY_RANGE_FLAGS,
+  ...AT_FLAG,
   limit: { type: 'string', value: 'N', help: 'at most so many' },
 };
 
@@ -34,8 +35,16 @@ export function keyRangeOf(call: Call): KeyRange<Buffer> {
 
 export function rangeOf(call: Call): RangeOptions<Buffer> {
   const options: RangeOptions<Buffer> = { ...keyRangeOf(call), reverse: call.has('reverse') };
+  const at = call.revision('at');
+  if (at !== undefined) options.at = at;
+  const limit = limitOf(call);
+  return limit === undefined ? options : { ...options, limit };
+}
+
+/** The limit that was given. */
+export function limitOf(call: Call): number | undefined {
   const limit = call.text('limit');
-  if (limit === undefined) return options;
+  if (limit === undefined) return undefined;
   if (!/^\d{1,15}$/.test(limit)) throw usage(`--limit must be a whole number, not "${limit}"`);
-  return { ...options, limit: Number(limit) };
+  return Number(limit);
 }

@@ -59,7 +59,16 @@ const FIGURES: readonly (readonly [string, keyof FolderStats, Unit])[] = [
 
 function table(stats: FolderStats): string[] {
   const rows = FIGURES.map(([label, name, unit]) => [label, figure(stats[name] as number, unit)] as const);
-  return [...columns(rows), '', ...levelTable(stats)];
+  const past = stats.history === undefined ? [] : ['', ...columns(historyRows(stats.history))];
+  return [...columns(rows), ...past, '', ...levelTable(stats)];
+}
+
+function historyRows({ versions, trimRevision, superseded }: NonNullable<FolderStats['history']>): string[][] {
+  return [
+    ['versions', figure(versions, 'count')],
+    ['of them not the newest', figure(superseded, 'count')],
+    ['trimmed to revision', figure(trimRevision, 'count')],
+  ];
 }
 
 function levelTable({ levels }: FolderStats): string[] {

@@ -31,6 +31,7 @@ fn what_is_packed_is_read_back_in_order() {
         puts: 2,
         references: 0,
         range_deletes: 0,
+        system: false,
     };
     assert_eq!(summary, expected);
     let read: Vec<Op> = ops(body).collect();

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 impl State {
     /// Drops such tables, but for those in use; false if there are none. The caller holds `compacting`.
     pub fn drop_hidden_tables(&self, version: &Version, in_use: impl Fn(u64) -> bool) -> Result<bool> {
-        let snapshots = self.snapshots.pinned(|| self.time.now_ms()).revisions;
+        let snapshots = self.pinned(Revision::MAX).revisions;
         let mut removed = hidden_tables(version, &snapshots)?;
         removed.retain(|(_, number)| !in_use(*number));
         let Some((level, _)) = removed.first().copied() else { return Ok(false) };

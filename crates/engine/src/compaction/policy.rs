@@ -58,7 +58,8 @@ pub struct PolicyOptions {
     pub run_bytes_max: u64,
     /// A compaction for garbage alone frees at least so much.
     pub garbage_bytes_min: u64,
-    /// No reader needs a delete at or below this, nor what it hides. A compaction whose output overlaps nothing below it
+    /// No reader needs a delete at or below this, nor what it hides; with history, nor any version under a newer one there.
+    /// A compaction whose output overlaps nothing below it
     /// must drop them all, else `Reason::Garbage` would pick its output again.
     pub droppable_revision: Revision,
     /// Deadlines at or before it have passed for every reader, as for the compaction itself.

@@ -1,7 +1,8 @@
 //! Which versions survive a flush or a compaction. Pure: it reads neither clock nor disk.
 //!
 //! The live snapshots cut the revisions into stripes; of each key the newest version in each stripe is kept, the rest
-//! is hidden from everyone. A delete, or an entry whose deadline has passed for everyone, goes too once nothing older
+//! is hidden from everyone. With history the revision that is trimmed to is one more such cut, and above it every
+//! version is kept. A delete, or an entry whose deadline has passed for everyone, goes too once nothing older
 //! of its key can be left anywhere below.
 //!
 //! A range delete takes with it what it hides of its own stripe, and of several in one stripe each key needs the newest
@@ -16,6 +17,8 @@ pub struct Retention {
     snapshots: Vec<Revision>,
     /// Deadlines at or before it have passed for every reader, now and later.
     expired_before_ms: i64,
+    /// Every version above it stays.
+    whole_above: Revision,
     key: Vec<u8>,
     /// The stripe of the last version seen of `key`; none before the first.
     stripe: Option<usize>,
@@ -34,13 +37,14 @@ pub enum Fate {
 impl Retention {
     /// `ranges` are all range deletes of what is merged, in any order.
     pub fn new(pinned: Pinned, ranges: Vec<RangeDelete>) -> Self {
-        let Pinned { revisions: snapshots, now_ms } = pinned;
+        let Pinned { revisions: snapshots, now_ms, whole_above } = pinned;
         let mut striped = vec![Vec::new(); if ranges.is_empty() { 0 } else { snapshots.len() + 1 }];
         for range in ranges {
             striped[stripe_of(&snapshots, range.revision)].push(range);
         }
         let ranges = striped.into_iter().map(Flat::of).collect();
-        Retention { snapshots, expired_before_ms: now_ms, key: Vec::new(), stripe: None, ranges }
+        let (key, stripe) = (Vec::new(), None);
+        Retention { snapshots, expired_before_ms: now_ms, whole_above, key, stripe, ranges }
     }
 
     /// The range deletes that stay, by lower bound. `is_bottom` says whether no table below the output can hold an older
@@ -63,7 +67,11 @@ impl Retention {
             self.stripe = None;
         }
         let stripe = stripe_of(&self.snapshots, entry.revision);
-        if self.stripe.replace(stripe) == Some(stripe) {
+        let is_hidden = self.stripe.replace(stripe) == Some(stripe);
+        if entry.revision > self.whole_above {
+            return Fate::Keep;
+        }
+        if is_hidden {
             return Fate::Drop;
         }
         let range = self.ranges.get(stripe).and_then(|ranges| ranges.find(key));
@@ -91,7 +99,11 @@ mod tests {
     use super::*;
 
     fn judge(snapshots: &[Revision], now_ms: i64, bottom: bool, versions: &[(&str, Entry<'_>)]) -> Vec<Fate> {
-        let pinned = Pinned { revisions: snapshots.to_vec(), now_ms };
+        let pinned = Pinned { revisions: snapshots.to_vec(), now_ms, whole_above: Revision::MAX };
+        judge_with(pinned, bottom, versions)
+    }
+
+    fn judge_with(pinned: Pinned, bottom: bool, versions: &[(&str, Entry<'_>)]) -> Vec<Fate> {
         let mut retention = Retention::new(pinned, Vec::new());
         versions.iter().map(|(key, entry)| retention.judge(key.as_bytes(), entry, || bottom)).collect()
     }
@@ -137,6 +149,42 @@ mod tests {
         assert_eq!(judge(&[], 0, true, &versions), [Fate::Keep, Fate::Drop]);
     }
 
+    #[test]
+    fn with_history_every_version_stays_until_it_is_trimmed_away() {
+        let history = |snapshots: &[Revision], trim| {
+            let versions = [
+                ("a", Entry::put(9, b"")),
+                ("a", Entry::delete(8)),
+                ("a", Entry { deadline_ms: 1, ..Entry::put(6, b"") }),
+                ("a", Entry::put(4, b"")),
+                ("b", Entry::delete(6)),
+                ("b", Entry::put(2, b"")),
+            ];
+            let kept = |bottom| -> Vec<bool> {
+                let fates = judge_with(at(snapshots).with_history(trim), bottom, &versions);
+                fates.into_iter().map(|fate| fate == Fate::Keep).collect()
+            };
+            (kept(true), kept(false))
+        };
+        let all = vec![true; 6];
+        assert_eq!(history(&[], 1), (all.clone(), all.clone()));
+        assert_eq!(history(&[], 5), (all.clone(), all.clone()));
+        let expired_stays = vec![true, true, true, false, false, false];
+        assert_eq!(history(&[], 6), (expired_stays.clone(), vec![true, true, true, false, true, false]));
+        assert_eq!(history(&[], 7).0, expired_stays);
+        assert_eq!(history(&[], 8).0, [true, false, false, false, false, false]);
+        assert_eq!(history(&[], 8).1, [true, true, false, false, true, false]);
+        assert_eq!(
+            history(&[4], 9).0,
+            [true, false, false, true, true, true],
+            "a snapshot holds what it sees"
+        );
+    }
+
+    fn at(snapshots: &[Revision]) -> Pinned {
+        Pinned { revisions: snapshots.to_vec(), now_ms: 0, whole_above: Revision::MAX }
+    }
+
     fn range(lower: &str, upper: &str, revision: Revision) -> RangeDelete {
         RangeDelete { lower: lower.as_bytes().into(), upper: upper.as_bytes().into(), revision }
     }
@@ -145,8 +193,7 @@ mod tests {
     fn a_range_delete_takes_what_is_older_unless_a_snapshot_sees_it() {
         let versions = [9, 7, 6, 5, 3].map(|revision| ("b", Entry::put(revision, b"")));
         let fates = |snapshots: &[Revision]| {
-            let pinned = Pinned { revisions: snapshots.to_vec(), now_ms: 0 };
-            let mut retention = Retention::new(pinned, vec![range("a", "c", 7)]);
+            let mut retention = Retention::new(at(snapshots), vec![range("a", "c", 7)]);
             versions.map(|(key, entry)| retention.judge(key.as_bytes(), &entry, || true) == Fate::Keep)
         };
         assert_eq!(fates(&[]), [true, false, false, false, false]);
@@ -159,10 +206,8 @@ mod tests {
     #[test]
     fn a_range_delete_stays_while_something_older_may_be_left_below_or_for_a_snapshot() {
         let ranges = || vec![range("a", "d", 7), range("b", "c", 9), range("x", "y", 3)];
-        let kept = |snapshots: &[Revision], bottom: bool| {
-            let pinned = Pinned { revisions: snapshots.to_vec(), now_ms: 0 };
-            Retention::new(pinned, ranges()).ranges(|_| bottom)
-        };
+        let kept =
+            |snapshots: &[Revision], bottom: bool| Retention::new(at(snapshots), ranges()).ranges(|_| bottom);
         assert_eq!(kept(&[], true), []);
         let newest_of_each_key =
             [range("a", "b", 7), range("b", "c", 9), range("c", "d", 7), range("x", "y", 3)];

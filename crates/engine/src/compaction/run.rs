@@ -97,7 +97,7 @@ impl State {
         plan: &Plan,
         threads: usize,
     ) -> Result<Outputs> {
-        let pinned = self.snapshots.pinned(|| self.time.now_ms());
+        let pinned = self.pinned(self.readable.load().flushed.revision);
         let mut ranges = Vec::new();
         for (_, table) in inputs {
             ranges.extend(table.range_deletes(Wait::ForDisk)?.all());

@@ -75,7 +75,9 @@ impl State {
                 turns.round_robin.advance(&plan);
                 return Ok(Some(self.begin_turn(&mut turns, plan, version, 0)));
             }
-            let next_ms = next_garbage_ms(&version.summary(), &options, self.time.now_ms());
+            // With history deadlines make no garbage.
+            let now_ms = if self.creation.history { NO_DEADLINE } else { self.time.now_ms() };
+            let next_ms = next_garbage_ms(&version.summary(), &options, now_ms);
             self.work.lock().compact_at_ms = next_ms.unwrap_or(NO_DEADLINE);
             if !self.note_held(&version, options, &turns)? {
                 return Ok(None);
@@ -85,9 +87,12 @@ impl State {
 
     /// Whether only a snapshot holds up a compaction is noted for its end; true if it has ended meanwhile.
     fn note_held(&self, version: &Version, options: PolicyOptions, turns: &Turns) -> Result<bool> {
-        let unheld =
-            PolicyOptions { droppable_revision: Revision::MAX, now_ms: self.time.now_ms(), ..options };
-        if options.droppable_revision == Revision::MAX
+        let (droppable_revision, now_ms) = match self.creation.history {
+            true => (self.trim_at(self.readable.load().flushed.revision), i64::MIN),
+            false => (Revision::MAX, self.time.now_ms()),
+        };
+        let unheld = PolicyOptions { droppable_revision, now_ms, ..options };
+        if options.droppable_revision >= droppable_revision
             || (pick(&version.summary(), &turns.running, &unheld, &turns.round_robin).is_none()
                 && hidden_tables(version, &[])?.is_empty())
         {
@@ -154,7 +159,7 @@ impl State {
 
     pub fn policy_options(&self) -> PolicyOptions {
         let tuning = &self.options.tuning;
-        let pinned = self.snapshots.pinned(|| self.time.now_ms());
+        let pinned = self.pinned(self.readable.load().flushed.revision);
         PolicyOptions {
             policy: self.options.compaction.policy,
             level0_runs: tuning.level0_trigger,

@@ -8,6 +8,7 @@ mod level;
 mod merge;
 mod ranges;
 mod source;
+mod versions;
 mod visible;
 
 pub use dead::DeadWalk;
@@ -15,6 +16,7 @@ pub use level::LevelCursor;
 pub use merge::MergeCursor;
 pub use ranges::Hidden;
 pub use source::Source;
+pub use versions::VersionCursor;
 pub use visible::{VisibleCursor, Window};
 
 use crate::entry::Entry;

@@ -13,6 +13,8 @@ use std::ops::Bound;
 
 /// After this many dead versions of one key in a row, seeking past the key is cheaper than walking.
 const VERSIONS_WALKED_MAX: usize = 8;
+/// Backwards that takes two seeks: one to the version that is seen, one away from the key.
+const VERSIONS_WALKED_BACK_MAX: usize = 32;
 /// After this many keys in a row that a range delete hides, seeking to where it ends is cheaper than walking.
 const HIDDEN_WALKED_MAX: usize = 8;
 
@@ -219,12 +221,15 @@ impl VisibleCursor {
 
     /// From the first version of a key on: stops on the first live row inside the range.
     fn find_forward(&mut self) -> Result<bool> {
+        let mut newer = 0;
         while self.merge.valid() && self.is_inside_upper(self.merge.key()) {
             let entry = self.merge.entry();
             if entry.revision > self.window.revision {
-                self.merge.next()?;
+                newer += 1;
+                self.pass_newer(newer)?;
                 continue;
             }
+            newer = 0;
             let (live, passed, revision) = self.judge(&entry);
             self.key.clear();
             self.key.extend_from_slice(self.merge.key());
@@ -248,6 +253,15 @@ impl VisibleCursor {
         }
         self.dead.end(&self.key, false, false);
         Ok(false)
+    }
+
+    /// Leaves a version that came later than the reader; it is the last of so many in a row.
+    fn pass_newer(&mut self, newer: usize) -> Result<()> {
+        if !newer.is_multiple_of(VERSIONS_WALKED_MAX) {
+            return self.merge.next();
+        }
+        let key = self.merge.key().to_vec();
+        self.merge.seek(&key, self.window.revision)
     }
 
     /// Whether an entry is live, the deadline that has passed if that is why not, and its revision.
@@ -312,7 +326,13 @@ impl VisibleCursor {
             self.key.clear();
             self.key.extend_from_slice(self.merge.key());
             self.row.fields = None;
+            let mut walked = 0;
             while self.merge.valid() && self.merge.key() == self.key {
+                walked += 1;
+                if walked > VERSIONS_WALKED_BACK_MAX {
+                    self.jump_versions_backward()?;
+                    break;
+                }
                 let entry = self.merge.entry();
                 if entry.revision <= self.window.revision {
                     self.row.keep(entry, find(&self.merge)?);
@@ -338,6 +358,15 @@ impl VisibleCursor {
         }
         self.dead.end(&self.key, false, true);
         Ok(false)
+    }
+
+    /// From any version of the key on: keeps the one that is seen, and leaves the key.
+    fn jump_versions_backward(&mut self) -> Result<()> {
+        self.merge.seek(&self.key, self.window.revision)?;
+        if self.merge.valid() && self.merge.key() == self.key {
+            self.row.keep(self.merge.entry(), find(&self.merge)?);
+        }
+        self.merge.seek_before(&self.key, Revision::MAX)
     }
 
     #[inline]

@@ -8,7 +8,8 @@ use crate::coding::{Reader, put_bytes, put_varint};
 use crate::error::{Code, Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::limits::{LEVELS, TABLE_BLOBS_MAX};
-use crate::table::{TableMeta, TableSummary};
+use crate::marks::{Mark, Marks};
+use crate::table::{TableMeta, TableSummary, VersionSummary};
 use crate::wal::LogFloor;
 use std::collections::BTreeSet;
 
@@ -38,6 +39,10 @@ pub struct Edit {
     pub next_number: u64,
     pub last_sequence: Sequence,
     pub last_revision: Revision,
+    /// With history: older revisions are read no more; no later than the last revision.
+    pub trim_revision: Revision,
+    /// With history that is kept for a time: all that is to be remembered of when commits were made.
+    pub marks: Option<Marks>,
     /// The engine's time when the edit was made: no earlier than that of any commit in its tables, nor than the time up to
     /// which what had expired was dropped.
     pub time_ms: i64,
@@ -58,9 +63,13 @@ const TIME_MS: u64 = 14;
 const CREATED: u64 = 16;
 const CLEAN_CLOSE: u64 = 18;
 const BLOB: u64 = 20;
+const TRIM_REVISION: u64 = 22;
+const MARKS: u64 = 23;
 
 /// Of an added table, after its fixed fields: what it refers to. Absent where that is nothing.
 const TABLE_BLOBS: u64 = 2;
+/// What trimming does to it. Absent without history.
+const TABLE_VERSIONS: u64 = 4;
 
 impl Edit {
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -103,11 +112,20 @@ impl Edit {
             (NEXT_NUMBER, self.next_number),
             (LAST_SEQUENCE, self.last_sequence),
             (LAST_REVISION, self.last_revision),
+            (TRIM_REVISION, self.trim_revision),
         ];
         for (tag, value) in counters {
             if value != 0 {
                 field(tag, &mut |out| put_varint(out, value));
             }
+        }
+        if let Some(marks) = &self.marks {
+            field(MARKS, &mut |out| {
+                for Mark { time_ms, revision } in marks.all() {
+                    out.extend_from_slice(&time_ms.to_le_bytes());
+                    put_varint(out, *revision);
+                }
+            });
         }
         if self.time_ms != 0 {
             field(TIME_MS, &mut |out| out.extend_from_slice(&self.time_ms.to_le_bytes()));
@@ -133,6 +151,8 @@ impl Edit {
                 NEXT_NUMBER => edit.next_number = field.varint()?,
                 LAST_SEQUENCE => edit.last_sequence = field.varint()?,
                 LAST_REVISION => edit.last_revision = field.varint()?,
+                TRIM_REVISION => edit.trim_revision = field.varint()?,
+                MARKS => edit.marks = Some(read_marks(field)?),
                 TIME_MS => edit.time_ms = field.i64()?,
                 CLEAN_CLOSE => edit.clean_close = true,
                 _ => return Ok(false),
@@ -207,6 +227,10 @@ fn put_table(out: &mut Vec<u8>, level: u8, table: &TableMeta) {
         put_varint(out, TABLE_BLOBS);
         put_bytes(out, &uses);
     }
+    if let Some(VersionSummary { trim, dead, first, fifth }) = summary.versions {
+        put_varint(out, TABLE_VERSIONS);
+        put_bytes(out, &[trim, dead, first, fifth].map(u64::to_le_bytes).concat());
+    }
 }
 
 fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
@@ -229,15 +253,23 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         raw_bytes: field.varint()?,
         range_deletes: field.varint()?,
         blobs: Vec::new(),
+        versions: None,
     };
     // What is left is tagged as the fields of the edit are.
     let rest = field.take(field.remaining())?;
     for_each_field(rest, "added table", |tag, field| {
-        if tag != TABLE_BLOBS {
-            return Ok(false);
-        }
-        while !field.is_empty() {
-            summary.blobs.push(Use { file: field.varint()?, id: field.array()?, bytes: field.varint()? });
+        match tag {
+            TABLE_BLOBS => {
+                while !field.is_empty() {
+                    let (file, id, bytes) = (field.varint()?, field.array()?, field.varint()?);
+                    summary.blobs.push(Use { file, id, bytes });
+                }
+            }
+            TABLE_VERSIONS => {
+                let (trim, dead, first, fifth) = (field.u64()?, field.u64()?, field.u64()?, field.u64()?);
+                summary.versions = Some(VersionSummary { trim, dead, first, fifth });
+            }
+            _ => return Ok(false),
         }
         Ok(true)
     })?;
@@ -246,6 +278,14 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         None => Ok((level, table)),
         Some(flaw) => Err(Error::corrupt(format!("table {number} of an edit {flaw}"))),
     }
+}
+
+fn read_marks(field: &mut Reader<'_>) -> Result<Marks> {
+    let mut marks = Vec::new();
+    while !field.is_empty() {
+        marks.push(Mark { time_ms: field.i64()?, revision: field.varint()? });
+    }
+    Marks::of(marks).ok_or_else(|| Error::corrupt("the times of an edit are out of order or too many"))
 }
 
 fn read_level(field: &mut Reader<'_>) -> Result<u8> {
@@ -284,6 +324,8 @@ fn flaw(level: u8, table: &TableMeta) -> Option<&'static str> {
         Some("counts its entries wrongly")
     } else if summary.min_revision > summary.max_revision {
         Some("has its revisions the wrong way round")
+    } else if summary.versions.is_some_and(|versions| versions.dead > summary.entries) {
+        Some("counts its versions wrongly")
     } else if summary.garbage_ms > summary.dead_ms {
         Some("is all dead before a part of it is")
     } else if summary.blobs.iter().any(|used| used.bytes == 0) {
@@ -312,6 +354,8 @@ mod tests {
             next_number: 12,
             last_sequence: 1 << 41,
             last_revision: 77,
+            trim_revision: 70,
+            marks: Marks::of(vec![Mark { time_ms: -1, revision: 3 }, Mark { time_ms: 9, revision: 70 }]),
             time_ms: 1_700_000_000_000,
             created: Some(Creation { history: true, format: 1, filter_seed: 5, database_id: [9; 16] }),
             clean_close: true,

@@ -5,6 +5,8 @@ use super::frame::{self, END_MARK_BYTES, Tail};
 use super::log::first_bytes;
 use super::testing::{blob, creation, table, table_with_blobs};
 use super::{Edit, LogFloor, State, current, recovery};
+use crate::marks::{Mark, Marks};
+use crate::table::VersionSummary;
 
 const MANIFEST: &[u8] = include_bytes!("../../golden/manifest-1/000007.manifest");
 const CURRENT: &[u8] = include_bytes!("../../golden/manifest-1/CURRENT");
@@ -78,6 +80,25 @@ fn the_golden_files_are_read_as_what_was_written() {
 fn the_golden_files_are_written_byte_for_byte() {
     assert_eq!(current::encode(NUMBER).as_bytes(), CURRENT);
     assert_eq!(written(), MANIFEST);
+}
+
+#[test]
+fn what_only_history_adds_has_the_bytes_of_its_page() {
+    let mark = |time_ms, revision| Mark { time_ms, revision };
+    let marks = Marks::of(vec![mark(1, 2), mark(0x0102, 300)]);
+    let edit = Edit { trim_revision: 300, marks, ..Edit::default() };
+    let bytes = [22, 2, 0xac, 2, 23, 19, 1, 0, 0, 0, 0, 0, 0, 0, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0xac, 2];
+    assert_eq!(edit.encode(), bytes);
+    assert_eq!(Edit::decode(&bytes).unwrap(), edit);
+    let mut versioned = table(7, "a", "b");
+    let versions = VersionSummary { trim: 1, dead: 2, first: 3, fifth: u64::MAX };
+    versioned.summary.versions = Some(versions);
+    let with = Edit { added: vec![(0, versioned)], ..Edit::default() }.encode();
+    let without = Edit { added: vec![(0, table(7, "a", "b"))], ..Edit::default() }.encode();
+    let tail = [&[4, 32][..], &[1, 2, 3, u64::MAX].map(u64::to_le_bytes).concat()].concat();
+    assert_eq!(&with[with.len() - tail.len()..], tail);
+    assert_eq!(with.len(), without.len() + tail.len());
+    assert_eq!(Edit::decode(&with).unwrap().added[0].1.summary.versions, Some(versions));
 }
 
 #[test]

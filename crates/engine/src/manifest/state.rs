@@ -8,6 +8,7 @@ use crate::key::{Revision, Sequence};
 use crate::limits::{
     COUNTER_MAX, MANIFEST_EDIT_BYTES_MAX, REVISION_MAX, STORED_KEY_BYTES_MAX, TABLE_BLOBS_MAX,
 };
+use crate::marks::Marks;
 use crate::table::{TableMeta, TableSummary};
 use crate::wal::LogFloor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,9 @@ pub struct State {
     pub next_number: u64,
     pub last_sequence: Sequence,
     pub last_revision: Revision,
+    /// 0 without history, and until the first trim.
+    pub trim_revision: Revision,
+    pub marks: Marks,
     pub time_ms: i64,
     /// Whether the newest edit says that the database was closed in order.
     pub clean_close: bool,
@@ -52,6 +56,8 @@ impl State {
             next_number: 0,
             last_sequence: 0,
             last_revision: 0,
+            trim_revision: 0,
+            marks: Marks::default(),
             time_ms: 0,
             clean_close: false,
         };
@@ -88,6 +94,10 @@ impl State {
         let counters = [segment, flushed_sequence, edit.next_number, edit.last_sequence];
         if edit.last_revision > REVISION_MAX || counters.iter().any(|counter| *counter > COUNTER_MAX) {
             return Err(Error::corrupt("a counter is beyond what any database reaches"));
+        }
+        let keeps_history = self.creation.history || (edit.trim_revision == 0 && edit.marks.is_none());
+        if edit.trim_revision > self.last_revision.max(edit.last_revision) || !keeps_history {
+            return Err(Error::corrupt("an edit trims what is not there"));
         }
         if let Some(floor) = &edit.log_floor {
             let now = &self.log_floor;
@@ -139,6 +149,10 @@ impl State {
         self.next_number = self.next_number.max(edit.next_number);
         self.last_sequence = self.last_sequence.max(edit.last_sequence);
         self.last_revision = self.last_revision.max(edit.last_revision);
+        self.trim_revision = self.trim_revision.max(edit.trim_revision);
+        if let Some(marks) = &edit.marks {
+            self.marks.clone_from(marks);
+        }
         self.time_ms = self.time_ms.max(edit.time_ms);
         self.clean_close = edit.clean_close;
         Ok(())
@@ -186,6 +200,8 @@ impl State {
             next_number: self.next_number,
             last_sequence: self.last_sequence,
             last_revision: self.last_revision,
+            trim_revision: self.trim_revision,
+            marks: Some(&self.marks).filter(|marks| !marks.all().is_empty()).cloned(),
             time_ms: self.time_ms,
             ..Edit::default()
         }];
@@ -248,6 +264,25 @@ mod tests {
         assert!(state.clean_close);
         state.apply(&Edit { last_revision: 4, next_number: 9, ..Edit::default() }).unwrap();
         assert_eq!((state.last_revision, state.next_number, state.clean_close), (5, 9, false));
+    }
+
+    #[test]
+    fn history_is_trimmed_forwards_and_no_further_than_it_goes() {
+        let mut state = state(0);
+        let trim = |trim_revision, last_revision| Edit { trim_revision, last_revision, ..Edit::default() };
+        assert!(state.apply(&trim(2, 0)).is_err(), "there is no history");
+        state.creation.history = true;
+        state.apply(&trim(4, 0)).unwrap();
+        state.apply(&trim(3, 0)).unwrap();
+        assert_eq!(state.trim_revision, 4);
+        assert!(state.apply(&trim(6, 0)).is_err());
+        state.apply(&trim(6, 6)).unwrap();
+        let marks = Marks::of(vec![crate::marks::Mark { time_ms: 9, revision: 6 }]);
+        state.apply(&Edit { marks, ..Edit::default() }).unwrap();
+        let edits = state.snapshot();
+        assert_eq!(State::begin(&edits[0]).unwrap(), state);
+        state.apply(&Edit { marks: Some(Marks::default()), ..Edit::default() }).unwrap();
+        assert!(state.marks.all().is_empty());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub fn table(number: u64, smallest: &str, largest: &str) -> TableMeta {
         raw_bytes: number * 3000,
         range_deletes: number % 3,
         blobs: Vec::new(),
+        versions: None,
     };
     TableMeta { number, summary }
 }

@@ -4,7 +4,7 @@ use crate::batch::{self, Header, OpKind};
 use crate::blob::{Files, Reference};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
-use crate::key::KEYSPACE_USER;
+use crate::key::{KEYSPACE_USER, Revision};
 use crate::memtable::Memtable;
 use crate::names::FileName;
 use crate::options::Options;
@@ -26,6 +26,8 @@ pub(super) struct Replay<'a> {
     /// Newest first.
     pub sealed: Vec<Arc<Sealed>>,
     pub last: Watermark,
+    /// To where records trim; 0: none does.
+    pub trim: Revision,
     pub time_ms: i64,
     pub records: u64,
     tables: Tables<'a>,
@@ -48,6 +50,7 @@ impl<'a> Replay<'a> {
             active: new_memtable(environment, options, 0),
             sealed: Vec::new(),
             last,
+            trim: 0,
             time_ms: 0,
             records: 0,
             tables,
@@ -67,6 +70,9 @@ impl<'a> Replay<'a> {
                 format!("a log record is for the keyspace {}: a newer version wrote it", op.keyspace);
             return Err(Error::new(Code::Unsupported, message));
         }
+        if summary.system {
+            return self.apply_trim(header, batch::trimmed(body));
+        }
         let (entries, bytes) = (summary.entries, summary.memtable_bytes());
         if !self.active.has_room(entries, bytes) {
             let room = Memtable::bytes_needed(entries, bytes);
@@ -81,10 +87,23 @@ impl<'a> Replay<'a> {
             self.adopt_parts(body)?;
         }
         insert_all(&self.active, body, header.revision, &summary);
+        self.pass(header);
+        Ok(())
+    }
+
+    fn apply_trim(&mut self, header: Header, trim: Revision) -> Result<()> {
+        if trim > header.revision {
+            return Err(Error::corrupt(format!("a log record trims to {trim}, which is yet to come")));
+        }
+        self.trim = self.trim.max(trim);
+        self.pass(header);
+        Ok(())
+    }
+
+    fn pass(&mut self, header: Header) {
         self.last = Watermark { sequence: header.sequence, revision: header.revision };
         self.time_ms = self.time_ms.max(header.time_ms);
         self.records += 1;
-        Ok(())
     }
 
     /// A record is logged once its large values are synced: one that is not there is damage.

@@ -135,11 +135,17 @@ impl Version {
     }
 }
 
-/// The newest version of each key in the log.
+/// The newest version of each key in the log; with history all of them.
 #[derive(Default)]
 pub struct Records {
-    pub newest: BTreeMap<Vec<u8>, Version>,
-    pub ranges: Vec<RangeDelete>,
+    newest: BTreeMap<Vec<u8>, Version>,
+    /// With history.
+    older: Vec<(Vec<u8>, Version)>,
+    ranges: Vec<RangeDelete>,
+    /// Whether records have what only a database with history logs.
+    pub history: bool,
+    /// To where they trim.
+    pub trim: Revision,
     /// The newest record, used or not.
     pub last: Watermark,
     pub time_ms: i64,
@@ -183,6 +189,11 @@ impl Records {
 
     fn apply(&mut self, header: Header, body: &[u8]) {
         for op in batch::ops(body) {
+            self.history |= op.version > 0 || op.kind == OpKind::System;
+            if op.kind == OpKind::System {
+                self.trim = self.trim.max(batch::trimmed(body));
+                continue;
+            }
             let mut key = Vec::with_capacity(op.key.len() + 1);
             key.push(op.keyspace);
             key.extend_from_slice(op.key);
@@ -197,8 +208,22 @@ impl Records {
                 self.ranges.push(range);
                 continue;
             }
-            self.newest.insert(key, Version::of(&op.entry(header.revision)));
+            let version = Version::of(&op.entry(header.revision));
+            let Some(before) = self.newest.insert(key.clone(), version) else { continue };
+            if before.revision < header.revision {
+                self.older.push((key, before));
+            }
         }
+    }
+
+    /// By key, of each the newest first; without history that one alone.
+    fn into_versions(self, history: bool) -> Vec<(Vec<u8>, Version)> {
+        let mut versions: Vec<_> = self.newest.into_iter().collect();
+        if history {
+            versions.extend(self.older);
+            versions.sort_by(|(a, one), (b, other)| a.cmp(b).then(other.revision.cmp(&one.revision)));
+        }
+        versions
     }
 }
 
@@ -234,11 +259,12 @@ pub struct Merge<'a> {
     ids: BTreeMap<u64, TableSummary>,
     /// The next entry of each open table, the smallest key and newest version on top.
     heap: BinaryHeap<Reverse<Head>>,
-    records: std::iter::Peekable<std::collections::btree_map::IntoIter<Vec<u8>, Version>>,
+    records: std::iter::Peekable<std::vec::IntoIter<(Vec<u8>, Version)>>,
     /// Of all tables that could be opened, and of the log.
     ranges: Vec<RangeDelete>,
     flat: Flat,
     newest_revision: Revision,
+    trim: Option<Revision>,
     filter_seed: Option<u64>,
     progress: Progress,
     /// The answer of the last `advance`.
@@ -262,10 +288,11 @@ impl<'a> Merge<'a> {
             open: BTreeMap::new(),
             ids: BTreeMap::new(),
             heap: BinaryHeap::new(),
-            records: BTreeMap::new().into_iter().peekable(),
+            records: Vec::new().into_iter().peekable(),
             ranges: Vec::new(),
             flat: Flat::default(),
             newest_revision: 0,
+            trim: None,
             filter_seed: None,
             progress: Progress { done_bytes: 0, total_bytes: 0 },
             key: Vec::new(),
@@ -277,6 +304,7 @@ impl<'a> Merge<'a> {
             match Rescue::open(disk, &path, known.map(|table| &table.summary)) {
                 Ok(table) => {
                     merge.newest_revision = merge.newest_revision.max(table.newest.unwrap_or(0));
+                    merge.trim = merge.trim.max(table.trim);
                     merge.filter_seed = merge.filter_seed.or(table.filter_seed);
                     if let Some(error) = &table.index_error {
                         report.lose_in(error, &path, known);
@@ -308,14 +336,19 @@ impl<'a> Merge<'a> {
         self.newest_revision
     }
 
+    /// To where tables say that the database was trimmed; none if none says that it keeps history.
+    pub fn trim(&self) -> Option<Revision> {
+        self.trim
+    }
+
     pub fn filter_seed(&self) -> Option<u64> {
         self.filter_seed
     }
 
     /// Before the first `advance`.
-    pub fn add_records(&mut self, records: Records) {
-        self.records = records.newest.into_iter().peekable();
-        self.ranges.extend(records.ranges);
+    pub fn add_records(&mut self, mut records: Records, history: bool) {
+        self.ranges.append(&mut records.ranges);
+        self.records = records.into_versions(history).into_iter().peekable();
         self.flat = Flat::of(std::mem::take(&mut self.ranges));
     }
 
@@ -347,6 +380,41 @@ impl<'a> Merge<'a> {
             self.open_due(report, on_progress);
         }
         true
+    }
+
+    /// Moves to the next version of the key in hand or, behind its oldest, to the newest of the next key; false at the end.
+    pub fn advance_version(
+        &mut self,
+        report: &mut SalvageReport,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> bool {
+        loop {
+            self.open_due(report, on_progress);
+            let from_tables = self.heap.peek().map(|Reverse((key, revision, _))| (key, *revision));
+            let from_log = self.records.peek().map(|(key, version)| (key, Reverse(version.revision)));
+            let last = self.version.as_ref().map(|version| version.revision);
+            // Where the log has a large value too, the table knows better where it is by now.
+            let from_table = match (from_tables, from_log) {
+                (None, None) => return false,
+                (Some(table), Some(log)) => table <= log,
+                (table, None) => table.is_some(),
+                (None, Some(_)) => false,
+            };
+            let (key, version) = if from_table {
+                let Reverse((key, _, number)) = self.heap.pop().expect("it was looked at");
+                let table = self.open.get(&number).expect("what is in the heap is open");
+                let version = Version { blobs: table.blobs.clone(), ..Version::of(&table.entry()) };
+                self.step(number, report, on_progress);
+                (key, version)
+            } else {
+                self.records.next().expect("it was looked at")
+            };
+            if key == self.key && last == Some(version.revision) {
+                continue;
+            }
+            (self.key, self.version) = (key, Some(version));
+            return true;
+        }
     }
 
     fn offer(&mut self, version: Version) {
@@ -398,7 +466,7 @@ impl<'a> Merge<'a> {
 
     /// Whether the version in hand is a value that no delete of a range hides.
     pub fn is_live(&self) -> bool {
-        let (key, entry) = self.newest();
+        let (key, entry) = self.version();
         let hidden = self.flat.find(key).is_some_and(|range| range.revision > entry.revision);
         entry.kind.is_put() && !hidden
     }
@@ -408,8 +476,8 @@ impl<'a> Merge<'a> {
         self.version.as_ref().and_then(|version| version.blobs.as_deref())
     }
 
-    /// The key in hand and its newest version.
-    pub fn newest(&self) -> (&[u8], Entry<'_>) {
-        (&self.key, self.version.as_ref().expect("advance has found one").entry())
+    /// The key in hand and its version: the newest, but after `advance_version`.
+    pub fn version(&self) -> (&[u8], Entry<'_>) {
+        (&self.key, self.version.as_ref().expect("advancing has found one").entry())
     }
 }

@@ -41,6 +41,8 @@ pub struct TableOptions {
     pub filter: bool,
     /// Of the database, so that one hash of a key serves all its tables.
     pub filter_seed: u64,
+    /// With history: to where the database is trimmed.
+    pub trim: Option<Revision>,
 }
 
 pub struct TableBuilder {
@@ -114,7 +116,7 @@ impl TableBuilder {
             filter: options.filter.then(|| CuckooBuilder::new(options.filter_seed)),
             ranges: Vec::new(),
             properties: Properties::new(),
-            garbage: Garbage::default(),
+            garbage: Garbage::with_history(options.trim),
             blobs: Vec::new(),
             blob_at: HashMap::new(),
             compressor: Compressor::new(),
@@ -195,7 +197,7 @@ impl TableBuilder {
         self.page.add(key, shared, entry);
         self.page_deadline_ms = self.page_deadline_ms.min(entry.deadline_ms);
         self.properties.count(key, entry);
-        self.garbage.count(entry, !same_key);
+        self.garbage.count(entry, same_key.then_some(self.last_revision));
         if !same_key {
             if let Some(filter) = &mut self.filter {
                 filter.add(filter::hash(key, self.options.filter_seed), self.pages);

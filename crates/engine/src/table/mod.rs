@@ -14,6 +14,7 @@ pub mod fuzz;
 mod garbage;
 mod head;
 mod index;
+mod lineage;
 mod output;
 mod page;
 mod page_writer;
@@ -34,7 +35,7 @@ pub use garbage::{ALWAYS, GARBAGE_PERCENT, Garbage};
 pub use output::TableOutput;
 pub use reader::Table;
 pub use rescue::{LostPage, Rescue};
-pub use summary::{TableMeta, TableSummary};
+pub use summary::{TableMeta, TableSummary, VersionSummary};
 pub use wait::Patience;
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct TableOutput<'a> {
     bytes_max: u64,
     builder: Option<(u64, TableBuilder)>,
     finished: Vec<TableMeta>,
+    /// The last one added: its versions stay together.
+    key: Vec<u8>,
 }
 
 impl<'a> TableOutput<'a> {
@@ -27,8 +29,16 @@ impl<'a> TableOutput<'a> {
         options: TableOptions,
         numbers: &'a FileNumbers,
     ) -> TableOutput<'a> {
-        let bytes_max = u64::MAX;
-        TableOutput { environment, folder, options, numbers, bytes_max, builder: None, finished: Vec::new() }
+        TableOutput {
+            environment,
+            folder,
+            options,
+            numbers,
+            bytes_max: u64::MAX,
+            builder: None,
+            finished: Vec::new(),
+            key: Vec::new(),
+        }
     }
 
     pub fn cut_at(self, bytes_max: u64) -> TableOutput<'a> {
@@ -36,15 +46,21 @@ impl<'a> TableOutput<'a> {
     }
 
     pub fn add(&mut self, key: &[u8], entry: &Entry<'_>) -> Result<()> {
-        self.make_room()?;
+        self.make_room(key)?;
         self.builder()?.add(key, entry)
     }
 
-    fn make_room(&mut self) -> Result<()> {
-        match &self.builder {
-            Some((_, builder)) if builder.bytes_written() >= self.bytes_max => self.finish_table(),
-            _ => Ok(()),
+    fn make_room(&mut self, key: &[u8]) -> Result<()> {
+        let is_full =
+            self.builder.as_ref().is_some_and(|(_, builder)| builder.bytes_written() >= self.bytes_max);
+        if is_full && self.key != key {
+            self.finish_table()?;
         }
+        if self.bytes_max != u64::MAX {
+            self.key.clear();
+            self.key.extend_from_slice(key);
+        }
+        Ok(())
     }
 
     /// As `add`, of an entry whose value is in blob files.
@@ -54,7 +70,7 @@ impl<'a> TableOutput<'a> {
         entry: &Entry<'_>,
         pieces: &[(BlobName, Piece)],
     ) -> Result<()> {
-        self.make_room()?;
+        self.make_room(key)?;
         self.builder()?.add_reference(key, entry, pieces)
     }
 

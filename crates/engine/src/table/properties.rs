@@ -1,7 +1,7 @@
 //! What a table says of itself, in a block of its own: enough to rebuild the manifest's summary from the file.
 
 use super::garbage::{ALWAYS, Garbage};
-use super::summary::TableSummary;
+use super::summary::{TableSummary, VersionSummary};
 use crate::blob::Reference;
 use crate::coding::{Reader, put_bytes, put_varint};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
@@ -22,6 +22,8 @@ const RANGE_DELETES: u64 = 10;
 const GARBAGE: u64 = 11;
 /// Absent where no entry refers to a blob file.
 const BLOBS: u64 = 12;
+/// Absent without history.
+const VERSIONS: u64 = 13;
 
 /// The part of a `TableSummary` that follows from the entries and range deletes alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,7 @@ pub(super) struct Properties {
     pub largest: Vec<u8>,
     /// The blob files that references count by: the id of each, and the bytes of its records that are referred to.
     pub blobs: Vec<([u8; 16], u64)>,
+    pub versions: Option<VersionSummary>,
 }
 
 impl Properties {
@@ -57,6 +60,7 @@ impl Properties {
             smallest: Vec::new(),
             largest: Vec::new(),
             blobs: Vec::new(),
+            versions: None,
         }
     }
 
@@ -74,6 +78,7 @@ impl Properties {
     pub fn settle(&mut self, garbage: &Garbage) {
         self.garbage_ms = garbage.garbage_ms();
         self.dead_ms = garbage.dead_ms();
+        self.versions = garbage.versions();
     }
 
     /// Once all entries are counted and the two keys are theirs.
@@ -112,6 +117,7 @@ impl Properties {
             smallest: summary.smallest.clone(),
             largest: summary.largest.clone(),
             blobs: summary.blobs.iter().map(|used| (used.id, used.bytes)).collect(),
+            versions: summary.versions,
         }
     }
 
@@ -134,6 +140,7 @@ impl Properties {
             dead_ms: self.dead_ms,
             raw_bytes: self.raw_bytes,
             blobs: Vec::new(),
+            versions: self.versions,
         }
     }
 
@@ -168,6 +175,10 @@ impl Properties {
             put_varint(&mut out, BLOBS);
             put_bytes(&mut out, &uses);
         }
+        if let Some(VersionSummary { trim, dead, first, fifth }) = self.versions {
+            put_varint(&mut out, VERSIONS);
+            put_bytes(&mut out, &[trim, dead, first, fifth].map(u64::to_le_bytes).concat());
+        }
         out
     }
 
@@ -196,6 +207,13 @@ impl Properties {
                     while !uses.is_empty() {
                         properties.blobs.push((uses.array()?, uses.varint()?));
                     }
+                    continue;
+                }
+                VERSIONS => {
+                    let mut numbers = Reader::new(bytes);
+                    let mut number = || numbers.u64();
+                    let (trim, dead, first, fifth) = (number()?, number()?, number()?, number()?);
+                    properties.versions = Some(VersionSummary { trim, dead, first, fifth });
                     continue;
                 }
                 _ => continue,

@@ -177,6 +177,15 @@ impl Table {
             let in_memory = number.is_none_or(|number| self.cached_page(number).is_some());
             return if in_memory { Ok(None) } else { Err(would_block()) };
         }
+        self.read_filter(contents)
+    }
+
+    /// Reads now what lookups need besides pages, so that those which may not wait find it.
+    pub fn warm(&self) -> Result<()> {
+        self.read_filter(self.contents()?).map(drop)
+    }
+
+    fn read_filter<'a>(&self, contents: &'a Contents) -> Result<Option<&'a PageFilter>> {
         let _opening = self.opening.lock();
         let before = contents.filter_bytes();
         let filter = contents.filter().map_err(|error| error.in_file(&self.path))?;

@@ -29,6 +29,8 @@ pub struct Rescue {
     pub ranges: Result<Vec<RangeDelete>>,
     /// The newest revision in it, as its properties say; none if they are damaged.
     pub newest: Option<Revision>,
+    /// To where its database was trimmed; none if it keeps no history, or the properties are damaged.
+    pub trim: Option<Revision>,
     /// No key in it is smaller. Empty if the properties are damaged.
     pub smallest: Vec<u8>,
     /// The ids of the blob files that its references count by; none if the properties are damaged.
@@ -102,6 +104,7 @@ impl Rescue {
                 filter_seed: Some(footer.filter_seed),
                 ranges,
                 newest: properties.as_ref().map(|properties| properties.max_revision),
+                trim: properties.as_ref().and_then(|properties| Some(properties.versions?.trim)),
                 blobs: properties
                     .as_ref()
                     .map(|properties| properties.blobs.iter().map(|(id, _)| *id).collect()),
@@ -122,6 +125,7 @@ impl Rescue {
             filter_seed: None,
             ranges: Ok(Vec::new()),
             newest: None,
+            trim: None,
             smallest: Vec::new(),
             blobs: None,
             pages_read: 0,

@@ -37,6 +37,21 @@ pub struct TableSummary {
     pub raw_bytes: u64,
     /// What its entries refer to, by the number of the blob file.
     pub blobs: Vec<Use>,
+    /// Only of a database with history.
+    pub versions: Option<VersionSummary>,
+}
+
+/// What trimming a database does to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionSummary {
+    /// To where the database was trimmed when the table was written, or nearly: never less than what was left out for it.
+    pub trim: Revision,
+    /// Entries that go when it is trimmed far enough: deletes, and versions under a newer one of the table.
+    pub dead: u64,
+    /// Trimmed to here the first of them goes; `Revision::MAX`: there is none.
+    pub first: Revision,
+    /// Trimmed to here about a fifth of all entries goes; `Revision::MAX`: that never comes.
+    pub fifth: Revision,
 }
 
 impl TableSummary {

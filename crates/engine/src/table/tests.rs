@@ -20,7 +20,7 @@ use std::sync::Arc;
 const SEED: u64 = 0x5eed;
 
 fn options() -> TableOptions {
-    TableOptions { compression: true, page_bytes: 256, filter: true, filter_seed: SEED }
+    TableOptions { compression: true, page_bytes: 256, filter: true, filter_seed: SEED, trim: None }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

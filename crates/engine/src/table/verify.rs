@@ -3,6 +3,7 @@
 
 use super::contents::Contents;
 use super::garbage::Garbage;
+use super::lineage::Lineage;
 use super::page::{Page, malformed};
 use super::properties::Properties;
 use super::reader::Table;
@@ -47,6 +48,8 @@ struct Walk<'a> {
     contents: &'a Contents,
     /// The entry before, if it could be read.
     last: Option<(Vec<u8>, Revision)>,
+    /// Of its key.
+    lineage: Lineage,
     key: Vec<u8>,
     found: Properties,
     garbage: Garbage,
@@ -62,12 +65,13 @@ impl<'a> Walk<'a> {
             table,
             contents,
             last: None,
+            lineage: Lineage::default(),
             key: Vec::new(),
             found: Properties {
                 blobs: table.summary().blobs.iter().map(|used| (used.id, 0)).collect(),
                 ..Properties::new()
             },
-            garbage: Garbage::default(),
+            garbage: Garbage::with_history(table.summary().versions.map(|versions| versions.trim)),
             min_deadline_ms: NO_DEADLINE,
             lost_values: Vec::new(),
         }
@@ -141,24 +145,28 @@ impl<'a> Walk<'a> {
         if number > 0 && index.compare(number - 1, key, entry.revision).is_ge() {
             return Err(Error::corrupt("an entry belongs before its page"));
         }
-        let mut newest = true;
+        let mut newer = None;
         if let Some((last_key, last_revision)) = &self.last {
             if key::compare((last_key, *last_revision), (key, entry.revision)).is_ge() {
                 return Err(Error::corrupt("the entries of the table are out of order"));
             }
-            newest = last_key != key;
+            newer = (last_key == key).then_some(*last_revision);
         } else if number > 0 {
             // After a page that could not be read: its last key may be this one.
-            newest = index.separator(number - 1) != key;
+            newer = (index.separator(number - 1) == key).then_some(Revision::MAX);
         }
-        if newest {
+        if newer.is_none() {
             self.check_filter(number)?;
+        }
+        if self.table.summary().versions.is_some() {
+            let goes_on = newer.is_some() && self.last.is_some();
+            self.lineage.check(&entry, goes_on)?;
         }
         if self.found.entries == 0 {
             self.found.smallest.clone_from(&self.key);
         }
         self.found.count(&self.key, &entry);
-        self.garbage.count(&entry, newest);
+        self.garbage.count(&entry, newer);
         if entry.kind == Kind::Reference {
             self.check_reference(&entry)?;
         }

@@ -23,7 +23,7 @@ mod writer;
 pub use recovery::{LogEnd, Reading, Recovered, Torn, recover};
 pub use rescue::rescue;
 pub use segment::HEADER_BYTES as SEGMENT_HEADER_BYTES;
-pub use writer::Log;
+pub use writer::{Appended, Log};
 
 use crate::key::{Revision, Sequence};
 use crate::limits;

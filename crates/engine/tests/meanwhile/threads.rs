@@ -61,7 +61,7 @@ fn write(db: &Db, told: &Told, seed: u64, mut rows: Rows) -> Rows {
         let revision = loop {
             let room = told.room();
             match db.write(batch.body(), &[]).unwrap() {
-                Written::Committed(revision) => break revision,
+                Written::Committed(revision) | Written::Deleted { revision, .. } => break revision,
                 Written::Stalled => told.wait("room", |state| state.0 > room),
                 Written::Conflict { .. } => unreachable!("there are no guards"),
             }

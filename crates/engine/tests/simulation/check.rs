@@ -166,6 +166,8 @@ pub struct Bounds<'a> {
     /// What was promised to survive.
     pub least: Revision,
     pub most: Revision,
+    /// With history: to where it was promised to be trimmed.
+    pub trimmed: Revision,
     pub keys: &'a [Arc<[u8]>],
 }
 
@@ -181,7 +183,29 @@ pub fn is_prefix(db: &Db, bounds: &Bounds<'_>) -> Check<Revision> {
         wrong!("the time {now_ms} is before that of the newest commit");
     }
     holds(db, view, &live(oracle.rows_at(view.revision), now_ms), bounds.keys)?;
+    if db.keeps_history() {
+        history_holds(db, oracle, bounds.trimmed)?;
+    }
     Ok(view.revision)
+}
+
+/// The database can be read as it was at the oldest revision that is left, at one between it and the newest, and at none
+/// before.
+pub fn history_holds(db: &Db, oracle: &Oracle, trimmed: Revision) -> Check {
+    let (oldest, newest) = (db.stats().history.map_or(0, |history| history.trim_revision), db.visible());
+    if !(trimmed..=newest).contains(&oldest) {
+        wrong!("trimmed to {oldest}, which is not within {trimmed} to {newest}");
+    }
+    for at in [oldest, oldest.midpoint(newest)] {
+        let snapshot = db.snapshot_at(at).map_err(|error| Trouble::failed("a read of the past", &error))?;
+        holds(db, snapshot.view(), oracle.rows_at(at), &[])?;
+    }
+    for (at, code) in [(oldest - 1, Code::Compacted), (newest + 1, Code::FutureRevision)] {
+        if db.snapshot_at(at).err().map(|error| error.code()) != Some(code) {
+            wrong!("{at} can be read, though {oldest} to {newest} is what there is");
+        }
+    }
+    Ok(())
 }
 
 pub const FOLDER: &str = "/data/db";

@@ -1,6 +1,6 @@
 //! A power cut at every disk call of a history: what is recovered is a prefix of it that holds every durable write.
 
-use crate::check::{self, Check, FOLDER, recovers};
+use crate::check::{self, Bounds, Check, FOLDER, recovers};
 use crate::history::History;
 use crate::report::{base_seed, figures, histories, say};
 use crate::world::{Seen, World};
@@ -48,6 +48,11 @@ fn crash_between_steps(world: &mut World, history: &History) -> Check<u64> {
     Ok(states + crash_at(world, world.disk.calls() + 1, &world.disk.image(), &mut synced)?)
 }
 
+/// What a crash just before a call must leave.
+fn bounds(world: &World, call: u64) -> Bounds<'_> {
+    Bounds { trimmed: world.claims.trimmed_before(call), ..world.bounds(world.claims.before(call)) }
+}
+
 /// What a crash that loses all that is not synced left last, what it had to hold, and how many checkpoints.
 type Synced = Option<(Image, Revision, usize)>;
 
@@ -55,7 +60,7 @@ type Synced = Option<(Image, Revision, usize)>;
 fn crash_at(world: &World, call: u64, image: &Image, synced: &mut Synced) -> Check<u64> {
     let seed = SeededRandom::new(world.disk.calls() ^ call << 32).next();
     let clock_ms = world.clock.now_ms();
-    let bounds = world.bounds(world.claims.before(call));
+    let bounds = bounds(world, call);
     let checkpoints = world.checkpoints.iter().filter(|checkpoint| checkpoint.calls < call).count();
     let mut states = 0;
     for loss in [Loss::Everything, Loss::Random(seed)] {
@@ -109,7 +114,7 @@ fn crash_again(world: &World, call: u64, found: &Image, seed: u64) -> Check<u64>
     }
     let (second, image) = &images[random.below(images.len())];
     let found = SimulatedDisk::new(image.after_crash(Loss::Random(random.next())));
-    let recovered = recovers(&found, world.clock.now_ms(), seed, &world.bounds(world.claims.before(call)));
+    let recovered = recovers(&found, world.clock.now_ms(), seed, &bounds(world, call));
     recovered.map_err(|trouble| trouble.at(format!("second crash, at call {second} of the recovery")))?;
     Ok(1)
 }

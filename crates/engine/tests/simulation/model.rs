@@ -174,7 +174,7 @@ impl Model {
         let mut batch = pack(changes);
         for _ in 0..3 {
             match self.db().write(batch.body(), guards).map_err(|error| Trouble::failed("a write", &error))? {
-                Written::Committed(revision) => {
+                Written::Committed(revision) | Written::Deleted { revision, .. } => {
                     self.revision += u64::from(!changes.is_empty());
                     if revision != self.revision {
                         wrong!("a commit got revision {revision}, not {}", self.revision);

@@ -11,8 +11,8 @@ use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::environment::Clock;
 use coppice_engine::error::{Code, Error};
 use coppice_engine::key::{EMPTY_REVISION, Revision};
-use coppice_engine::simulation::{FixedClock, environment};
-use coppice_engine::{Db, Event, Listener, Options, Policy, Snapshot, View, Written};
+use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
+use coppice_engine::{Db, Event, Listener, Options, Policy, Retain, Snapshot, View, Written};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex};
 pub struct Claims {
     disk: SimulatedDisk,
     durable: Mutex<Vec<(u64, Revision)>>,
+    /// The same of where it was trimmed.
+    trimmed: Mutex<Vec<(u64, Revision)>>,
 }
 
 impl Listener for Claims {
@@ -39,10 +41,19 @@ impl Claims {
 
     /// The newest revision claimed durable before this call began.
     pub fn before(&self, call: u64) -> Revision {
-        let claims = self.durable.lock().unwrap();
-        let earlier = claims.iter().filter(|(calls, _)| *calls < call);
-        earlier.map(|(_, revision)| *revision).max().unwrap_or(EMPTY_REVISION)
+        newest(&self.durable, call)
     }
+
+    /// To where the database was trimmed for sure before this call began.
+    pub fn trimmed_before(&self, call: u64) -> Revision {
+        newest(&self.trimmed, call)
+    }
+}
+
+fn newest(claims: &Mutex<Vec<(u64, Revision)>>, before_call: u64) -> Revision {
+    let claims = claims.lock().unwrap();
+    let earlier = claims.iter().filter(|(calls, _)| *calls < before_call);
+    earlier.map(|(_, revision)| *revision).max().unwrap_or(EMPTY_REVISION)
 }
 
 /// What a history has seen; it counts only if it saw enough.
@@ -64,10 +75,12 @@ pub struct Seen {
     pub manifest_rolls: u64,
     pub blob_files: u64,
     pub blob_parts: u64,
+    pub history_opens: u64,
+    pub trims: u64,
 }
 
 impl Seen {
-    pub fn named(&self) -> [(&'static str, u64); 16] {
+    pub fn named(&self) -> [(&'static str, u64); 18] {
         [
             ("operations", self.operations),
             ("range deletes", self.range_deletes),
@@ -85,6 +98,8 @@ impl Seen {
             ("manifest rolls", self.manifest_rolls),
             ("blob files", self.blob_files),
             ("blob parts", self.blob_parts),
+            ("opens with history", self.history_opens),
+            ("trims", self.trims),
         ]
     }
 
@@ -105,6 +120,8 @@ impl Seen {
         self.manifest_rolls += other.manifest_rolls;
         self.blob_files += other.blob_files;
         self.blob_parts += other.blob_parts;
+        self.history_opens += other.history_opens;
+        self.trims += other.trims;
     }
 
     fn is_enough(&self) -> bool {
@@ -141,6 +158,8 @@ pub struct World {
     pub checkpoints: Vec<Checkpoint>,
     pub keys: Vec<Arc<[u8]>>,
     pub seen: Seen,
+    /// Whether the database keeps history: one world in four.
+    history: bool,
     /// What the process was told is with the operating system.
     pub written: Revision,
     /// From its call on errors are expected.
@@ -164,10 +183,15 @@ impl World {
         World {
             clock: Arc::new(FixedClock::new(1_700_000_000_000)),
             oracle: Oracle::default(),
-            claims: Arc::new(Claims { disk: disk.clone(), durable: Mutex::new(Vec::new()) }),
+            claims: Arc::new(Claims {
+                disk: disk.clone(),
+                durable: Mutex::default(),
+                trimmed: Mutex::default(),
+            }),
             checkpoints: Vec::new(),
             keys: keys(),
             seen: Seen::default(),
+            history: seed % 4 == 1,
             written: EMPTY_REVISION,
             fault: None,
             poisoned: false,
@@ -258,11 +282,18 @@ impl World {
             return Ok(());
         }
         self.seed += 1;
-        let options = Options { listener: self.claims.clone(), ..check::options(self.seed) };
+        let mut options = Options { listener: self.claims.clone(), ..check::options(self.seed) };
+        if self.history {
+            options.history = Some(true);
+            let few = SeededRandom::new(!self.seed).chance(25);
+            options.retain = Retain { revisions: few.then_some(20), ms: None };
+        }
         let is_paired = options.compaction.policy == Policy::Paired;
         let opened = Db::open(Path::new(FOLDER), options, environment(&self.disk, &self.clock, self.seed));
         let Some(db) = self.expected("open", opened)? else { return Ok(()) };
-        let bounds = self.bounds(self.claims.before(self.disk.calls() + 1).max(self.written));
+        let next_call = self.disk.calls() + 1;
+        let trimmed = self.claims.trimmed_before(next_call);
+        let bounds = Bounds { trimmed, ..self.bounds(self.claims.before(next_call).max(self.written)) };
         let found = self.unless_failed(check::is_prefix(&db, &bounds))?;
         if !self.has_failed() {
             let looked = check::no_strays(&db, &self.disk);
@@ -275,6 +306,7 @@ impl World {
             self.poisoned = false;
             self.seen.opens += 1;
             self.seen.paired_opens += u64::from(is_paired);
+            self.seen.history_opens += u64::from(self.history);
             self.begun = self.begun_files();
             self.db = Some(db);
         }
@@ -282,7 +314,8 @@ impl World {
     }
 
     pub fn bounds(&self, least: Revision) -> Bounds<'_> {
-        Bounds { oracle: &self.oracle, least, most: self.oracle.last_possible(), keys: &self.keys }
+        let most = self.oracle.last_possible();
+        Bounds { oracle: &self.oracle, least, most, trimmed: EMPTY_REVISION, keys: &self.keys }
     }
 
     fn unless_failed<T>(&self, checked: Check<T>) -> Check<Option<T>> {
@@ -381,7 +414,7 @@ impl World {
                 Err(error) => Err(error.clone()),
             };
             match written {
-                Ok(Written::Committed(revision)) => {
+                Ok(Written::Committed(revision) | Written::Deleted { revision, .. }) => {
                     let expected = self.oracle.commit(&changes, now_ms);
                     if revision != expected || self.poisoned {
                         wrong!(
@@ -418,7 +451,23 @@ impl World {
         let expired = |row: &&crate::oracle::Row| (self.read_ms + 1..=now_ms).contains(&row.deadline_ms);
         self.seen.expiries += rows.values().filter(expired).count() as u64;
         self.read_ms = now_ms;
-        self.unless_failed(check::holds(db, View::LATEST, &live(rows, now_ms), &self.keys)).map(drop)
+        self.unless_failed(check::holds(db, View::LATEST, &live(rows, now_ms), &self.keys))?;
+        if self.history { self.read_past(db) } else { Ok(()) }
+    }
+
+    /// Reads what was, and now and then forgets some of it.
+    fn read_past(&mut self, db: &Db) -> Check {
+        self.unless_failed(check::history_holds(db, &self.oracle, EMPTY_REVISION))?;
+        let random = SeededRandom::new(self.seed ^ self.oracle.last() << 20);
+        if random.chance(40) {
+            let revision = 1 + random.below(self.oracle.last() as usize) as u64;
+            if self.expected("trim", db.trim(revision))?.is_some() {
+                self.seen.trims += 1;
+                self.claims.trimmed.lock().unwrap().push((self.disk.calls(), revision));
+            }
+            self.unless_failed(check::history_holds(db, &self.oracle, EMPTY_REVISION))?;
+        }
+        Ok(())
     }
 
     fn checkpoint(&mut self, db: &Db) -> Check {

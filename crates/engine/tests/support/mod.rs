@@ -9,11 +9,14 @@ use coppice_engine::{Db, Guard, Options, Range, RangeCursor, Tuning, View, Writt
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub struct World {
     pub disk: SimulatedDisk,
     pub clock: Arc<FixedClock>,
     pub folder: PathBuf,
+    /// How often a database was opened: no two processes draw the same numbers.
+    pub opens: AtomicU64,
 }
 
 /// Options under which a few hundred writes see flushes, segment changes and compactions.
@@ -39,6 +42,7 @@ impl World {
             disk: SimulatedDisk::default(),
             clock: Arc::new(FixedClock::new(1_000_000)),
             folder: PathBuf::from("/database"),
+            opens: AtomicU64::new(0),
         }
     }
 
@@ -51,7 +55,8 @@ impl World {
     }
 
     pub fn try_open(&self, options: Options) -> Result<Db> {
-        Db::open(&self.folder, options, self.environment())
+        let seed = 7 + self.opens.fetch_add(1, Ordering::Relaxed);
+        Db::open(&self.folder, options, environment(&self.disk, &self.clock, seed))
     }
 
     pub fn open_at(&self, folder: &Path, options: Options) -> Db {
@@ -90,7 +95,7 @@ impl World {
     pub fn commit_batch(&self, db: &Db, mut batch: Batch) -> u64 {
         loop {
             match db.write(batch.body(), &[]).unwrap() {
-                Written::Committed(revision) => return revision,
+                Written::Committed(revision) | Written::Deleted { revision, .. } => return revision,
                 Written::Stalled => db.run_background(),
                 Written::Conflict { .. } => unreachable!("there are no guards"),
             }

@@ -64,6 +64,8 @@ fn answer(
                     value: Some(owned(value)),
                     revision: entry.revision as f64,
                     deadline: deadline(&entry),
+                    create_revision: entry.create_revision as f64,
+                    version: entry.version as f64,
                 }))
             })
         }
@@ -101,12 +103,13 @@ pub fn get_bytes(context: &mut Context, call: &Call) -> Result<Value> {
 }
 
 /// `getEntry(handle, key, snapshot, wait, text: 0 | 1): string | number | Buffer | undefined`, as the two above; header:
-/// [revision, deadline in unix milliseconds or 0].
+/// [revision, deadline in unix milliseconds or 0, create revision and version, both 0 without history].
 pub fn get_entry(context: &mut Context, call: &Call) -> Result<Value> {
     let as_text = call.integer(4)? != 0;
     let owned = if as_text { Owned::Text } else { Owned::Bytes };
     let read = |entry: &Entry<'_>, shared: &mut Shared| {
-        shared.set_header(&[entry.revision as f64, deadline(entry)]);
+        let history = [entry.create_revision as f64, entry.version as f64];
+        shared.set_header(&[entry.revision as f64, deadline(entry), history[0], history[1]]);
         if as_text { call.text(entry.value) } else { bytes(call, shared, entry.value) }
     };
     answer(context, call, owned, read, || Ok(call.undefined()))
@@ -117,9 +120,9 @@ pub fn has(context: &mut Context, call: &Call) -> Result<Value> {
     let Question { db, key, view, wait, .. } = Question::new(context, call)?;
     match if wait { db.has(key, view) } else { db.has_now(key, view) } {
         Ok(found) => call.value(if found { 1.0 } else { 0.0 }),
-        Err(error) if error.code() == Code::WouldBlock => read_in_pool(context, call, |db, key, view| {
-            Ok(db.has(key, view)?.then_some(Found { value: None, revision: 0.0, deadline: 0.0 }))
-        }),
+        Err(error) if error.code() == Code::WouldBlock => {
+            read_in_pool(context, call, |db, key, view| Ok(db.has(key, view)?.then_some(Found::default())))
+        }
         Err(error) => Err(error),
     }
 }

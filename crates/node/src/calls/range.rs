@@ -1,7 +1,8 @@
 //! Ranges. One call opens a range, seeks, copies a chunk of rows into the shared buffer and closes it if that was all.
 //!
 //! A chunk, in the data part of the shared buffer, for at most `n` rows: `n` key ends (`u32`), `n` value ends (`u32`),
-//! with details `n` revisions and `n` deadlines (`f64`, 0: none); then the keys one after the other, and from the end of
+//! with details `n` revisions and `n` deadlines (`f64`, 0: none), with versions `n` create revisions and `n` versions
+//! (`f64`); then the keys one after the other, and from the end of
 //! the buffer backwards the values, each in front of the one before. Ends count from where keys and values begin.
 //! Header: [cursor or 0 if the range is exhausted, n, key bytes, value bytes, flags of the chunk].
 //!
@@ -84,10 +85,29 @@ pub fn open(context: &mut Context, call: &Call) -> Result<Value> {
     let view = view(&context.snapshots, call, 2)?;
     let db = context.handles.get(handle)?.db();
     let installs = db.installs();
-    let range = Some(Box::new(db.range(range, view)?));
-    let wanted = Wanted::from_bits(flags);
-    let mut cursor = Cursor { handle, range, installs, wanted, stands: Stands::Behind };
-    let wait = wait(flags & WAITS != 0);
+    let range = db.range(range, view)?;
+    begin(context, call, Cursor::new(handle, range, installs, flags), wait(flags & WAITS != 0))
+}
+
+/// `versionsOpen(handle, flags, snapshot, rows, limit, key, from, to): number`, as `rangeOpen`: the versions of a key, newest
+/// first. Revisions of 0 are none; a row with version 0 is a delete.
+pub fn open_versions(context: &mut Context, call: &Call) -> Result<Value> {
+    let handle = call.integer(0)?;
+    let flags = call.integer(1)?;
+    let mut key = Vec::new();
+    call.append_bytes(5, KEY_BYTES_MAX, "key", &mut key)?;
+    let revision = |index: usize| -> Result<Option<u64>> {
+        Ok(Some(call.integer(index)?).filter(|revision| *revision != 0))
+    };
+    let view = view(&context.snapshots, call, 2)?;
+    let db = context.handles.get(handle)?.db();
+    let installs = db.installs();
+    let range = db.versions(&key, (revision(6)?, revision(7)?), view)?;
+    begin(context, call, Cursor::new(handle, range, installs, flags), wait(flags & WAITS != 0))
+}
+
+/// Packs the first chunk; arguments 3 and 4 are its rows and the limit.
+fn begin(context: &mut Context, call: &Call, mut cursor: Cursor, wait: Wait) -> Result<Value> {
     let mut chunk =
         cursor.fill(Shared::of(&mut context.shared)?, call.integer(3)?, call.integer(4)?, wait)?;
     if !chunk.last {
@@ -184,6 +204,11 @@ fn remove(context: &mut Context, number: u64) {
 }
 
 impl Cursor {
+    fn new(handle: u64, range: RangeCursor, installs: u64, flags: u64) -> Cursor {
+        let range = Some(Box::new(range));
+        Cursor { handle, range, installs, wanted: Wanted::from_bits(flags), stands: Stands::Behind }
+    }
+
     fn range(&mut self) -> Result<&mut RangeCursor> {
         let away = || Error::new(Code::Busy, "the next rows of this range are being read: await them first");
         self.range.as_deref_mut().ok_or_else(away)

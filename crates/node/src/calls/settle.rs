@@ -10,6 +10,12 @@ pub fn revision(context: &mut Context, call: &Call) -> Result<Value> {
     call.value(db.visible() as f64)
 }
 
+/// `keepsHistory(handle): 0 | 1`
+pub fn keeps_history(context: &mut Context, call: &Call) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db();
+    call.value(if db.keeps_history() { 1.0 } else { 0.0 })
+}
+
 /// `now(handle): number`, the engine's time in Unix milliseconds.
 pub fn now(context: &mut Context, call: &Call) -> Result<Value> {
     let db = context.handles.get(call.integer(0)?)?.db();

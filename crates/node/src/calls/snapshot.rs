@@ -19,6 +19,14 @@ pub fn snapshot(context: &mut Context, call: &Call) -> Result<Value> {
     call.value(number as f64)
 }
 
+/// `snapshotAt(handle, revision): number`
+pub fn at(context: &mut Context, call: &Call) -> Result<Value> {
+    let handle = call.integer(0)?;
+    let snapshot = context.handles.get(handle)?.db().snapshot_at(call.integer(1)?)?;
+    let number = context.snapshots.insert(Pinned { handle, snapshot })?;
+    call.value(number as f64)
+}
+
 /// `snapshotRevision(snapshot): number`
 pub fn revision(context: &mut Context, call: &Call) -> Result<Value> {
     let pinned = context.snapshots.get(call.integer(0)?)?;

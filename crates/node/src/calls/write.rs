@@ -3,17 +3,22 @@
 
 use crate::context::Context;
 use crate::engine::{Guard, LargeValue, Written};
+use crate::message::Outcome;
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
+use crate::task;
 use coppice_engine::batch::{HEADER_BYTES, OP_BYTES};
 use coppice_engine::entry::Kind;
-use coppice_engine::error::{Error, Result};
+use coppice_engine::error::{Code, Error, Result};
 use coppice_engine::limits::{KEY_BYTES_MAX, RECORD_BYTES_MAX};
+use std::sync::Arc;
 
 /// Nothing was done for want of memory; the event `room` follows.
-const STALLED: f64 = -1.0;
+pub const STALLED: f64 = -1.0;
 /// A guard failed. Header: [revision, conflicts]; data: for each [guard, revision or 0], as `f64`.
-const REFUSED: f64 = -2.0;
+pub const REFUSED: f64 = -2.0;
+/// Nothing was done: with history the commit has to read what there was, which `commitLater` does on another thread.
+const LATER: f64 = -3.0;
 
 /// Flag of an operation that carries a deadline.
 const HAS_DEADLINE: u8 = 1;
@@ -63,7 +68,7 @@ fn single(
     }
     body.clear();
     pack(body)?;
-    answer(call, Shared::of(shared)?, db.write(body, &[])?)
+    answer(call, Shared::of(shared)?, db.write_now(body, &[]))
 }
 
 #[inline]
@@ -91,30 +96,64 @@ pub fn commit(context: &mut Context, call: &Call) -> Result<Value> {
         call.append_bytes(3, RECORD_BYTES_MAX, "list of guards", &mut packed)?;
     }
     let guards = unpack(&packed)?;
-    let written = call.with_array(1, length, |body| db.write(body, &guards))?;
+    let written = call.with_array(1, length, |body| Ok(db.write_now(body, &guards)))?;
     answer(call, Shared::of(shared)?, written)
 }
 
 /// `commitLarge(handle, body, bytes, guards, large: Uint8Array): number`, as `commit`. Some puts have large values and
 /// are empty in the body: their index and the number of the value, as `f64` each, in the order of the operations.
 pub fn commit_large(context: &mut Context, call: &Call) -> Result<Value> {
-    let Context { handles, large, shared, .. } = context;
-    let db = handles.get(call.integer(0)?)?.db();
     let length = call.integer(2)? as usize;
-    let (mut packed, mut pairs) = (Vec::new(), Vec::new());
+    let mut packed = Vec::new();
     if !call.is_undefined(3) {
         call.append_bytes(3, RECORD_BYTES_MAX, "list of guards", &mut packed)?;
     }
-    call.append_bytes(4, RECORD_BYTES_MAX, "list of large values", &mut pairs)?;
+    let values = large_values(context, call)?;
+    let Context { handles, shared, .. } = context;
+    let db = handles.get(call.integer(0)?)?.db();
     let guards = unpack(&packed)?;
-    let pairs: Vec<(usize, u64)> =
-        pairs.chunks_exact(16).map(|pair| (integer(&pair[..8]) as usize, integer(&pair[8..]))).collect();
-    let values = pairs.iter().map(|(index, number)| Ok((*index, large.get(*number)?.whole()?)));
-    let values = values.collect::<Result<Vec<_>>>()?;
     let borrowed: Vec<(usize, &LargeValue)> =
         values.iter().map(|(index, value)| (*index, &**value)).collect();
-    let written = call.with_array(1, length, |body| db.write_large(body, &guards, &borrowed))?;
+    let written = call.with_array(1, length, |body| {
+        // With history it may have to wait for the disk.
+        if db.keeps_history() {
+            return Ok(Err(Error::new(Code::WouldBlock, "large values are committed on another thread")));
+        }
+        Ok(db.write_large(body, &guards, &borrowed))
+    })?;
     answer(call, Shared::of(shared)?, written)
+}
+
+/// `commitLater(handle, body, bytes, guards, large: Uint8Array): number`, the task that does what `commitLarge` does, with
+/// any number of large values.
+pub fn commit_later(context: &mut Context, call: &Call) -> Result<Value> {
+    let db = context.handles.get(call.integer(0)?)?.db().clone();
+    let length = call.integer(2)? as usize;
+    let mut packed = Vec::new();
+    if !call.is_undefined(3) {
+        call.append_bytes(3, RECORD_BYTES_MAX, "list of guards", &mut packed)?;
+    }
+    let values = large_values(context, call)?;
+    let mut body = call.with_array(1, length, |body| Ok(body.to_vec()))?;
+    let task = task::read(context.mailbox()?, move |_| {
+        let guards = unpack(&packed)?;
+        let borrowed: Vec<(usize, &LargeValue)> =
+            values.iter().map(|(index, value)| (*index, &**value)).collect();
+        let written = match borrowed.is_empty() {
+            true => db.write(&mut body, &guards)?,
+            false => db.write_large(&body, &guards, &borrowed)?,
+        };
+        Ok(Outcome::Committed(written))
+    })?;
+    call.value(task)
+}
+
+/// Argument 4 of the calls that take large values.
+fn large_values(context: &Context, call: &Call) -> Result<Vec<(usize, Arc<LargeValue>)>> {
+    let mut pairs = Vec::new();
+    call.append_bytes(4, RECORD_BYTES_MAX, "list of large values", &mut pairs)?;
+    let pairs = pairs.chunks_exact(16).map(|pair| (integer(&pair[..8]) as usize, integer(&pair[8..])));
+    pairs.map(|(index, number)| Ok((index, context.large.get(number)?.whole()?))).collect()
 }
 
 fn integer(bytes: &[u8]) -> u64 {
@@ -122,9 +161,13 @@ fn integer(bytes: &[u8]) -> u64 {
 }
 
 #[inline]
-fn answer(call: &Call, shared: &mut Shared, written: Written) -> Result<Value> {
+fn answer(call: &Call, shared: &mut Shared, written: Result<Written>) -> Result<Value> {
+    let written = match written {
+        Err(error) if error.code() == Code::WouldBlock => return call.value(LATER),
+        written => written?,
+    };
     match written {
-        Written::Committed(revision) => call.value(revision as f64),
+        Written::Committed(revision) | Written::Deleted { revision, .. } => call.value(revision as f64),
         Written::Stalled => call.value(STALLED),
         Written::Conflict { revision, conflicts } => {
             let mut told = 0;

@@ -1,5 +1,6 @@
 //! Compactions for what is dead: deletes, versions under newer ones, passed deadlines. Picked when levels need nothing,
-//! so that a database gives its room back though nobody writes.
+//! so that a database gives its room back though nobody writes. With history, what is trimmed: deletes, and versions under
+//! newer ones.
 //!
 //! The budget: a compaction is worth it if it frees a fifth of all that lies in its way down to the bottom, as far as
 //! counts tell. So what is collected costs at most five times its own bytes, and at rest a fifth is garbage at most.
@@ -7,8 +8,9 @@
 use super::plan::{Plan, Reason, Work, conflicts, overlaps};
 use super::{BOTTOM, Levels, PolicyOptions, TableView, merge_level0};
 use crate::entry::NO_DEADLINE;
+use crate::key::Revision;
 use crate::limits::LEVELS;
-use crate::table::{ALWAYS, GARBAGE_PERCENT};
+use crate::table::{ALWAYS, GARBAGE_PERCENT, TableSummary, VersionSummary};
 
 /// A table that is all dead so soon after a part of it is left until then: an edit drops it.
 const WAIT_MS: i64 = 20_000;
@@ -48,6 +50,9 @@ pub fn next_garbage_ms(levels: &Levels<'_>, options: &PolicyOptions, now_ms: i64
 
 /// Whether a table that overlaps nothing below can be rewritten to less.
 pub fn is_droppable(table: &TableView<'_>, options: &PolicyOptions) -> bool {
+    if let Some(versions) = table.summary.versions {
+        return versions.first <= options.droppable_revision;
+    }
     let has_some = table.summary.deletes + table.summary.range_deletes > 0
         || table.summary.min_deadline_ms <= options.now_ms;
     has_some && table.summary.max_revision <= options.droppable_revision
@@ -154,10 +159,13 @@ impl Dead {
 
     fn of(table: &TableView<'_>, options: &PolicyOptions) -> Dead {
         let summary = table.summary;
+        if let Some(versions) = &summary.versions {
+            return Dead::of_versions(summary, versions, options.droppable_revision);
+        }
         if summary.max_revision > options.droppable_revision {
             return Dead::default();
         }
-        let fifth = (summary.entries * PERCENT).div_ceil(100);
+        let fifth = a_fifth(summary);
         let entries = if summary.dead_ms <= options.now_ms {
             summary.entries
         } else if due_ms(table) <= options.now_ms {
@@ -185,6 +193,28 @@ impl Dead {
         };
         Dead { entries, bytes, hiding: hiding + ranges, hides_ranges }
     }
+
+    /// With history: what nobody reads any more who reads at `trim` or later.
+    fn of_versions(summary: &TableSummary, versions: &VersionSummary, trim: Revision) -> Dead {
+        let (entries, hiding) = if trim >= summary.max_revision {
+            (versions.dead, summary.deletes)
+        } else if trim >= versions.fifth {
+            // As if the rest died evenly until the last.
+            let rest = versions.dead.saturating_sub(a_fifth(summary));
+            let since = trim - versions.fifth;
+            let all = summary.max_revision.saturating_sub(versions.fifth);
+            // Not all of them: that is known only when trimmed to the last, and a table of which all is dead goes unread.
+            ((versions.dead.min(a_fifth(summary)) + share(rest, since, all)).min(versions.dead - 1), 0)
+        } else {
+            (0, 0)
+        };
+        let bytes = share(summary.held_bytes(), entries, summary.entries);
+        Dead { entries, bytes, hiding, hides_ranges: false }
+    }
+}
+
+fn a_fifth(summary: &TableSummary) -> u64 {
+    (summary.entries * PERCENT).div_ceil(100)
 }
 
 /// When passed deadlines make a table worth a look.

@@ -28,6 +28,7 @@ fn tables(text: &str) -> Tables {
             let (number, keys) = parts.next().unwrap().split_once(':').unwrap();
             let (smallest, largest) = keys.split_once('-').unwrap();
             let mut summary = TableSummary {
+                versions: None,
                 id: [0; 16],
                 bytes: 16 << 20,
                 sha256: [0; 32],

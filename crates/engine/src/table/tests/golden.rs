@@ -3,11 +3,13 @@
 
 use super::*;
 use crate::blob::{BlobName, Piece, Reference, Use};
+use crate::table::VersionSummary;
 use sha2::{Digest, Sha256};
 
 const COMPRESSED: &[u8] = include_bytes!("../../../golden/table-1/000001.table");
 const RAW: &[u8] = include_bytes!("../../../golden/table-1/000002.table");
 const REFERRING: &[u8] = include_bytes!("../../../golden/table-1/000003.table");
+const VERSIONED: &[u8] = include_bytes!("../../../golden/table-1/000004.table");
 
 fn raw_options() -> TableOptions {
     TableOptions { compression: false, ..options() }
@@ -47,6 +49,34 @@ fn a_raw_table_is_still_written_byte_for_byte() {
     let folder = Folder::new();
     folder.build_beside(2, raw_options(), &ranges(), &varied_rows());
     assert!(folder.bytes(2) == RAW, "a table is written otherwise than before");
+}
+
+#[test]
+fn a_table_of_a_database_with_history_says_what_trimming_does_to_it() {
+    let put = |key: &str, revision, create_revision, version| Row {
+        create_revision,
+        version,
+        ..Row::put(key, revision, "value")
+    };
+    let rows = [
+        put("a", 9, 9, 1),
+        Row::of(b"a", Entry::delete(7)),
+        put("a", 5, 3, 2),
+        put("a", 3, 3, 1),
+        put("b", 4, 4, 1),
+    ];
+    let folder = Folder::new();
+    let summary = folder.build(4, TableOptions { trim: Some(2), ..raw_options() }, &rows);
+    assert!(folder.bytes(4) == VERSIONED, "a table is written otherwise than before");
+    let versions = VersionSummary { trim: 2, dead: 3, first: 5, fifth: 5 };
+    assert_eq!(summary.versions, Some(versions));
+    let table = folder.open(4, &summary, 1 << 20);
+    assert!(table.verify(&mut |_| ()).unwrap().is_empty());
+    assert_eq!(forward(&mut table.cursor()).unwrap(), rows);
+
+    let wrong = put("b", 4, 5, 2);
+    let summary = folder.build(5, TableOptions { trim: Some(2), ..raw_options() }, &[wrong]);
+    assert_eq!(folder.open(5, &summary, 0).verify(&mut |_| ()).unwrap().len(), 1);
 }
 
 /// Three values in two blob files, one of them in two pieces.

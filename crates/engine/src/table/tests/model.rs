@@ -49,6 +49,7 @@ fn random_options(random: &mut Seeded) -> TableOptions {
         page_bytes: [1, 128, 600, 4_096][random.below(4)],
         filter: random.below(3) > 0,
         filter_seed: SEED,
+        trim: None,
     }
 }
 

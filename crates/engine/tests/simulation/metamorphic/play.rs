@@ -219,6 +219,10 @@ impl Player<'_> {
             match ready.commit(db, &guards)? {
                 // When there is room is the set's own affair.
                 Written::Stalled => self.background(db),
+                // What only some sets tell.
+                Written::Deleted { revision, .. } => {
+                    return Ok(format!("{:?} for {revisions:?}", Written::Committed(revision)));
+                }
                 answered => return Ok(format!("{answered:?} for {revisions:?}")),
             }
         }

@@ -20,11 +20,11 @@ impl Debug for OptionSet {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\" (threads: {}):", self.name, self.threads)?;
         for options in &self.each_open {
-            let Options { cache_bytes, compression, filter, memtable, compaction, recovery, tuning, .. } =
-                options;
+            let Options { history, cache_bytes, compression, filter, memtable, compaction, .. } = options;
+            let Options { recovery, tuning, .. } = options;
             write!(
                 f,
-                "\n  cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {compaction:?}, {recovery:?}, {tuning:?}"
+                "\n  history {history:?}, cache {cache_bytes:?}, compression {compression}, {filter:?}, {memtable:?}, {compaction:?}, {recovery:?}, {tuning:?}"
             )?;
         }
         Ok(())
@@ -133,8 +133,15 @@ fn preset(name: &str) -> Options {
             compaction: merging(Policy::Levelled, 2),
             ..options
         },
-        "deep levels" => Options { cache_bytes: Some(0), memtable: list(3, 0.9), blob_bytes: 20, ..options },
+        "deep levels" => Options {
+            history: Some(true),
+            cache_bytes: Some(0),
+            memtable: list(3, 0.9),
+            blob_bytes: 20,
+            ..options
+        },
         "wide level 0, paired" => Options {
+            history: Some(true),
             filter: Filter::Cuckoo,
             cache_bytes: Some(16 << 10),
             compaction: merging(Policy::Paired, 1),
@@ -215,6 +222,7 @@ pub fn sets(seed: u64) -> Vec<OptionSet> {
     sets.push(set("random", vec![any(&random)], false));
     // Where real time passes nobody is to be slowed down.
     let mut hurried = any(&random);
+    hurried.history = Some(true);
     hurried.tuning.level0_stop = 400;
     hurried.compaction.bytes_per_second = None;
     sets.push(set("random, with threads", vec![hurried], true));

@@ -18,12 +18,21 @@ pub struct Wanted {
     values: bool,
     values_as_text: bool,
     details: bool,
+    /// Besides details.
+    versions: bool,
 }
 
 impl Wanted {
     pub fn from_bits(bits: u64) -> Self {
         let bit = |index: u32| bits & 1 << index != 0;
-        Wanted { keys: bit(0), keys_as_text: bit(1), values: bit(2), values_as_text: bit(3), details: bit(4) }
+        Wanted {
+            keys: bit(0),
+            keys_as_text: bit(1),
+            values: bit(2),
+            values_as_text: bit(3),
+            details: bit(4),
+            versions: bit(5),
+        }
     }
 
     pub fn values(self) -> bool {
@@ -70,9 +79,17 @@ pub enum Pushed {
 impl Chunk {
     pub fn new(shared: &mut Shared, wanted: Wanted, rows_max: u64) -> Self {
         // When rows are only counted they take no room.
-        let room =
-            if wanted.nothing() { rows_max.min(u64::from(u32::MAX)) } else { rows_max.min(ROWS_MAX) } as u32;
-        let column_bytes = if wanted.details { 24 } else { 8 };
+        let most = match wanted {
+            _ if wanted.nothing() => u64::from(u32::MAX),
+            Wanted { versions: true, .. } => ROWS_MAX / 2,
+            _ => ROWS_MAX,
+        };
+        let room = rows_max.min(most) as u32;
+        let column_bytes = match (wanted.details, wanted.versions) {
+            (false, _) => 8,
+            (true, false) => 24,
+            (true, true) => 40,
+        };
         let keys_start = if wanted.nothing() { 0 } else { room as usize * column_bytes };
         Chunk {
             wanted,
@@ -166,6 +183,11 @@ impl Chunk {
         if self.wanted.details {
             data[(room + row) * 8..][..8].copy_from_slice(&(entry.revision as f64).to_ne_bytes());
             data[(2 * room + row) * 8..][..8].copy_from_slice(&deadline(entry).to_ne_bytes());
+            if self.wanted.versions {
+                let create_revision = entry.create_revision as f64;
+                data[(3 * room + row) * 8..][..8].copy_from_slice(&create_revision.to_ne_bytes());
+                data[(4 * room + row) * 8..][..8].copy_from_slice(&(entry.version as f64).to_ne_bytes());
+            }
         }
     }
 
