@@ -53,6 +53,7 @@ export interface CheckpointInfo {
   /** The newest commit in it. */
   revision: number;
   tables: number;
+  /** Of tables and files of large values. What else is in the folder has some kilobytes. */
   bytes: number;
   /** When it was completed. */
   at: Date;

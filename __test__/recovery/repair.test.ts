@@ -1,6 +1,6 @@
 /** A damaged database: opened before the damage, and made anew of what is left. */
 
-import { cp, open as openFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, open as openFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type LeftOut, open, salvage } from '../../ts/index.js';
@@ -97,6 +97,25 @@ test('a CURRENT that was overwritten is taken for that of another database, and 
   const { keys, notes } = await salvage(path, `${path}-rescued`);
   t.is(keys, KEYS);
   t.regex(notes.join(), /CURRENT could not be read/);
+});
+
+test('a checkpoint and a backup count the same: the bytes of tables and of files of large values', async (t) => {
+  const path = join(await temporaryFolder(t), 'db');
+  await using db = await open(path, { blobBytes: 1_000 });
+  await db.put('small', 'v');
+  await db.put('large', 'w'.repeat(100_000));
+  const to = (name: string) => ({ to: `${path}-${name}` });
+  for (const { location, tables, bytes } of [await db.checkpoint(to('checkpoint')), await db.backup(to('backup'))]) {
+    const names = (await readdir(location)).filter((name) => /\.(table|blob)$/.test(name));
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(location, name))).size));
+    t.is(names.filter((name) => name.endsWith('.table')).length, tables);
+    t.is(
+      bytes,
+      sizes.reduce((sum, size) => sum + size, 0),
+      location,
+    );
+    t.true(tables > 0 && names.length > tables);
+  }
 });
 
 test('a backup is restored by opening a copy of it', async (t) => {

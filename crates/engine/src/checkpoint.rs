@@ -18,6 +18,7 @@ pub struct CheckpointInfo {
     /// Holds every commit up to this one, and no later one.
     pub revision: Revision,
     pub tables: u64,
+    /// Of tables and blob files, as a backup counts them.
     pub bytes: u64,
 }
 
@@ -75,7 +76,6 @@ impl State {
             let file = disk.create(&name.in_folder(folder))?;
             file.write_at(0, &bytes)?;
             file.sync(SyncPoint::Checkpoint)?;
-            info.bytes += bytes.len() as u64;
         }
         disk.sync_folder(folder, SyncPoint::Checkpoint)?;
         sync_names(disk, folder, SyncPoint::Checkpoint)?;
