@@ -200,7 +200,8 @@ export class Reader<K, V> {
    * back as nothing was trimmed. The oldest is what the key held at the revision that the database is trimmed to, if it
    * had a value then. Deadlines hide nothing. On a snapshot: up to its revision.
    *
-   * To page through a long one, ask for `to: revision - 1` of the last version; `seek` and `cursor` of the range are for
+   * To page through a long one, ask for `to: revision - 1` of the last version, as long as that is not below the revision
+   * that the database is trimmed to (`stats().history.trimRevision`); `seek` and `cursor` of the range are for
    * ranges of keys.
    *
    * Reading it rejects with `COPPICE_COMPACTED` or `COPPICE_FUTURE_REVISION` for a `from` or `to` that cannot be read, and

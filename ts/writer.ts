@@ -131,7 +131,8 @@ export class Writer<K, V> extends Reader<K, V> {
       const slab = handle.writes.takeSlab();
       if (span !== undefined) slab.delRange(span.lower, span.upper);
       const commit = () => handle.writes.commit(slab, level, options.signal) as Promise<Commit>;
-      if (handle.history) return commit();
+      // Without keys between its bounds there is nothing that the engine would count.
+      if (handle.history) return span === undefined ? commit().then((done) => ({ ...done, deleted: 0 })) : commit();
       return counting ? handle.finish(this.#counted(commit, bounds, engine.snapshot())) : commit();
     } catch (error) {
       return Promise.reject(error);

@@ -11,6 +11,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, type Op, open } from '../../../ts/index.js';
 
 type Keys = Database<string, string>;
@@ -25,6 +26,8 @@ const BATCH = 1_000;
 const MS_MAX = 5;
 const PAGES_PERCENT_MAX = 1;
 const RATIO_MIN = 0.8;
+/** How long after the last key has died a first range comes: compaction has nothing else to do meanwhile. */
+const REST_MS = KEYS < PROOF_KEYS ? 1_000 : 15_000;
 /** Long enough to load all keys and read them once. */
 const LIFE_MS = KEYS < PROOF_KEYS ? 5_000 : 90_000;
 
@@ -39,6 +42,8 @@ try {
   });
   await range('deleted as a range', (db) => db.delRange({ prefix: 'k' }));
   await range('expired', undefined);
+  await rest('deleted one by one, at rest', (key) => ({ type: 'del', key }));
+  await rest('expired, at rest', undefined);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
@@ -110,8 +115,7 @@ async function range(name: string, kill: ((db: Keys) => Promise<unknown>) | unde
   const snapshot = db.snapshot();
   await kill?.(db);
   await db.flush();
-  if (expiresAt !== undefined)
-    await new Promise((resolve) => setTimeout(resolve, expiresAt.getTime() - Date.now() + 5));
+  if (expiresAt !== undefined) await delay(expiresAt.getTime() - Date.now() + 5);
   const first = await measure(db);
   // Several times: one of them may be held up by something else.
   const more = await Promise.all(Array.from({ length: 5 }, () => measure(db)));
@@ -129,6 +133,27 @@ async function range(name: string, kill: ((db: Keys) => Promise<unknown>) | unde
   if (whole.rows !== KEYS + 1 || first.rows !== 1 || second.rows !== 1) broken.push(`${name}: wrong rows`);
   if (percent > PAGES_PERCENT_MAX && KEYS >= PROOF_KEYS) broken.push(`${name}: ${percent}% of the pages were opened`);
   if (second.ms > MS_MAX && KEYS >= PROOF_KEYS) broken.push(`${name}: a later range took ${second.ms} ms`);
+}
+
+/** The first range over keys that died a while ago, which nobody has called for since. Without `op` they expire. */
+async function rest(name: string, op: ((key: string) => Op<string, string>) | undefined): Promise<void> {
+  const db = await open(join(folder, name), { durability: 'process' });
+  const expiresAt = new Date(Date.now() + (op === undefined ? LIFE_MS : 1e10));
+  await each(db, (key) => ({ type: 'put', key, value: `the value of ${key}`, expiresAt }));
+  await db.put('last', 'alive');
+  await db.compact();
+  const whole = await measure(db);
+  if (op === undefined) await delay(expiresAt.getTime() - Date.now());
+  else await each(db, op);
+  await delay(REST_MS);
+  const first = await measure(db);
+  await db.close();
+  const percent = (first.pages / whole.pages) * 100;
+  note(name, { 'pages alive': whole.pages, 'pages, first': first.pages, 'ms, first': first.ms });
+  if (first.rows !== 1) broken.push(`${name}: wrong rows`);
+  if (KEYS < PROOF_KEYS) return;
+  if (percent > PAGES_PERCENT_MAX) broken.push(`${name}: the first range opened ${percent}% of the pages`);
+  if (first.ms > MS_MAX) broken.push(`${name}: the first range took ${first.ms} ms`);
 }
 
 async function each(db: Keys, op: (key: string) => Op<string, string>): Promise<void> {

@@ -259,7 +259,7 @@ mod tests {
     use crate::batch::{Batch, Reason};
     use crate::disk::simulated::SimulatedDisk;
     use crate::entry::NO_DEADLINE;
-    use crate::options::Tuning;
+    use crate::options::{Retain, Tuning};
     use crate::simulation::{FixedClock, environment};
 
     #[test]
@@ -306,6 +306,29 @@ mod tests {
         let due = db.0.state.work.lock();
         let idle = due.upkeep_at_ms == NO_DEADLINE && due.compact_at_ms == NO_DEADLINE;
         assert!(idle, "a database that is left alone sets itself no deadline");
+    }
+
+    #[test]
+    fn what_commits_have_trimmed_wakes_compaction_at_the_next_upkeep() {
+        let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
+        let retain = Retain { revisions: Some(1), ms: None };
+        let options = Options { history: Some(true), retain, ..Options::default() };
+        let db = Db::open(Path::new("/db"), options, environment(&disk, &clock, 1)).unwrap();
+        let state = &db.0.state;
+        let put = || {
+            let mut batch = Batch::new();
+            batch.put(KEYSPACE_USER, b"key", b"value", None).unwrap();
+            db.write(batch.body(), &[]).unwrap();
+        };
+        let is_due = || std::mem::take(&mut state.work.lock().compact);
+        state.run_background();
+        put();
+        put();
+        assert!(!is_due(), "a commit wakes nobody");
+        state.begin_upkeep().unwrap();
+        assert!(is_due());
+        state.begin_upkeep().unwrap();
+        assert!(!is_due(), "nothing was trimmed since");
     }
 
     #[test]

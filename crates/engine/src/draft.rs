@@ -252,7 +252,7 @@ impl Draft {
             let life = match lives[*key] {
                 None => Life { create_revision: revision, version: 1, deadline_ms: NO_DEADLINE },
                 Some(life) if is_written[*key] => life,
-                Some(life) => Life { version: life.version + 1, ..life },
+                Some(life) => Life { version: life.version.saturating_add(1), ..life },
             };
             (lives[*key], is_written[*key]) = (Some(life), true);
             batch::set_fields(&mut self.body, *at, life.create_revision, life.version);

@@ -73,7 +73,8 @@ impl State {
             last_sequence: flushed.sequence,
             last_revision: flushed.revision,
             trim_revision: if self.creation.history { self.trim_at(flushed.revision) } else { 0 },
-            marks: self.options.retain.ms.map(|_| self.marks.lock().clone()),
+            // A power cut may take later commits, and others then get their revisions.
+            marks: self.options.retain.ms.map(|_| self.marks.lock().clone().up_to(flushed.revision)),
             time_ms: self.time.now_ms(),
             ..Edit::default()
         }

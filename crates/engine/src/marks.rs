@@ -41,12 +41,22 @@ impl Marks {
     /// moments after which nothing may follow for long.
     pub fn note(&mut self, mark: Mark, keep_ms: u64, is_quiet: bool) {
         let keep_ms = i64::try_from(keep_ms).unwrap_or(i64::MAX);
-        let wait_ms = if is_quiet { 1 } else { (keep_ms / STEPS).max(1) };
+        let step_ms = (keep_ms / STEPS).max(1);
+        let wait_ms = if is_quiet { 1 } else { step_ms };
         let last = self.0.last();
         if last.is_some_and(|last| {
             mark.time_ms.saturating_sub(last.time_ms) < wait_ms || mark.revision <= last.revision
         }) {
             return;
+        }
+        // A quiet moment that something followed so soon was none: its mark gives way, or they would crowd out the old ones.
+        if self
+            .0
+            .windows(2)
+            .last()
+            .is_some_and(|pair| pair[1].time_ms.saturating_sub(pair[0].time_ms) < step_ms)
+        {
+            self.0.pop();
         }
         if self.0.len() == MARKS_MAX {
             let mut at = 0;
@@ -94,6 +104,23 @@ mod tests {
         assert_eq!(marks.older_than(3_199, 3_200), None);
         marks.forget(found);
         assert!(marks.older_than(10_000, 3_200).is_none() && !marks.all().is_empty());
+    }
+
+    /// A trickle of commits is quiet again and again.
+    #[test]
+    fn marks_of_quiet_moments_do_not_crowd_out_the_old_ones() {
+        const KEEP_MS: u64 = 3_600_000;
+        let mut marks = Marks::default();
+        let mut trim = 0;
+        for second in 0..12 * 3_600 {
+            let (now_ms, newest) = (second * 1_000, 2 + second as u64);
+            marks.note(at(now_ms, newest), KEEP_MS, second % 5 == 0);
+            trim = marks.older_than(now_ms, KEEP_MS).unwrap_or(0).max(trim);
+            marks.forget(trim);
+            let needed = newest.saturating_sub(3_600);
+            assert!(trim <= needed.max(2), "{trim} is young at {newest}");
+            assert!(second < 4_000 || trim + 300 >= needed, "{trim} of {needed}");
+        }
     }
 
     #[test]

@@ -70,7 +70,9 @@ fn load(
 
     let flushed = Watermark { sequence: manifest.last_sequence, revision: manifest.last_revision };
     let (replay, recovered, left_out) = read_log(&environment, folder, options, &found.strangers, || {
-        Replay::new(&environment, options, tables, manifest.log_floor, flushed)
+        let mut replay = Replay::new(&environment, options, tables, manifest.log_floor, flushed);
+        replay.marks = manifest.marks.clone().up_to(flushed.revision);
+        replay
     })?;
     if !options.read_only {
         // Outputs and inputs of work that a crash cut short, and large values that no commit came to name. One that
@@ -80,7 +82,7 @@ fn load(
         }
     }
     numbers.skip_past(recovered.largest_number);
-    let Replay { active, sealed, last, trim, time_ms, records, .. } = replay;
+    let Replay { active, sealed, last, trim, marks, time_ms, records, .. } = replay;
     let torn_bytes = recovered.torn.as_ref().map_or(0, |torn| torn.bytes);
     let told = records > 0 || torn_bytes > 0 || left_out.is_some();
     let event = told.then_some(Event::Recovered { records, torn_bytes, left_out });
@@ -102,7 +104,7 @@ fn load(
         readable: Readable { active, sealed, version: Arc::new(version), flushed },
         last,
         trim: manifest.trim_revision.max(trim),
-        marks: manifest.marks.up_to(last.revision),
+        marks,
         numbers,
         lock: None,
     };

@@ -80,6 +80,8 @@ pub struct State {
     pub upkeep_held: AtomicBool,
     /// What had been logged at the last look, about.
     pub upkeep_logged: AtomicU64,
+    /// How far the database was trimmed when compaction was last told.
+    pub collected_trim: AtomicU64,
     /// Why nothing is compacted any more.
     compaction_error: OnceLock<Error>,
     /// Why the last compaction did not come through, where another attempt may; cleared when one does.
@@ -213,6 +215,7 @@ impl State {
             compaction_held: AtomicBool::new(false),
             upkeep_held: AtomicBool::new(false),
             upkeep_logged: AtomicU64::default(),
+            collected_trim: AtomicU64::new(parts.trim),
             compaction_error: OnceLock::new(),
             compaction_pause: Mutex::new(None),
         })

@@ -58,13 +58,13 @@ impl State {
     /// When nobody writes: trims what has become old, and sees to it that this is called again when more has.
     pub fn trim_by_age(&self) {
         let Some(keep_ms) = self.options.retain.ms else { return };
-        let now_ms = self.time.now_ms();
-        let trimmed = {
+        let (trimmed, now_ms) = {
             let mut commit = self.commit.lock();
-            let newest = commit.last.revision;
+            // Under the lock, or a commit that came while it was waited for would be taken for older than it is.
+            let (newest, now_ms) = (commit.last.revision, self.time.now_ms());
             self.marks.lock().note(Mark { time_ms: now_ms, revision: newest }, keep_ms, true);
             let to = self.trim_wanted(newest, now_ms);
-            to > self.trim.load(Ordering::Relaxed) && self.log_trim(&mut commit, to).is_ok()
+            (to > self.trim.load(Ordering::Relaxed) && self.log_trim(&mut commit, to).is_ok(), now_ms)
         };
         if trimmed {
             self.collect_trimmed();
@@ -101,7 +101,16 @@ impl State {
         Ok(())
     }
 
+    /// What commits have trimmed since the last time: they do not wake compaction themselves.
+    pub fn collect_since(&self) {
+        let trim = self.trim.load(Ordering::Relaxed);
+        if self.collected_trim.swap(trim, Ordering::Relaxed) < trim {
+            self.work.request_compaction();
+        }
+    }
+
     fn collect_trimmed(&self) {
+        self.collected_trim.store(self.trim.load(Ordering::Relaxed), Ordering::Relaxed);
         self.work.request_compaction();
         self.arm_upkeep(&mut self.work.lock());
     }

@@ -54,6 +54,7 @@ impl State {
     pub fn begin_upkeep(&self) -> Result<()> {
         self.check_writable()?;
         self.trim_by_age();
+        self.collect_since();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let logged = count(&self.counters.user_bytes) + COMMIT_BYTES * count(&self.counters.commits);
         if logged - self.upkeep_logged.swap(logged, Ordering::Relaxed) > QUIET_BYTES {

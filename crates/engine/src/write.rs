@@ -119,7 +119,12 @@ impl State {
             let early = (rounds >= ROUNDS_BESIDE_OTHERS).then(|| self.commit.lock());
             rounds += 1;
             let readable = self.readable.load_full();
-            let before = self.read_guards(&readable, guards)?;
+            // Without history nobody else would make the commit.
+            let before = self.read_guards(
+                &readable,
+                guards,
+                if self.creation.history { wait } else { Wait::ForDisk },
+            )?;
             let mut draft = match self.creation.history && summary.entries > 0 {
                 true => Some(self.draft(body, wait)?),
                 false => None,
@@ -282,11 +287,16 @@ impl State {
     }
 
     /// The newest put of each guarded key, read before the commit lock because a table may have to be read.
-    fn read_guards(&self, readable: &Arc<Readable>, guards: &[Guard<'_>]) -> Result<Vec<Option<Found>>> {
+    fn read_guards(
+        &self,
+        readable: &Arc<Readable>,
+        guards: &[Guard<'_>],
+        wait: Wait,
+    ) -> Result<Vec<Option<Found>>> {
         let newest = |guard: &Guard<'_>| {
             let key = StoredKey::new(guard.key);
             let found = |entry: Entry<'_>, _: Files<'_>| Found::of(entry);
-            Ok(self.get_in(readable, key.bytes(), Revision::MAX, Wait::ForDisk, found)?.flatten())
+            Ok(self.get_in(readable, key.bytes(), Revision::MAX, wait, found)?.flatten())
         };
         guards.iter().map(newest).collect()
     }

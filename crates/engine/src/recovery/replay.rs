@@ -5,6 +5,7 @@ use crate::blob::{Files, Reference};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::{KEYSPACE_USER, Revision};
+use crate::marks::{Mark, Marks};
 use crate::memtable::Memtable;
 use crate::names::FileName;
 use crate::options::Options;
@@ -28,6 +29,8 @@ pub(super) struct Replay<'a> {
     pub last: Watermark,
     /// To where records trim; 0: none does.
     pub trim: Revision,
+    /// When records were made, where that has to be known.
+    pub marks: Marks,
     pub time_ms: i64,
     pub records: u64,
     tables: Tables<'a>,
@@ -51,6 +54,7 @@ impl<'a> Replay<'a> {
             sealed: Vec::new(),
             last,
             trim: 0,
+            marks: Marks::default(),
             time_ms: 0,
             records: 0,
             tables,
@@ -103,6 +107,9 @@ impl<'a> Replay<'a> {
     fn pass(&mut self, header: Header) {
         self.last = Watermark { sequence: header.sequence, revision: header.revision };
         self.time_ms = self.time_ms.max(header.time_ms);
+        if let Some(keep_ms) = self.options.retain.ms {
+            self.marks.note(Mark { time_ms: header.time_ms, revision: header.revision }, keep_ms, false);
+        }
         self.records += 1;
     }
 

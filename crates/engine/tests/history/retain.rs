@@ -89,3 +89,18 @@ fn of_count_and_age_the_one_that_keeps_more_counts() {
     }
     assert_eq!(oldest(&db), db.visible() - 9, "all of it is old, but the last ten stay");
 }
+
+#[test]
+fn a_trickle_of_commits_does_not_keep_what_is_old() {
+    const KEEP_MS: u64 = 3_600_000;
+    let world = World::new();
+    let db = world.open(retaining(None, Some(KEEP_MS)));
+    for seconds in (0..3 * 3_600u64).step_by(2) {
+        let newest = world.put(&db, "a", "x");
+        world.clock.advance(2_000);
+        db.run_background();
+        let kept = newest - oldest(&db);
+        assert!(kept <= 1_800 + 200, "{kept} of 1,800 after {seconds} seconds");
+        assert!(seconds < 3_600 || kept >= 1_790, "{kept} of 1,800 after {seconds} seconds");
+    }
+}

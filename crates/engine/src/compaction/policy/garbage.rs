@@ -204,7 +204,11 @@ impl Dead {
             let since = trim - versions.fifth;
             let all = summary.max_revision.saturating_sub(versions.fifth);
             // Not all of them: that is known only when trimmed to the last, and a table of which all is dead goes unread.
-            ((versions.dead.min(a_fifth(summary)) + share(rest, since, all)).min(versions.dead - 1), 0)
+            (
+                (versions.dead.min(a_fifth(summary)) + share(rest, since, all))
+                    .min(versions.dead.saturating_sub(1)),
+                0,
+            )
         } else {
             (0, 0)
         };
