@@ -61,7 +61,8 @@ export type ErrorName =
  * | `COPPICE_NATIVE_MISSING` | build it on the platform that runs it: the message says how |
  * | `COPPICE_PRECONDITION` | an object of a store is not as the put required: read it again |
  * | `COPPICE_STORE` | an object store refused or failed: the message says what to mend, `details.retry` whether waiting may be enough |
- * | `COPPICE_FENCED`, `COPPICE_NOT_LEADER`, `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for clusters, leases and watches |
+ * | `COPPICE_NOT_LEADER` | another node makes the commits: write there, or wait until this one leads |
+ * | `COPPICE_FENCED`, `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for clusters, leases and watches |
  */
 export type ErrorCode = `COPPICE_${ErrorName}`;
 

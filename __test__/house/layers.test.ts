@@ -14,7 +14,7 @@ const engine = [
   ['manifest', 'snapshot', 'options'],
   ['version', 'compaction'],
   ['pin'],
-  ['state', 'work', 'rate', 'pressure', 'stats', 'announce'],
+  ['state', 'replicated', 'work', 'rate', 'pressure', 'stats', 'announce'],
   [
     'read',
     'range',
@@ -30,7 +30,7 @@ const engine = [
     'compaction/output',
     'compaction/blobs',
   ],
-  ['recovery', 'checkpoint', 'backup', 'verify', 'background', 'backoff', 'salvage'],
+  ['recovery', 'checkpoint', 'backup', 'verify', 'background', 'backoff', 'salvage', 'replication'],
   ['db'],
   ['lib'],
 ];

@@ -18,6 +18,7 @@ export const WAKE_DURABLE = 0;
 export const WAKE_EVENT = 1;
 export const WAKE_DONE = 2;
 export const WAKE_PROGRESS = 3;
+export const WAKE_LOGGED = 4;
 
 /** An answer of `put`, `del` and `commit` that is no revision; the others are `STALLED` and `LATER`. */
 export const WRITE_REFUSED = -2;
@@ -58,6 +59,27 @@ export interface CommitByTask {
   newest: number;
 }
 
+/** A file as `pinVersion` and `wantedFiles` have it. */
+export interface WantedFile {
+  kind: 'table' | 'blob';
+  id: Buffer;
+  sha256: Buffer;
+  bytes: number;
+  name: string;
+}
+
+/** What comes of `pinVersion`. */
+export interface PinnedByTask {
+  pin: number;
+  engine: Buffer;
+  seq: number;
+  revision: number;
+  timeMs: number;
+  trimRevision: number;
+  folder: string;
+  files: WantedFile[];
+}
+
 /** Called for all that other threads have to say. */
 export type Wake = (kind: number, number: number, a: unknown, b: unknown) => void;
 
@@ -68,6 +90,7 @@ export interface AddonOptions {
   history?: boolean | undefined;
   retainRevisions?: number | undefined;
   retainMs?: number | undefined;
+  replicated?: string | undefined;
   recovery: string;
   memoryBytes: number;
   memtableBytes?: number | undefined;
@@ -145,6 +168,29 @@ export interface Addon {
   writeOut(handle: number): number | null;
   requestSync(handle: number, revision: number): number | null;
 
+  lastSeq(handle: number): number | null;
+  durableSeq(handle: number): number | null;
+  /** A task: a `LogRecords`, or `undefined`. */
+  readLog(handle: number, after: number, bytesMax: number): number | null;
+  /** A task: the last sequence that is durable then. */
+  syncLog(handle: number): number | null;
+  logBytesAfter(handle: number, seq: number): number | null;
+  listenLogged(handle: number, listens: 0 | 1): null | undefined;
+  /** A task. */
+  keepLog(handle: number, after: number): number | null;
+  lead(handle: number, leads: 0 | 1): null | undefined;
+  raise(handle: number, revision: number): null | undefined;
+  /** A task: the last sequence held. */
+  applyRecords(
+    handle: number,
+    records: Uint8Array,
+    untilRevision: number | undefined,
+    untilMs: number | undefined,
+  ): number | null;
+  /** A task: a `PinnedByTask`. */
+  pinVersion(handle: number): number | null;
+  unpin(pin: number): null | undefined;
+
   snapshot(handle: number): number | null;
   snapshotAt(handle: number, revision: number): number | null;
   snapshotRevision(snapshot: number): number | null;
@@ -188,5 +234,11 @@ export interface Addon {
   checkpoint(handle: number, folder: string): number | null;
   backup(handle: number, folder: string): number | null;
   salvage(from: string, to: string): number | null;
+  installFiles(folder: string, manifest: Uint8Array): number | null;
+  clearFolder(folder: string): number | null;
+  /** Comes to 1 if everything beyond is gone, to 0 if nothing was done. */
+  cutLog(folder: string, after: number): number | null;
+
   stats(handle: number): object | null;
+  wantedFiles(manifest: Uint8Array): WantedFile[] | null;
 }

@@ -5,9 +5,10 @@
  */
 
 import { closed, fromNative, invalid } from '../errors.js';
-import { LARGE_PIECE_BYTES } from '../limits.js';
+import { LARGE_PIECE_BYTES, LARGE_VALUE_BYTES } from '../limits.js';
 import { type Addon, type CommitByTask, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
+import { NativeReplication } from './replication.js';
 import { NativeRows } from './rows.js';
 import { Settler } from './settle.js';
 import { NativeSlab } from './slab.js';
@@ -38,15 +39,17 @@ export class NativeEngine implements Engine, Listener {
   readonly #settler: Settler;
   readonly #on: (event: EngineEvent) => void;
   readonly history: boolean;
+  readonly replication: NativeReplication | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(environment: Environment, handle: number, on: (event: EngineEvent) => void) {
+  constructor(environment: Environment, handle: number, replicated: boolean, on: (event: EngineEvent) => void) {
     this.#environment = environment;
     this.#addon = environment.addon;
     this.#handle = handle;
     this.#settler = new Settler(environment, handle);
     this.#on = on;
     this.history = this.#answered(this.#addon.keepsHistory(handle)) === 1;
+    this.replication = replicated ? new NativeReplication(environment, handle) : undefined;
     environment.listeners.set(handle, this);
   }
 
@@ -106,7 +109,8 @@ export class NativeEngine implements Engine, Listener {
   }
 
   slab(): Slab {
-    return new NativeSlab();
+    // What is shipped is the log alone, so that the largest values have to be in it.
+    return new NativeSlab(this.replication === undefined ? LARGE_VALUE_BYTES : Number.POSITIVE_INFINITY);
   }
 
   commit(slab: Slab, large: readonly number[] = NONE): number | Refusal {
@@ -213,6 +217,10 @@ export class NativeEngine implements Engine, Listener {
 
   onDurable(revision: number): void {
     this.#settler.onDurable(revision);
+  }
+
+  onLogged(seq: number): void {
+    this.replication?.tell(seq);
   }
 
   onEvent({ failure, ...event }: NativeEvent): void {

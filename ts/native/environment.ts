@@ -9,7 +9,7 @@
 
 import { CoppiceError, fromNative, type NativeFailure } from '../errors.js';
 import { uncaught } from '../uncaught.js';
-import { type Addon, HEADER_BYTES, WAKE_DONE, WAKE_DURABLE, WAKE_EVENT, WAKE_PROGRESS } from './addon.js';
+import { type Addon, HEADER_BYTES, WAKE_DONE, WAKE_DURABLE, WAKE_EVENT, WAKE_LOGGED, WAKE_PROGRESS } from './addon.js';
 import { load } from './load.js';
 
 const SHARED_BYTES = 256 * 1024;
@@ -25,6 +25,7 @@ export interface SharedBuffer extends Buffer<SharedArrayBuffer> {
 /** What an open handle hears. */
 export interface Listener {
   onDurable(revision: number): void;
+  onLogged(seq: number): void;
   onEvent(event: NativeEvent): void;
 }
 
@@ -102,6 +103,9 @@ export class Environment {
     switch (kind) {
       case WAKE_DURABLE:
         this.listeners.get(number)?.onDurable(a as number);
+        break;
+      case WAKE_LOGGED:
+        this.listeners.get(number)?.onLogged(a as number);
         break;
       case WAKE_EVENT:
         this.listeners.get(number)?.onEvent(a as NativeEvent);

@@ -8,6 +8,7 @@ import { NativeEngine } from './engine.js';
 import { environment } from './environment.js';
 import type { Census, Engine, EngineEvent, EngineOptions, SalvageResult } from './types.js';
 
+export { clear, cut, filesOf, install } from './replication.js';
 export * from './types.js';
 
 /**
@@ -23,7 +24,7 @@ export async function openEngine(
   const { memtable, compaction, retain, ...rest } = options;
   const started = here.addon.open(path, { ...rest, ...memtable, ...compaction, ...retain });
   const handle = await here.task<number>(started);
-  return new NativeEngine(here, handle, on);
+  return new NativeEngine(here, handle, options.replicated !== undefined, on);
 }
 
 /** Makes a database in `to` of what is readable in `from`. */

@@ -42,11 +42,14 @@ export class NativeSlab implements Slab {
   length = 0;
   checks = 0;
   readonly large: LargeOp[] = [];
+  readonly #inLogMax: number;
   #largeBytes = 0;
   #guards: Writable | undefined;
   #guardsEnd = 0;
 
-  constructor() {
+  /** `inLogMax`: a value of more bytes than this is not in the record. */
+  constructor(inLogMax: number = LARGE_VALUE_BYTES) {
+    this.#inLogMax = inLogMax;
     this.body.fill(0, 0, HEADER_BYTES);
   }
 
@@ -59,7 +62,8 @@ export class NativeSlab implements Slab {
   }
 
   put(key: Bytes, value: Bytes, deadlineMs = 0): void {
-    const large = value.length > LARGE_VALUE_BYTES / UTF8_BYTES_PER_UNIT_MAX ? largeOf(value) : undefined;
+    const inLog = this.#inLogMax;
+    const large = value.length > inLog / UTF8_BYTES_PER_UNIT_MAX ? largeOf(value, inLog) : undefined;
     if (large !== undefined) {
       this.#putLarge(key, large, deadlineMs);
       return;
@@ -147,9 +151,9 @@ export class NativeSlab implements Slab {
 }
 
 /** The bytes of a value that is too large for the log; nothing if it is not. */
-function largeOf(value: Bytes): Uint8Array | undefined {
-  if (typeof value !== 'string') return value.length > LARGE_VALUE_BYTES ? value : undefined;
-  return Buffer.byteLength(value) > LARGE_VALUE_BYTES ? Buffer.from(value) : undefined;
+function largeOf(value: Bytes, inLogMax: number): Uint8Array | undefined {
+  if (typeof value !== 'string') return value.length > inLogMax ? value : undefined;
+  return Buffer.byteLength(value) > inLogMax ? Buffer.from(value) : undefined;
 }
 
 function bytesMax(bytes: Bytes): number {

@@ -25,6 +25,11 @@ export interface EngineOptions {
   history: boolean | undefined;
   /** What of a history is kept for sure. Absent: all. */
   retain: { retainRevisions: number | undefined; retainMs: number | undefined };
+  /**
+   * Others have the log of this database too: see `Replication`. Commits are visible as soon as they are applied, or once
+   * `raise` has passed their revision. Absent: it is this folder's alone.
+   */
+  replicated?: 'applied' | 'raised' | undefined;
   recovery: 'strict' | 'point-in-time';
   /** One budget for memtables, page cache and filters. */
   memoryBytes: number;
@@ -255,6 +260,85 @@ export interface SalvageLoss {
   to?: Buffer;
 }
 
+/** Consecutive records of the log. */
+export interface LogRecords {
+  first: number;
+  last: number;
+  /** Of the last one. */
+  revision: number;
+  timeMs: number;
+  /** Each as its length, u32 little endian, and its body as in `docs/formats/log.md`. */
+  body: Buffer;
+}
+
+/** A moment of a database: all commits up to a revision, or up to a time. */
+export type Until = { readonly revision: number } | { readonly timeMs: number };
+
+/** A file of a version. Its content never changes. */
+export interface InstallFile {
+  kind: 'table' | 'blob';
+  /** Its own wherever it is: 16 bytes, as hexadecimal digits. */
+  id: string;
+  sha256: string;
+  bytes: number;
+  /** In this folder; elsewhere the same file may have another. */
+  name: string;
+}
+
+/** What an engine has in tables. Its files stay readable until it is released. */
+export interface PinnedVersion {
+  /** What `install` needs besides the files: levels, file names, counters; a manifest, as base64. */
+  engine: string;
+  /** Every record up to this one is in the tables, and no later one. */
+  seq: number;
+  revision: number;
+  /** No earlier than any commit in the tables, and no later than any other. */
+  timeMs: number;
+  trimRevision: number;
+  files: (InstallFile & { folder: string })[];
+  /** Harmless twice. */
+  release(): void;
+}
+
+/**
+ * What the nodes of a branch ask of an engine opened with `replicated`. Until `lead(true)` it follows: its own commits are
+ * refused with `COPPICE_NOT_LEADER`, and it makes no record by itself.
+ */
+export interface Replication {
+  /** The last record of the log. */
+  readonly lastSeq: number;
+  /** The last one that is synced. */
+  readonly durableSeq: number;
+  /**
+   * Durable records after `after`: at least one, and no further one once they have `bytesMax` bytes; `undefined` if none is
+   * durable yet. Off this thread.
+   *
+   * @throws `COPPICE_COMPACTED` if the log does not reach back so far.
+   */
+  readLog(after: number, bytesMax: number): Promise<LogRecords | undefined>;
+  /** Makes everything that is logged durable; resolves with the last record that is. Off this thread. */
+  sync(): Promise<number>;
+  /** What the records after `seq` take in the log, by whole segments. */
+  logBytesAfter(seq: number): number;
+  /** Calls `listener` when more has become durable; ask `durableSeq` after this for what is. `undefined`: nobody listens. */
+  onLogged(listener: ((seq: number) => void) | undefined): void;
+  /** Nobody needs records up to `seq` any more. Until the first call after an open all are kept. Off this thread. */
+  keepLog(seq: number): Promise<void>;
+  /** From now on commits are made here, or no more: when it returns, the last one has its sequence. */
+  lead(leads: boolean): void;
+  /** With `raised`: readers see commits up to this revision. Never more than there is; going back changes nothing. */
+  raise(revision: number): void;
+  /**
+   * Applies the records of a `LogRecords.body` that are not held yet, but for those past `until`; resolves with the last
+   * one held, when all are durable. Off this thread.
+   *
+   * @throws `COPPICE_INVALID` if there is a gap, `COPPICE_CORRUPT` if they are not of this log.
+   */
+  apply(records: Uint8Array, until?: Until): Promise<number>;
+  /** Moves everything that is logged into tables, and pins those. Off this thread. */
+  flush(): Promise<PinnedVersion>;
+}
+
 /** One open handle. After `close` every call throws `COPPICE_CLOSED`. */
 export interface Engine {
   /** The newest revision that reads see. */
@@ -265,6 +349,8 @@ export interface Engine {
   readonly history: boolean;
   /** How far compaction is behind, as `Pressure` has it. */
   readonly pressure: number;
+  /** If it was opened with `replicated`. */
+  readonly replication: Replication | undefined;
 
   /** Reads the disk on the calling thread where it has to. */
   get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;

@@ -59,6 +59,9 @@ struct PlacedBlob {
     is_there: bool,
 }
 
+/// Tables with their levels, and blob files with how many of the tables refer to each; by number.
+pub type Files = (BTreeMap<u64, (u8, TableMeta)>, BTreeMap<u64, (BlobMeta, u32)>);
+
 /// What is to be copied, as of one moment.
 struct Source {
     readable: Arc<Readable>,
@@ -127,25 +130,36 @@ impl State {
         info.bytes = tables.iter().map(|(_, table)| table.summary.bytes).sum();
         info.bytes += counted.values().map(|(blob, _)| blob.bytes).sum::<u64>();
         let kept_blobs: Vec<u64> = counted.keys().copied().collect();
-        let state = manifest::State {
-            creation: self.creation,
-            tables: tables.into_iter().map(|(level, table)| (table.number, (level, table))).collect(),
-            blobs: counted,
-            // Segments that somebody who opened the backup has left are below it.
-            log_floor: LogFloor { segment: target.numbers.take(), flushed_sequence: source.last.sequence },
-            next_number: target.numbers.next(),
-            last_sequence: source.last.sequence,
-            last_revision: source.last.revision,
-            trim_revision: if self.creation.history { self.trim_at(source.last.revision) } else { 0 },
-            marks: self.marks.lock().clone().up_to(source.last.revision),
-            time_ms: self.time.now_ms(),
-            clean_close: true,
-        };
+        let tables = tables.into_iter().map(|(level, table)| (table.number, (level, table))).collect();
+        // Segments that somebody who opened the backup has left are below the floor.
+        let state = self.state_of(source.last, (tables, counted), &target.numbers);
         let kept: Vec<u64> = state.tables.keys().copied().collect();
         ManifestLog::install(&self.environment, folder, &target.numbers, state)?;
         sync_names(disk.as_ref(), folder, SyncPoint::ParentFolder)?;
         target.remove_the_rest(&kept, &kept_blobs);
         Ok(info)
+    }
+
+    /// The manifest of these files by themselves: a database that holds every commit up to `last`, and has no log.
+    pub fn state_of(
+        &self,
+        last: Watermark,
+        (tables, blobs): Files,
+        numbers: &FileNumbers,
+    ) -> manifest::State {
+        manifest::State {
+            creation: self.creation,
+            tables,
+            blobs,
+            log_floor: LogFloor { segment: numbers.take(), flushed_sequence: last.sequence },
+            next_number: numbers.next(),
+            last_sequence: last.sequence,
+            last_revision: last.revision,
+            trim_revision: if self.creation.history { self.trim_at(last.revision) } else { 0 },
+            marks: self.marks.lock().clone().up_to(last.revision),
+            time_ms: self.time.now_ms(),
+            clean_close: true,
+        }
     }
 
     fn source(&self) -> Source {

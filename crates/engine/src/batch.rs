@@ -5,10 +5,12 @@
 //! read without further checks (`ops`). The header is filled in under the commit lock (`set_header`). Nothing here is
 //! shared between threads.
 
+mod bodies;
 mod builder;
 mod history;
 mod large;
 
+pub use bodies::{bodies, put_body};
 pub use builder::Batch;
 pub use history::{FIELDS_BYTES, push_delete, push_put, set_fields, trim_record, trimmed};
 pub use large::with_references;

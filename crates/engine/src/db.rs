@@ -7,16 +7,18 @@ use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::key::{KEYSPACE_USER, Revision};
+use crate::key::{KEYSPACE_USER, Revision, Sequence};
 use crate::large::{LargeValue, LargeWriter};
 use crate::options::Options;
 use crate::range::RangeCursor;
 use crate::read::{Range, Snapshot, stored_key};
 use crate::recovery;
+use crate::replication::{PinnedVersion, Until};
 use crate::snapshot::View;
 use crate::state::State;
 use crate::stats::Stats;
 use crate::verify::{Progress, VerifyReport};
+use crate::wal::Records;
 use crate::write::{Guard, Written};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -242,6 +244,64 @@ impl Db {
     /// Without threads: does what is due.
     pub fn run_background(&self) {
         self.0.state.run_background();
+    }
+}
+
+/// What replication is made of; most of it is `Unsupported` without `Options::replicated`.
+impl Db {
+    /// The last record of the log.
+    pub fn last_sequence(&self) -> Sequence {
+        self.0.state.commit.lock().last.sequence
+    }
+
+    /// The last one that is synced.
+    pub fn durable_sequence(&self) -> Sequence {
+        self.0.state.log.durable().sequence
+    }
+
+    /// Durable records after `after`: at least one, and no further one once they have `bytes_max` bytes. None if none is
+    /// durable yet; `Compacted` if the log does not reach back so far. Blocking.
+    pub fn read_log(&self, after: Sequence, bytes_max: usize) -> Result<Option<Records>> {
+        self.0.state.records_after(after, bytes_max)
+    }
+
+    /// Nobody needs records up to this one any more, so that their segments go once they are in tables. Until the first
+    /// call after an open all stay. Going back changes nothing. Blocking.
+    pub fn keep_log(&self, after: Sequence) -> Result<()> {
+        self.0.state.keep_log(after)
+    }
+
+    /// From now on commits are made here, or no more: when it returns, the last one has its sequence.
+    pub fn lead(&self, leads: bool) -> Result<()> {
+        self.0.state.lead(leads)
+    }
+
+    /// Applies records as `read_log` gives them, with their own sequences, revisions and times; those that are held are
+    /// skipped, and so is what comes after `until`. The last record held comes back; all of them are durable then.
+    /// `Invalid` if there is a gap, `Corrupt` if they are not what a log of this database can hold. Blocking.
+    pub fn apply(&self, records: &[u8], until: Option<Until>) -> Result<Sequence> {
+        self.0.state.apply(records, until)
+    }
+
+    /// Makes everything that is logged durable; the last record that is. Blocking.
+    pub fn sync_log(&self) -> Result<Sequence> {
+        self.0.state.sync_log()?;
+        Ok(self.durable_sequence())
+    }
+
+    /// What the records after one take in the log, by whole segments.
+    pub fn log_bytes_after(&self, after: Sequence) -> u64 {
+        self.0.state.log.bytes_after(after)
+    }
+
+    /// With `Visible::Raised`: readers see commits up to this revision. Never more than there is; going back changes nothing.
+    pub fn raise(&self, revision: Revision) -> Result<()> {
+        self.0.state.raise(revision)
+    }
+
+    /// Flushes, and pins the tables: what they hold, where, and what it takes to open them elsewhere. Blocking.
+    pub fn pin_version(&self) -> Result<PinnedVersion> {
+        self.0.state.pin_version()
     }
 }
 

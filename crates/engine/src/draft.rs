@@ -76,7 +76,7 @@ impl State {
     /// The draft of a validated body. With `Wait::Never` it fails with `WouldBlock` where the disk would have to be read,
     /// or a range to be walked.
     pub fn draft(&self, body: &[u8], wait: Wait) -> Result<Draft> {
-        let (readable, revision) = self.pin();
+        let (readable, revision) = self.pin_newest();
         let draft = Draft {
             body: vec![0; HEADER_BYTES],
             summary: Summary::default(),
@@ -172,7 +172,8 @@ impl Drafting<'_> {
             reverse: false,
         };
         let now_ms = self.state.time.now_ms();
-        let mut rows = self.state.range(range, View { revision: before, now_ms: Some(i64::MIN) })?;
+        let view = View { revision: before, now_ms: Some(i64::MIN) };
+        let mut rows = self.state.range_in(self.state.pin_newest(), range, view);
         let mut deleted = self.draft.deleted.unwrap_or(0);
         while rows.advance()? {
             let (user_key, is_live) = (rows.key()[1..].to_vec(), rows.entry().is_live(now_ms));

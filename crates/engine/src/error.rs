@@ -43,6 +43,8 @@ pub enum Code {
     FutureRevision,
     /// Known to us, but not on this system or in this database.
     Unsupported,
+    /// A commit where another node may be the one that makes them.
+    NotLeader,
     /// Only of reads that were told not to wait.
     WouldBlock,
 }
@@ -67,6 +69,7 @@ impl Code {
             Code::Compacted => "COMPACTED",
             Code::FutureRevision => "FUTURE_REVISION",
             Code::Unsupported => "UNSUPPORTED",
+            Code::NotLeader => "NOT_LEADER",
             Code::WouldBlock => "WOULD_BLOCK",
         }
     }

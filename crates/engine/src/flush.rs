@@ -188,6 +188,11 @@ impl State {
         if self.announced.fetch_max(revision, Ordering::AcqRel) < revision {
             self.options.listener.event(Event::Durable(revision));
         }
+        if let Some(replicated) = &self.replicated
+            && replicated.note_logged(sequence)
+        {
+            self.options.listener.event(Event::Logged(sequence));
+        }
         self.end_segment_change(sequence);
         Ok(())
     }
@@ -199,14 +204,21 @@ impl State {
         }
     }
 
-    /// The end of an orderly close, with no thread running: everything into tables, then the log's close record.
+    /// The end of an orderly close, with no thread running: everything into tables, unless others still need the log, then
+    /// the log's close record.
     pub fn finish_log(&self) -> Result<()> {
         if self.options.read_only {
             return Ok(());
         }
         self.check_poison()?;
-        self.rotate(&self.commit.lock(), 0);
-        while self.flush_oldest()? {}
+        let commit = self.commit.lock();
+        // What somebody needs stays in the log anyway, from which it can still be taken back.
+        let stays = self.replicated.is_some() && self.log.needs(commit.last.sequence);
+        if !stays {
+            self.rotate(&commit, 0);
+        }
+        drop(commit);
+        while !stays && self.flush_oldest()? {}
         self.log.close()?;
         let flushed = self.readable.load().flushed;
         self.install(Edit { clean_close: true, ..self.new_edit(flushed) }, None)

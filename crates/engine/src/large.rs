@@ -45,7 +45,11 @@ pub struct LargeValue {
 
 impl LargeWriter {
     pub fn new(state: Arc<State>) -> Result<LargeWriter> {
-        state.check_writable()?;
+        state.check_leads()?;
+        if state.replicated.is_some() {
+            let message = "a value of a replicated database goes through its log: it is put, not staged";
+            return Err(Error::new(Code::Unsupported, message));
+        }
         let record_bytes = state.options.tuning.blob_part_bytes / 4;
         let record_bytes = usize::try_from(record_bytes)
             .map_or(BLOB_RECORD_BYTES_MAX, |bytes| bytes.clamp(1, BLOB_RECORD_BYTES_MAX));

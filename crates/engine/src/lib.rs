@@ -39,6 +39,8 @@ mod range_delete;
 mod rate;
 mod read;
 mod recovery;
+mod replicated;
+mod replication;
 mod salvage;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
@@ -62,14 +64,16 @@ pub use disk::Wait;
 pub use large::{LargeValue, LargeWriter};
 pub use options::{
     Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, Retain, SkipList, Tuning,
-    WorkKind,
+    Visible, WorkKind,
 };
 pub use range::RangeCursor;
 pub use read::{Range, Snapshot};
+pub use replication::{FileKind, PinnedVersion, Until, VersionFile, clear, cut, files_of, install};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;
 pub use stats::{BlobStats, HistoryStats, LevelStats, Stats};
 pub use verify::{Problem, Progress, VerifyReport};
+pub use wal::{Records, Watermark};
 pub use write::{Guard, Written};
 
 #[cfg(test)]

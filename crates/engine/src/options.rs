@@ -1,7 +1,7 @@
 //! What a database is opened with. Every option has a default; `validate` refuses what cannot work, by name.
 
 use crate::error::{Error, Result};
-use crate::key::Revision;
+use crate::key::{Revision, Sequence};
 use crate::limits;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ pub struct Options {
     pub history: Option<bool>,
     /// How a database with history trims itself.
     pub retain: Retain,
+    /// Others have the log of this database too: see `replication.rs`. None: it is this folder's alone.
+    pub replicated: Option<Visible>,
     /// Nothing is written: no log, no flush, no compaction, no repair of a torn tail. No lock is taken either: another
     /// process may write meanwhile, of which this database sees nothing. It holds one open file for each table and each
     /// blob file.
@@ -52,6 +54,15 @@ pub struct Retain {
     pub revisions: Option<u64>,
     /// What was the newest state at any time so long ago or later.
     pub ms: Option<u64>,
+}
+
+/// When readers of a replicated database see a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// As soon as it is applied.
+    Applied,
+    /// Once `Db::raise` has passed its revision: what has not got so far may be taken back.
+    Raised,
 }
 
 /// What an open does where the log is damaged, not only torn.
@@ -156,6 +167,7 @@ impl Default for Options {
             error_if_exists: false,
             history: None,
             retain: Retain::default(),
+            replicated: None,
             read_only: false,
             recovery: Recovery::Strict,
             memory_bytes: limits::MEMORY_BYTES_DEFAULT,
@@ -211,6 +223,11 @@ impl Options {
             let least = BYTES_PER_SECOND_MIN;
             return Err(Error::invalid(format!("compaction.bytesPerSecond is below its least of {least}")));
         }
+        if self.replicated.is_some() && self.read_only {
+            return Err(Error::invalid(
+                "a replicated database follows its log, which readOnly does not let it",
+            ));
+        }
         if self.retain.revisions == Some(0) || self.retain.ms == Some(0) {
             return Err(Error::invalid("retain keeps nothing: at least 1 revision or 1 millisecond"));
         }
@@ -265,6 +282,8 @@ pub trait Listener: Send + Sync {
 pub enum Event {
     /// Every commit up to this revision is synced.
     Durable(Revision),
+    /// Every record of the log up to this one is synced. Only of a replicated database.
+    Logged(Sequence),
     /// Writes that were answered `Stalled` may be tried again.
     Room,
     /// Work off the committing thread begins, or ends in whatever way.

@@ -189,7 +189,16 @@ impl State {
     /// The rows of a range as they are at `view`. The cursor keeps them so, whatever is written meanwhile.
     pub fn range(&self, range: Range, view: View) -> Result<VisibleCursor> {
         self.check_open()?;
-        let (readable, latest) = self.pin();
+        Ok(self.range_in(self.pin(), range, view))
+    }
+
+    /// Of what was pinned, up to the revision that it holds.
+    pub fn range_in(
+        &self,
+        (readable, latest): (Arc<Readable>, Revision),
+        range: Range,
+        view: View,
+    ) -> VisibleCursor {
         let revision = view.revision.min(latest);
         let now_ms = view.now_ms.unwrap_or_else(|| self.time.now_ms());
         let (lower, upper) = stored_bounds(range.lower, range.upper);
@@ -203,7 +212,7 @@ impl State {
         };
         // After the revision is known: see `dead_runs`.
         let dead = DeadWalk::new(&self.dead_runs, revision, now_ms);
-        Ok(VisibleCursor::new(Box::new(move |window| readable.sources(window)), dead, window))
+        VisibleCursor::new(Box::new(move |window| readable.sources(window)), dead, window)
     }
 }
 
@@ -347,11 +356,6 @@ impl Clone for Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         self.state.snapshots.release(self.at);
-        if self.state.compaction_held.swap(false, Ordering::SeqCst) {
-            self.state.work.request_compaction();
-        }
-        if self.state.upkeep_held.swap(false, Ordering::SeqCst) {
-            self.state.arm_upkeep(&mut self.state.work.lock());
-        }
+        self.state.end_hold();
     }
 }

@@ -17,6 +17,7 @@ use crate::version::{Tables, Version};
 use crate::wal::{self, Log, LogOptions, Reading, Watermark};
 pub use beside::read_beside;
 use replay::Replay;
+pub use replay::expect_known;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -89,6 +90,7 @@ fn load(
     let log_options = LogOptions {
         segment_bytes_min: options.tuning.segment_bytes_min,
         segment_bytes_max: options.tuning.segment_bytes_max,
+        keeps: options.replicated.is_some(),
     };
     let log = Log::new(world.clone(), folder, log_options, numbers.clone(), recovered.files, last);
     let parts = Parts {
@@ -125,7 +127,8 @@ fn read_log<'a>(
     let mut end = None;
     loop {
         let mut replay = begin();
-        let reading = Reading { floor: replay.floor, read_only: options.read_only, end };
+        let keeps = options.replicated.is_some();
+        let reading = Reading { floor: replay.floor, keeps, read_only: options.read_only, end };
         let damage = match wal::recover(disk, folder, reading, &mut |header, body| replay.apply(header, body))
         {
             Ok(recovered) => return Ok((replay, recovered, left_out)),
@@ -208,7 +211,7 @@ fn check_strangers(
     }
     let known = found.state.last_revision;
     let Some((newest, name)) = newest.filter(|(newest, _)| *newest > known) else { return Ok(()) };
-    let reading = Reading { floor: found.state.log_floor, read_only: true, end: None };
+    let reading = Reading { floor: found.state.log_floor, keeps: false, read_only: true, end: None };
     let logged = match wal::recover(disk, folder, reading, &mut |_, _| Ok(())) {
         Ok(recovered) => recovered.last.map_or(0, |last| last.revision),
         Err(error) if error.code() == Code::Corrupt && recovery == Recovery::PointInTime => return Ok(()),

@@ -37,12 +37,13 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// With history that is trimmed to here: readers may stand at any later revision, and deadlines hide nothing from them.
-    pub fn with_history(mut self, trim: Revision) -> Pinned {
-        if let Err(at) = self.revisions.binary_search(&trim) {
-            self.revisions.insert(at, trim);
+    /// Readers may come to stand at this revision and any later one, and deadlines make nothing go: with history that is
+    /// trimmed to here, or where commits are visible up to here.
+    pub fn whole_above(mut self, revision: Revision) -> Pinned {
+        if let Err(at) = self.revisions.binary_search(&revision) {
+            self.revisions.insert(at, revision);
         }
-        Pinned { now_ms: i64::MIN, whole_above: trim, ..self }
+        Pinned { now_ms: i64::MIN, whole_above: revision, ..self }
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
         snapshots.register(|| (3, 900));
         snapshots.register(|| (7, 900));
         for (trim, revisions) in [(2, vec![2, 3, 7]), (3, vec![3, 7]), (5, vec![3, 5, 7])] {
-            let pinned = snapshots.pinned(|| 1_000).with_history(trim);
+            let pinned = snapshots.pinned(|| 1_000).whole_above(trim);
             assert_eq!((pinned.revisions, pinned.now_ms, pinned.whole_above), (revisions, i64::MIN, trim));
         }
     }

@@ -13,10 +13,11 @@ use crate::manifest::{Creation, ManifestLog};
 use crate::marks::Marks;
 use crate::memtable::{Memtable, MemtableOptions};
 use crate::names::{FileName, FileNumbers};
-use crate::options::{Event, Filter, Options};
+use crate::options::{Event, Filter, Options, Visible};
 use crate::pin::pin;
 use crate::pressure::{Allowance, Pressure};
 use crate::rate::Rate;
+use crate::replicated::Replicated;
 use crate::snapshot::{Pinned, Snapshots};
 use crate::stats::Counters;
 use crate::table::{PageCache, TableOptions};
@@ -50,6 +51,7 @@ pub struct State {
     pub pressure: Pressure,
     /// What the background may write, if that is limited.
     pub rate: Option<Rate>,
+    pub replicated: Option<Replicated>,
     /// Threads that may merge at once.
     pub compaction_threads: usize,
     pub readable: ArcSwap<Readable>,
@@ -179,6 +181,9 @@ impl State {
         let rate = parts.options.compaction.bytes_per_second;
         let rate = rate.map(|rate| Rate::new(rate, parts.environment.clock.now_ms()));
         let pressure = Pressure::new(parts.environment.clock.now_ms());
+        let replicated = parts.options.replicated.map(|visible| Replicated::new(visible, parts.last));
+        let is_raised = parts.options.replicated == Some(Visible::Raised);
+        let visible = if is_raised { EMPTY_REVISION } else { parts.last.revision };
         Arc::new(State {
             folder: parts.folder,
             environment: parts.environment,
@@ -196,8 +201,9 @@ impl State {
             compaction_threads,
             pressure,
             rate,
+            replicated,
             readable: ArcSwap::from_pointee(parts.readable),
-            visible: AtomicU64::new(parts.last.revision),
+            visible: AtomicU64::new(visible),
             announced: AtomicU64::new(parts.last.revision),
             trim: AtomicU64::new(parts.trim.max(EMPTY_REVISION)),
             marks: Mutex::new(parts.marks),
@@ -308,10 +314,21 @@ impl State {
 
     /// What a flush or a merge must keep of commits up to `flushed`, which are durable.
     pub fn pinned(&self, flushed: Revision) -> Pinned {
-        // Before the snapshots are looked at: one that is registered later stands there or above.
-        let trim = self.trim_at(flushed);
+        // Before the snapshots are looked at: one that is registered later stands at both or above.
+        let trim = self.creation.history.then(|| self.trim_at(flushed));
+        let whole_above = trim.into_iter().chain(self.raised_to()).min();
         let pinned = self.snapshots.pinned(|| self.time.now_ms());
-        if self.creation.history { pinned.with_history(trim) } else { pinned }
+        match whole_above {
+            Some(above) => pinned.whole_above(above),
+            None if self.replicated.is_some() => Pinned { now_ms: i64::MIN, ..pinned },
+            None => pinned,
+        }
+    }
+
+    /// Whether what has expired is dropped by merges, each on its own. With history others read it at a revision; and the
+    /// nodes of a replicated database come to the same by their log alone, whatever their clocks say.
+    pub fn deadlines_make_garbage(&self) -> bool {
+        !self.creation.history && self.replicated.is_none()
     }
 
     /// To where commits up to `flushed` are trimmed. No further: after a crash they may be the last ones.
@@ -325,7 +342,7 @@ impl State {
             page_bytes: self.options.tuning.page_bytes,
             filter: self.options.filter != Filter::None,
             filter_seed: self.creation.filter_seed,
-            trim: self.creation.history.then(|| self.trim.load(Ordering::SeqCst)),
+            trim: self.creation.history.then(|| self.trim_at(self.raised_to().unwrap_or(Revision::MAX))),
         }
     }
 

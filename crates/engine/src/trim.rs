@@ -7,10 +7,10 @@
 use crate::batch::{self, Header, RecordKind};
 use crate::entry::NO_DEADLINE;
 use crate::error::{Code, Error, Result};
-use crate::key::Revision;
+use crate::key::{Revision, Sequence};
 use crate::marks::Mark;
 use crate::state::{Commit, State};
-use crate::wal::Watermark;
+use crate::wal::{Appended, Watermark};
 use std::sync::atomic::Ordering;
 
 /// Of what `retain` keeps, a sixteenth more gathers before it is trimmed.
@@ -19,7 +19,7 @@ const SLACK: u64 = 16;
 impl State {
     /// Trims to a revision; durable when it returns. Going back changes nothing.
     pub fn trim_to(&self, revision: Revision) -> Result<()> {
-        self.check_writable()?;
+        self.check_leads()?;
         if !self.creation.history {
             let message = "this database keeps no history, so there is nothing to trim";
             return Err(Error::new(Code::Unsupported, message));
@@ -84,9 +84,12 @@ impl State {
 
     /// Under the commit lock.
     fn log_trim(&self, commit: &mut Commit, revision: Revision) -> Result<()> {
+        // What nobody has seen yet may be taken back, and nobody could read anything.
+        let revision = revision.min(self.visible.load(Ordering::Acquire));
         if revision <= self.trim.load(Ordering::Relaxed) {
             return Ok(());
         }
+        self.check_leads()?;
         let Watermark { sequence, revision: last } = commit.last;
         let sequence = sequence + 1;
         let time_ms = self.time.now_ms();
@@ -94,10 +97,7 @@ impl State {
         let header = Header { kind: RecordKind::Data, count: 1, sequence, revision: last, time_ms };
         batch::set_header(&mut record, header);
         let appended = self.append(&record)?;
-        commit.last.sequence = sequence;
-        self.trim.store(revision, Ordering::SeqCst);
-        self.marks.lock().forget(revision);
-        self.note_appended(appended, sequence);
+        self.enter_trim(commit, sequence, revision, appended);
         Ok(())
     }
 
@@ -109,7 +109,21 @@ impl State {
         }
     }
 
-    fn collect_trimmed(&self) {
+    /// What a record does that was logged. Under the commit lock.
+    pub fn enter_trim(
+        &self,
+        commit: &mut Commit,
+        sequence: Sequence,
+        revision: Revision,
+        appended: Appended,
+    ) {
+        commit.last.sequence = sequence;
+        self.trim.fetch_max(revision, Ordering::SeqCst);
+        self.marks.lock().forget(revision);
+        self.note_appended(appended, sequence);
+    }
+
+    pub fn collect_trimmed(&self) {
         self.collected_trim.store(self.trim.load(Ordering::Relaxed), Ordering::Relaxed);
         self.work.request_compaction();
         self.arm_upkeep(&mut self.work.lock());

@@ -107,7 +107,7 @@ impl State {
     fn contents(&self, memtable: &Arc<Memtable>) -> Result<Contents> {
         let pinned = self.pinned(Revision::MAX);
         let oldest = pinned.revisions.first().copied();
-        let oldest_snapshot = self.snapshots.oldest();
+        let oldest_snapshot = self.oldest_pin();
         let (mut contents, mut garbage) = (Contents::default(), Garbage::default());
         let mut last: Option<(Vec<u8>, Revision)> = None;
         let mut cursor = memtable.cursor();
@@ -138,8 +138,7 @@ impl State {
             debug_assert!(entry.kind.is_put() || entry.value.is_empty());
             cursor.next()?;
         }
-        if self.creation.history {
-            // Deadlines make no garbage.
+        if !self.deadlines_make_garbage() {
             contents.next_ms = NO_DEADLINE;
             return Ok(contents);
         }

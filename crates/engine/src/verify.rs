@@ -107,7 +107,7 @@ impl State {
     fn read_log_beside(&self, report: &mut VerifyReport) {
         let read = read_beside(&self.environment.disk, &self.folder, |disk| {
             let floor = manifest::recover(disk.as_ref(), &self.folder)?.state.log_floor;
-            let reading = Reading { floor, read_only: true, end: None };
+            let reading = Reading { floor, keeps: false, read_only: true, end: None };
             let mut checked_bytes = 0;
             wal::recover(disk.as_ref(), &self.folder, reading, &mut |_, body| {
                 checked_bytes += body.len() as u64;
@@ -123,7 +123,7 @@ impl State {
 
     fn read_log(&self, floor: LogFloor, report: &mut VerifyReport) {
         let checked_bytes = &mut report.checked_bytes;
-        let reading = Reading { floor, read_only: true, end: None };
+        let reading = Reading { floor, keeps: false, read_only: true, end: None };
         let recovered =
             wal::recover(self.environment.disk.as_ref(), &self.folder, reading, &mut |_, body| {
                 *checked_bytes += body.len() as u64;

@@ -41,6 +41,11 @@ pub struct Blob {
 }
 
 impl Blob {
+    /// So many refer to it.
+    pub fn tables(&self) -> u32 {
+        self.tables
+    }
+
     /// Bytes of records that nobody refers to any more.
     pub fn garbage(&self) -> u64 {
         self.file.meta().record_bytes().saturating_sub(self.used)

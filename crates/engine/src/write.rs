@@ -112,7 +112,7 @@ impl State {
         large: &[&LargeValue],
         wait: Wait,
     ) -> Result<Written> {
-        self.check_writable()?;
+        self.check_leads()?;
         let mut rounds = 0;
         loop {
             // Others have changed too much too often: now they wait.
@@ -179,14 +179,16 @@ impl State {
         time_ms: i64,
         large: &[&LargeValue],
     ) -> Result<Revision> {
-        // Checked again under the lock: after a failed write nothing may follow in the log.
-        self.check_writable()?;
+        // Checked again under the lock: after a failed write nothing may follow in the log, and whoever gave up leading has
+        // seen the last of its commits.
+        self.check_leads()?;
         let (sequence, revision) = (commit.last.sequence + 1, commit.last.revision + 1);
         if revision > limits::REVISION_MAX {
             return Err(Error::new(Code::TooLarge, "the database has used up its revisions"));
         }
         let count = u32::try_from(summary.entries).expect("bounded by RECORD_OPS_MAX");
-        batch::set_header(body, Header { kind: RecordKind::Data, count, sequence, revision, time_ms });
+        let header = Header { kind: RecordKind::Data, count, sequence, revision, time_ms };
+        batch::set_header(body, header);
         // Nobody knows what a failed write has left in the log: what it may name has to stay.
         LargeValue::take(large)?;
         let appended = self.append(body).inspect_err(|error| {
@@ -195,21 +197,33 @@ impl State {
             }
         })?;
 
-        // Logged: from here on nothing may fail.
+        large.iter().for_each(|value| self.readable.load().active.parts().adopt(value.parts()));
+        self.enter(commit, body, header, summary, appended);
+        let large_bytes: usize = large.iter().map(|value| value.bytes()).sum();
+        self.counters.user_bytes.fetch_add(large_bytes as u64, Ordering::Relaxed);
+        Ok(revision)
+    }
+
+    /// Shows what was logged: from here on nothing may fail.
+    #[inline]
+    pub fn enter(
+        &self,
+        commit: &mut Commit,
+        body: &[u8],
+        header: Header,
+        summary: &Summary,
+        appended: Appended,
+    ) {
+        let Header { sequence, revision, .. } = header;
         if summary.puts > 0 {
             self.dead_runs.note_puts(body, revision);
         }
-        let active = &self.readable.load().active;
-        large.iter().for_each(|value| active.parts().adopt(value.parts()));
-        insert_all(active, body, revision, summary);
+        insert_all(&self.readable.load().active, body, revision, summary);
         commit.last = Watermark { sequence, revision };
-        self.visible.store(revision, Ordering::Release);
+        self.show(revision);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        let large_bytes: usize = large.iter().map(|value| value.bytes()).sum();
-        let user_bytes = (summary.key_and_value_bytes + large_bytes) as u64;
-        self.counters.user_bytes.fetch_add(user_bytes, Ordering::Relaxed);
+        self.counters.user_bytes.fetch_add(summary.key_and_value_bytes as u64, Ordering::Relaxed);
         self.note_appended(appended, sequence);
-        Ok(revision)
     }
 
     /// Logs a record whose header is set, under the commit lock. `DiskFull` leaves everything as it was. What the record
@@ -244,7 +258,7 @@ impl State {
     }
 
     /// Finds room in the active memtable, or seals it and begins another. Some: why there is none now.
-    fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<Stall>> {
+    pub fn make_room(&self, commit: &Commit, summary: &Summary) -> Result<Option<Stall>> {
         let readable = self.readable.load();
         let active = &readable.active;
         if active.has_room(summary.entries, summary.memtable_bytes())

@@ -115,7 +115,7 @@ type Records = Vec<(u64, u64, Vec<u8>)>;
 
 fn look(disk: &SimulatedDisk, floor: LogFloor, read_only: bool) -> Result<(Recovered, Records)> {
     let mut records = Records::new();
-    let reading = Reading { floor, read_only, end: None };
+    let reading = Reading { floor, keeps: false, read_only, end: None };
     let found = wal::recover(disk, Path::new(FOLDER), reading, &mut |header, body| {
         records.push((header.sequence, header.revision, body.to_vec()));
         batch::ops(body).for_each(drop);

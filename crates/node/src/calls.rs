@@ -11,6 +11,7 @@ pub mod write;
 
 use crate::context::Context;
 use crate::raw::{callback, export};
+use crate::replication;
 use napi::Env;
 use napi::bindgen_prelude::{JsValue, Object};
 
@@ -46,6 +47,18 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"snapshotAt", callback!(snapshot::at)),
         (c"snapshotRevision", callback!(snapshot::revision)),
         (c"releaseSnapshot", callback!(snapshot::release)),
+        (c"lastSeq", callback!(replication::last_seq)),
+        (c"durableSeq", callback!(replication::durable_seq)),
+        (c"readLog", callback!(replication::read_log)),
+        (c"syncLog", callback!(replication::sync_log)),
+        (c"logBytesAfter", callback!(replication::log_bytes_after)),
+        (c"listenLogged", callback!(replication::listen_logged)),
+        (c"keepLog", callback!(replication::keep_log)),
+        (c"lead", callback!(replication::lead)),
+        (c"raise", callback!(replication::raise)),
+        (c"applyRecords", callback!(replication::apply)),
+        (c"pinVersion", callback!(replication::pin)),
+        (c"unpin", callback!(replication::unpin)),
         (c"rangeOpen", callback!(range::open)),
         (c"versionsOpen", callback!(range::open_versions)),
         (c"rangeNext", callback!(range::next)),

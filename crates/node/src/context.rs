@@ -12,6 +12,7 @@ use crate::mailbox::Mailbox;
 use crate::pool;
 use crate::raw::{accepted, panicked};
 use crate::registry::Handle;
+use crate::replication::PinnedFiles;
 use crate::shared::Shared;
 use crate::slots::Slots;
 use coppice_engine::disk::Lock;
@@ -28,6 +29,7 @@ pub struct Context {
     pub cursors: Slots<Cursor>,
     pub snapshots: Slots<Pinned>,
     pub large: Slots<Large>,
+    pub pins: Slots<PinnedFiles>,
     pub locks: Slots<Box<dyn Lock>>,
     /// Room for a key on its way in, kept from call to call.
     pub key: Vec<u8>,
@@ -57,6 +59,7 @@ impl Context {
             cursors: Slots::new("range"),
             snapshots: Slots::new("snapshot"),
             large: Slots::new("large value"),
+            pins: Slots::new("pinned version"),
             locks: Slots::new("lock"),
             key: Vec::new(),
             body: Vec::new(),
@@ -140,7 +143,8 @@ impl Context {
         drop(self.snapshots.remove_where(|pinned| pinned.handle == number));
         let cursors = self.cursors.remove_where(|cursor| cursor.handle == number);
         let large = self.large.remove_where(|large| large.handle == number);
-        Ok(Taken { cursors, large, handle })
+        let pins = self.pins.remove_where(|pinned| pinned.handle == number);
+        Ok(Taken { cursors, large, pins, handle })
     }
 }
 
@@ -148,13 +152,14 @@ impl Context {
 pub struct Taken {
     cursors: Vec<Cursor>,
     large: Vec<Large>,
+    pins: Vec<PinnedFiles>,
     handle: Handle,
 }
 
 impl Taken {
     /// Removes those files, then closes the handle. Blocks.
     pub fn close(self) -> Result<()> {
-        drop((self.cursors, self.large));
+        drop((self.cursors, self.large, self.pins));
         self.handle.close()
     }
 }
@@ -181,14 +186,15 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     let snapshots = context.snapshots.remove_where(|_| true);
     let cursors = context.cursors.remove_where(|_| true);
     let large = context.large.remove_where(|_| true);
+    let pins = context.pins.remove_where(|_| true);
     let handles = context.handles.remove_where(|_| true);
     let locks = context.locks.remove_where(|_| true);
     context.shared = None;
     if let Some(mailbox) = context.mailbox.take() {
         mailbox.shut();
     }
-    if !cursors.is_empty() || !large.is_empty() {
-        pool::let_go((cursors, large));
+    if !cursors.is_empty() || !large.is_empty() || !pins.is_empty() {
+        pool::let_go((cursors, large, pins));
     }
     drop((snapshots, handles, locks));
 }

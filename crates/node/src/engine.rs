@@ -2,9 +2,10 @@
 
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
-    BackupInfo, CheckpointInfo, Compaction, Db, Event, Filter, Guard, LargeValue, LargeWriter, LeftOut,
-    LevelStats, Listener, Lost, Options, Policy, Problem, Progress, Range, RangeCursor, Recovery, Retain,
-    SalvageReport, SkipList, Snapshot, VerifyReport, View, Wait, WorkKind, Written, salvage,
+    BackupInfo, CheckpointInfo, Compaction, Db, Event, FileKind, Filter, Guard, LargeValue, LargeWriter,
+    LeftOut, LevelStats, Listener, Lost, Options, PinnedVersion, Policy, Problem, Progress, Range,
+    RangeCursor, Records, Recovery, Retain, SalvageReport, SkipList, Snapshot, Until, VerifyReport,
+    VersionFile, View, Visible, Wait, WorkKind, Written, clear, cut, files_of, install, salvage,
 };
 
 use coppice_engine::disk::OsDisk;

@@ -21,6 +21,7 @@ mod message;
 mod pool;
 mod raw;
 mod registry;
+mod replication;
 mod shared;
 mod slots;
 mod task;

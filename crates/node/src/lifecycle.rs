@@ -1,7 +1,9 @@
 //! Opening and closing: what an environment attaches with, the options of a database, the life of a handle.
 
 use crate::context::Context;
-use crate::engine::{Compaction, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, environment};
+use crate::engine::{
+    Compaction, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, Visible, environment,
+};
 use crate::message::Outcome;
 use crate::registry::{self, Inbox};
 use crate::task;
@@ -21,6 +23,7 @@ pub struct OpenOptions {
     pub history: Option<bool>,
     pub retain_revisions: Option<f64>,
     pub retain_ms: Option<f64>,
+    pub replicated: Option<String>,
     pub recovery: String,
     pub memory_bytes: f64,
     pub memtable_bytes: Option<f64>,
@@ -48,6 +51,16 @@ impl OpenOptions {
             retain: Retain {
                 revisions: optional("retain.revisions", self.retain_revisions)?,
                 ms: optional("retain.ms", self.retain_ms)?,
+            },
+            replicated: match self.replicated.as_deref() {
+                None => None,
+                Some("applied") => Some(Visible::Applied),
+                Some("raised") => Some(Visible::Raised),
+                Some(other) => {
+                    return Err(Error::invalid(format!(
+                        "replicated must be applied or raised, not {other:?}"
+                    )));
+                }
             },
             recovery: match self.recovery.as_str() {
                 "strict" => Recovery::Strict,
@@ -107,6 +120,7 @@ impl OpenOptions {
             ("history", self.history.is_some_and(|wanted| wanted != history)),
             ("retain.revisions", self.retain_revisions != other.retain_revisions),
             ("retain.ms", self.retain_ms != other.retain_ms),
+            ("replicated", self.replicated != other.replicated),
             ("memoryBytes", self.memory_bytes != other.memory_bytes),
             ("memtableBytes", self.memtable_bytes != other.memtable_bytes),
             ("cacheBytes", self.cache_bytes != other.cache_bytes),

@@ -80,6 +80,13 @@ impl Mailbox {
             *last = revision.max(*last);
             return;
         }
+        if let Message::Logged { handle, seq } = message
+            && let Some(Message::Logged { seq: last, .. }) =
+                state.waiting.iter_mut().rev().find(|waiting| waiting.is_logged_of(handle))
+        {
+            *last = seq.max(*last);
+            return;
+        }
         if message.may_be_dropped() && state.waiting.len() >= EVENTS_MAX {
             return;
         }

@@ -6,10 +6,12 @@ use crate::calls::range::Warmed;
 use crate::calls::write::{REFUSED, STALLED};
 use crate::context::Context;
 use crate::engine::{
-    BackupInfo, CheckpointInfo, Event, LeftOut, Progress, SalvageReport, VerifyReport, WorkKind, Written,
+    BackupInfo, CheckpointInfo, Event, LeftOut, PinnedVersion, Progress, Records, SalvageReport,
+    VerifyReport, WorkKind, Written,
 };
 use crate::raw::Owned;
 use crate::registry::Handle;
+use crate::replication::{Installed, LogRecords, PinnedData};
 use coppice_engine::error::{Code, Error, Result};
 use napi::bindgen_prelude::{Buffer, ToNapiValue};
 use napi::{Env, sys};
@@ -18,6 +20,8 @@ use napi_derive::napi;
 pub enum Message {
     /// `wake(0, handle, revision)`: everything up to the revision is synced.
     Durable { handle: u64, revision: u64 },
+    /// `wake(4, handle, seq)`: every record up to this one is synced.
+    Logged { handle: u64, seq: u64 },
     /// `wake(1, handle, event)`
     Event { handle: u64, event: Event },
     /// `wake(2, task, failure | undefined, result)`
@@ -38,6 +42,12 @@ pub enum Outcome {
     Read(Option<Found>),
     Committed(Written),
     Warmed(Warmed),
+    /// `undefined` if there are none.
+    Records(Option<Records>),
+    /// To be kept for this handle.
+    Pinned(u64, Box<PinnedVersion>),
+    Installed(Installed),
+    Number(f64),
 }
 
 /// An entry that was read on another thread.
@@ -163,6 +173,10 @@ impl Message {
         matches!(self, Message::Durable { handle, .. } if *handle == of)
     }
 
+    pub fn is_logged_of(&self, of: u64) -> bool {
+        matches!(self, Message::Logged { handle, .. } if *handle == of)
+    }
+
     /// Whether nobody waits for it.
     pub fn may_be_dropped(&self) -> bool {
         matches!(self, Message::Event { event, .. } if !matches!(event, Event::Room | Event::Failed(_)))
@@ -173,6 +187,9 @@ impl Message {
         Ok(match self {
             Message::Durable { handle, revision } => {
                 [value(env, 0)?, number(env, handle)?, number(env, revision)?, value(env, ())?]
+            }
+            Message::Logged { handle, seq } => {
+                [value(env, 4)?, number(env, handle)?, number(env, seq)?, value(env, ())?]
             }
             Message::Event { handle, event } => {
                 [value(env, 1)?, number(env, handle)?, value(env, EventData::from(event))?, value(env, ())?]
@@ -211,6 +228,15 @@ impl Outcome {
                 Context::with(&Env::from_raw(env), |context| warmed.accept(context))?;
                 value(env, ())
             }
+            Outcome::Records(None) => value(env, ()),
+            Outcome::Records(Some(records)) => value(env, LogRecords::from(records)),
+            Outcome::Pinned(handle, version) => {
+                let env = Env::from_raw(env);
+                let pinned = Context::with(&env, |context| PinnedData::keep(context, handle, *version))?;
+                value(env.raw(), pinned)
+            }
+            Outcome::Installed(installed) => value(env, installed),
+            Outcome::Number(number) => value(env, number),
         };
         made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))
     }
@@ -259,8 +285,9 @@ impl From<Event> for EventData {
     fn from(event: Event) -> Self {
         let count = |count: u64| Some(count as f64);
         match event {
-            // Has a message of its own.
+            // These have messages of their own.
             Event::Durable(revision) => EventData { records: count(revision), ..EventData::new("durable") },
+            Event::Logged(seq) => EventData { records: count(seq), ..EventData::new("logged") },
             Event::Room => EventData::new("room"),
             Event::Flush { bytes, ms } => {
                 EventData { bytes: count(bytes), ms: count(ms), ..EventData::new("flush") }

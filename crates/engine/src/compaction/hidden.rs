@@ -15,8 +15,8 @@ use std::sync::atomic::Ordering;
 impl State {
     /// Drops such tables, but for those in use; false if there are none. The caller holds `compacting`.
     pub fn drop_hidden_tables(&self, version: &Version, in_use: impl Fn(u64) -> bool) -> Result<bool> {
-        let snapshots = self.pinned(Revision::MAX).revisions;
-        let mut removed = hidden_tables(version, &snapshots)?;
+        let pinned = self.pinned(Revision::MAX);
+        let mut removed = hidden_tables(version, &pinned.revisions, pinned.whole_above)?;
         removed.retain(|(_, number)| !in_use(*number));
         let Some((level, _)) = removed.first().copied() else { return Ok(false) };
         let flushed = self.readable.load().flushed;
@@ -30,15 +30,21 @@ impl State {
     }
 }
 
-/// By level and number. What they hide themselves, older still, is hidden by what hides them.
-pub fn hidden_tables(version: &Version, snapshots: &[Revision]) -> Result<Vec<(u8, u64)>> {
+/// By level and number, with every version above `whole_above` needed by somebody. What they hide themselves, older still, is
+/// hidden by what hides them.
+pub fn hidden_tables(
+    version: &Version,
+    snapshots: &[Revision],
+    whole_above: Revision,
+) -> Result<Vec<(u8, u64)>> {
     let mut hidden: Vec<(u8, u64)> = Vec::new();
     for over in version.tables().filter(|table| table.summary().range_deletes > 0) {
         let nodes = over.range_deletes(Wait::ForDisk)?.nodes_at(Revision::MAX);
         let is_hidden = |table: &Arc<Table>| {
             let summary = table.summary();
             let mut found = nodes.iter().filter_map(|node| node.flat().find(&summary.smallest));
-            !Arc::ptr_eq(table, over) && found.any(|range| hides(range, summary, snapshots))
+            !Arc::ptr_eq(table, over)
+                && found.any(|range| range.revision <= whole_above && hides(range, summary, snapshots))
         };
         for (level, tables) in version.levels.iter().enumerate() {
             let inside = tables.iter().filter(|table| is_hidden(table));

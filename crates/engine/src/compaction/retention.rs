@@ -1,8 +1,8 @@
 //! Which versions survive a flush or a compaction. Pure: it reads neither clock nor disk.
 //!
 //! The live snapshots cut the revisions into stripes; of each key the newest version in each stripe is kept, the rest
-//! is hidden from everyone. With history the revision that is trimmed to is one more such cut, and above it every
-//! version is kept. A delete, or an entry whose deadline has passed for everyone, goes too once nothing older
+//! is hidden from everyone. With history the revision that is trimmed to is one more such cut, and so is the one up to
+//! which readers see where they do not see all; above it every version is kept. A delete, or an entry whose deadline has passed for everyone, goes too once nothing older
 //! of its key can be left anywhere below.
 //!
 //! A range delete takes with it what it hides of its own stripe, and of several in one stripe each key needs the newest
@@ -24,6 +24,8 @@ pub struct Retention {
     stripe: Option<usize>,
     /// The range deletes of each stripe, from the oldest stripe; of none at all if there are none.
     ranges: Vec<Flat>,
+    /// Those above which every version stays: each hides something from some reader to come.
+    whole: Vec<RangeDelete>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,13 +40,15 @@ impl Retention {
     /// `ranges` are all range deletes of what is merged, in any order.
     pub fn new(pinned: Pinned, ranges: Vec<RangeDelete>) -> Self {
         let Pinned { revisions: snapshots, now_ms, whole_above } = pinned;
+        let (whole, ranges): (Vec<_>, Vec<_>) =
+            ranges.into_iter().partition(|range| range.revision > whole_above);
         let mut striped = vec![Vec::new(); if ranges.is_empty() { 0 } else { snapshots.len() + 1 }];
         for range in ranges {
             striped[stripe_of(&snapshots, range.revision)].push(range);
         }
         let ranges = striped.into_iter().map(Flat::of).collect();
         let (key, stripe) = (Vec::new(), None);
-        Retention { snapshots, expired_before_ms: now_ms, whole_above, key, stripe, ranges }
+        Retention { snapshots, expired_before_ms: now_ms, whole_above, key, stripe, ranges, whole }
     }
 
     /// The range deletes that stay, by lower bound. `is_bottom` says whether no table below the output can hold an older
@@ -54,7 +58,7 @@ impl Retention {
         let all = striped.flat_map(|(stripe, ranges)| ranges.iter().map(move |range| (stripe, range)));
         // With no snapshot below it, what it hides in this merge goes with it.
         let kept = all.filter(|(stripe, range)| *stripe > 0 || !is_bottom(range));
-        let mut kept: Vec<RangeDelete> = kept.map(|(_, range)| range.clone()).collect();
+        let mut kept: Vec<RangeDelete> = kept.map(|(_, range)| range).chain(&self.whole).cloned().collect();
         kept.sort_by(|a, b| a.lower.cmp(&b.lower));
         kept
     }
@@ -161,7 +165,7 @@ mod tests {
                 ("b", Entry::put(2, b"")),
             ];
             let kept = |bottom| -> Vec<bool> {
-                let fates = judge_with(at(snapshots).with_history(trim), bottom, &versions);
+                let fates = judge_with(at(snapshots).whole_above(trim), bottom, &versions);
                 fates.into_iter().map(|fate| fate == Fate::Keep).collect()
             };
             (kept(true), kept(false))
@@ -201,6 +205,21 @@ mod tests {
         assert_eq!(fates(&[8]), [true, true, false, false, false]);
         assert_eq!(fates(&[5]), [true, false, false, true, false]);
         assert_eq!(fates(&[4, 6]), [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn where_every_version_stays_so_does_every_range_delete_and_takes_nothing() {
+        let pinned = at(&[]).whole_above(6);
+        let mut retention =
+            Retention::new(pinned, vec![range("a", "d", 5), range("a", "d", 7), range("b", "c", 9)]);
+        let above = [range("a", "d", 7), range("b", "c", 9)];
+        assert_eq!(retention.ranges(|_| true), above);
+        let below = [range("a", "d", 5), range("a", "d", 7), range("b", "c", 9)];
+        assert_eq!(retention.ranges(|_| false), below);
+        let versions = [8, 6, 4, 3].map(|revision| ("b", Entry::put(revision, b"")));
+        let fates =
+            versions.map(|(key, entry)| retention.judge(key.as_bytes(), &entry, || true) == Fate::Keep);
+        assert_eq!(fates, [true, true, false, false]);
     }
 
     #[test]

@@ -75,8 +75,7 @@ impl State {
                 turns.round_robin.advance(&plan);
                 return Ok(Some(self.begin_turn(&mut turns, plan, version, 0)));
             }
-            // With history deadlines make no garbage.
-            let now_ms = if self.creation.history { NO_DEADLINE } else { self.time.now_ms() };
+            let now_ms = if self.deadlines_make_garbage() { self.time.now_ms() } else { NO_DEADLINE };
             let next_ms = next_garbage_ms(&version.summary(), &options, now_ms);
             self.work.lock().compact_at_ms = next_ms.unwrap_or(NO_DEADLINE);
             if !self.note_held(&version, options, &turns)? {
@@ -87,19 +86,20 @@ impl State {
 
     /// Whether only a snapshot holds up a compaction is noted for its end; true if it has ended meanwhile.
     fn note_held(&self, version: &Version, options: PolicyOptions, turns: &Turns) -> Result<bool> {
-        let (droppable_revision, now_ms) = match self.creation.history {
-            true => (self.trim_at(self.readable.load().flushed.revision), i64::MIN),
-            false => (Revision::MAX, self.time.now_ms()),
+        let droppable_revision = match self.creation.history {
+            true => self.trim_at(self.readable.load().flushed.revision),
+            false => Revision::MAX,
         };
+        let now_ms = if self.deadlines_make_garbage() { self.time.now_ms() } else { i64::MIN };
         let unheld = PolicyOptions { droppable_revision, now_ms, ..options };
         if options.droppable_revision >= droppable_revision
             || (pick(&version.summary(), &turns.running, &unheld, &turns.round_robin).is_none()
-                && hidden_tables(version, &[])?.is_empty())
+                && hidden_tables(version, &[], Revision::MAX)?.is_empty())
         {
             return Ok(false);
         }
         self.compaction_held.store(true, Ordering::SeqCst);
-        Ok(self.snapshots.oldest() != Some(options.droppable_revision))
+        Ok(self.oldest_pin() != Some(options.droppable_revision))
     }
 
     /// The next step of what somebody asked for, once nothing is in its way; none when it is done. On the caller's own

@@ -295,6 +295,15 @@ fn prepare(
     })
 }
 
+/// A state by itself, as a manifest that nothing was appended to: `from_bytes` reads it. It stands in no folder, so that
+/// its number says nothing, and is sealed by whoever keeps it, so that it needs no salt.
+pub fn to_bytes(state: &State) -> Vec<u8> {
+    first_bytes(state, ALONE, 0)
+}
+
+/// The number of a manifest that is no file.
+pub(super) const ALONE: u64 = 1;
+
 /// What a new manifest consists of: its header, the edits that make `state`, the end mark.
 pub(super) fn first_bytes(state: &State, number: u64, salt: u32) -> Vec<u8> {
     let mut bytes = vec![0; frame::HEADER_BYTES];

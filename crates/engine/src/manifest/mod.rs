@@ -18,8 +18,8 @@ pub use crate::wal::LogFloor;
 pub use current::read as current;
 pub use edit::{Creation, Edit};
 pub use frame::Tail;
-pub use log::{ManifestLog, ManifestOptions};
-pub use recovery::{Recovered, files, read_numbered, recover};
+pub use log::{ManifestLog, ManifestOptions, to_bytes};
+pub use recovery::{Recovered, files, from_bytes, read_numbered, recover};
 pub use state::State;
 
 /// The format this version reads and writes, of manifest, CURRENT and database.

@@ -2,6 +2,7 @@
 //! lock if it means to write afterwards.
 
 use super::frame::{self, Contents, Tail};
+use super::log::ALONE;
 use super::{Edit, State, current};
 use crate::disk::{Access, Disk};
 use crate::error::{Code, Error, Result};
@@ -81,6 +82,15 @@ pub fn read_numbered(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(Sta
         Ok((state, contents.tail))
     };
     read().map_err(|error: Error| error.in_file(&path))
+}
+
+/// What `to_bytes` has made. `Corrupt` if it is not whole.
+pub fn from_bytes(bytes: &[u8]) -> Result<State> {
+    let (contents, state) = read(bytes, ALONE)?;
+    match contents.tail {
+        Tail::Marked => Ok(state),
+        _ => Err(Error::corrupt("the manifest ends before its end mark").at_offset(contents.end)),
+    }
 }
 
 fn read_file(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {

@@ -69,11 +69,7 @@ impl<'a> Replay<'a> {
 
     pub fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
         let (_, summary) = batch::validate_logged(body)?;
-        if let Some(op) = batch::ops(body).find(|op| op.keyspace != KEYSPACE_USER) {
-            let message =
-                format!("a log record is for the keyspace {}: a newer version wrote it", op.keyspace);
-            return Err(Error::new(Code::Unsupported, message));
-        }
+        expect_known(body)?;
         if summary.system {
             return self.apply_trim(header, batch::trimmed(body));
         }
@@ -126,6 +122,13 @@ impl<'a> Replay<'a> {
         }
         Ok(())
     }
+}
+
+/// Of a validated body: `Unsupported` if it is for a keyspace that this version does not know.
+pub fn expect_known(body: &[u8]) -> Result<()> {
+    let Some(op) = batch::ops(body).find(|op| op.keyspace != KEYSPACE_USER) else { return Ok(()) };
+    let message = format!("a log record is for the keyspace {}: a newer version wrote it", op.keyspace);
+    Err(Error::new(Code::Unsupported, message))
 }
 
 #[cfg(test)]

@@ -18,11 +18,13 @@ mod recovery;
 mod rescue;
 mod segment;
 mod space;
+mod tail;
 mod writer;
 
 pub use recovery::{LogEnd, Reading, Recovered, Torn, recover};
 pub use rescue::rescue;
 pub use segment::HEADER_BYTES as SEGMENT_HEADER_BYTES;
+pub use tail::{Records, end_of};
 pub use writer::{Appended, Log};
 
 use crate::key::{Revision, Sequence};
@@ -36,6 +38,8 @@ pub struct LogOptions {
     pub segment_bytes_min: u64,
     /// Segments double up to here. A record that needs more still gets a segment of its own size.
     pub segment_bytes_max: u64,
+    /// A segment stays, though its records are in tables, until `Log::keep` lets go of it.
+    pub keeps: bool,
 }
 
 impl Default for LogOptions {
@@ -43,6 +47,7 @@ impl Default for LogOptions {
         LogOptions {
             segment_bytes_min: limits::SEGMENT_BYTES_MIN,
             segment_bytes_max: limits::SEGMENT_BYTES_MAX,
+            keeps: false,
         }
     }
 }
@@ -67,6 +72,8 @@ pub struct LogFloor {
 pub struct SegmentFile {
     pub number: u64,
     pub bytes: u64,
+    /// The last record before those in it.
+    pub after: Sequence,
 }
 
 /// What a log finds in its folder, as `recover` leaves it.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Read at once; a larger record is read by itself.
 const WINDOW_BYTES: u64 = 1 << 20;
+/// As much for those who want a few records.
+const NARROW_WINDOW_BYTES: u64 = 64 << 10;
 
 /// Frames do not overlap, so that checking all of them reads a segment once. What looks like frames may overlap, and is
 /// given up when checking it has read this many segments.
@@ -52,12 +54,21 @@ pub(super) enum Trace {
 
 impl SegmentReader {
     pub fn open(disk: &dyn Disk, folder: &Path, number: u64) -> Result<SegmentReader> {
+        SegmentReader::open_ahead(disk, folder, number, WINDOW_BYTES)
+    }
+
+    /// For whoever goes to one place of the segment and reads little there.
+    pub fn open_narrow(disk: &dyn Disk, folder: &Path, number: u64) -> Result<SegmentReader> {
+        SegmentReader::open_ahead(disk, folder, number, NARROW_WINDOW_BYTES)
+    }
+
+    fn open_ahead(disk: &dyn Disk, folder: &Path, number: u64, ahead: u64) -> Result<SegmentReader> {
         let path = segment_path(folder, number);
         let file = disk.open(&path, Access::Read)?;
         let size = file.size()?;
         let bytes = size.min(SEGMENT_BYTES_MAX);
         let too_long = (size > bytes).then_some(size);
-        let mut window = Window { file, bytes, start: 0, read: Vec::new() };
+        let mut window = Window { file, bytes, ahead, start: 0, read: Vec::new() };
         let header = match window.get(0, segment::HEADER_BYTES as u64)? {
             Some(read) => {
                 let read = read.first_chunk().expect("a whole header was read");
@@ -166,6 +177,8 @@ impl SegmentReader {
 struct Window {
     file: Box<dyn File>,
     bytes: u64,
+    /// Read at once.
+    ahead: u64,
     start: u64,
     read: Vec<u8>,
 }
@@ -177,7 +190,7 @@ impl Window {
             return Ok(None);
         }
         if offset < self.start || offset + length > self.start + self.read.len() as u64 {
-            let wanted = length.max(WINDOW_BYTES).min(self.bytes - offset);
+            let wanted = length.max(self.ahead).min(self.bytes - offset);
             self.start = offset;
             self.read.resize(wanted as usize, 0);
             if let Err(error) = self.file.read_at(offset, &mut self.read) {

@@ -45,6 +45,8 @@ pub struct Torn {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
     pub floor: LogFloor,
+    /// Whole segments below the floor stay, and are among the files that were found.
+    pub keeps: bool,
     /// Nothing is cut or synced.
     pub read_only: bool,
     /// The log is read as if it ended here, whatever stands behind and says that it was synced.
@@ -95,18 +97,35 @@ pub fn recover(
     reading: Reading,
     apply: &mut dyn FnMut(Header, &[u8]) -> Result<()>,
 ) -> Result<Recovered> {
-    let Reading { floor, read_only, end } = reading;
+    let Reading { floor, keeps, read_only, end } = reading;
     let mut found = Found::list(disk, folder)?;
-    let (mut unneeded, needed) = found.split(disk, folder, floor)?;
-    let mut walk =
-        Walk { floor, end, last: 0, clean: true, unsure: Vec::new(), recovered: Recovered::default(), apply };
+    let (mut unneeded, needed) = found.split(disk, folder, floor, keeps)?;
+    let (kept, needed) = needed.split_at(needed.partition_point(|number| *number < floor.segment));
+    let mut walk = Walk {
+        floor,
+        end,
+        last: 0,
+        after: 0,
+        clean: true,
+        unsure: Vec::new(),
+        recovered: Recovered::default(),
+        apply,
+    };
     walk.recovered.time_ms = i64::MIN;
     walk.recovered.largest_number = found.segments.last().copied().unwrap_or(0);
+    for &number in kept {
+        match kept_segment(disk, folder, number)? {
+            Some(segment) => walk.recovered.files.segments.push(segment),
+            None => unneeded.push(segment_path(folder, number)),
+        }
+    }
+    let kept = walk.recovered.files.segments.len();
 
     for (at, &number) in needed.iter().enumerate() {
         let mut reader = SegmentReader::open(disk, folder, number)?;
         let End::Broken(place) = walk.segment(&mut reader)? else {
-            walk.recovered.files.segments.push(SegmentFile { number, bytes: reader.bytes });
+            let (bytes, after) = (reader.bytes, walk.after);
+            walk.recovered.files.segments.push(SegmentFile { number, bytes, after });
             continue;
         };
         let later = &needed[at + 1..];
@@ -119,13 +138,14 @@ pub fn recover(
             walk.recovered.torn = Some(Torn { file, offset: place.offset, bytes });
         }
         walk.clean = false;
-        let kept = place.offset > FIRST_FRAME;
-        if kept {
-            walk.recovered.files.segments.push(SegmentFile { number, bytes: place.offset });
+        let stays = place.offset > FIRST_FRAME;
+        if stays {
+            let (bytes, after) = (place.offset, walk.after);
+            walk.recovered.files.segments.push(SegmentFile { number, bytes, after });
         }
         if !read_only {
-            let dropped = if kept { later } else { &needed[at..] };
-            cut(disk, folder, dropped, kept.then_some((number, place.offset)))?;
+            let dropped = if stays { later } else { &needed[at..] };
+            cut(disk, folder, dropped, stays.then_some((number, place.offset)))?;
         }
         break;
     }
@@ -138,7 +158,7 @@ pub fn recover(
     if !read_only {
         unneeded.extend(found.fresh);
         unneeded.iter().try_for_each(|path| disk.remove(path))?;
-        sync_kept(disk, folder, &recovered.files.segments, &unsure)?;
+        sync_kept(disk, folder, &recovered.files.segments[kept..], &unsure)?;
     }
     Ok(recovered)
 }
@@ -183,6 +203,22 @@ fn cut(disk: &dyn Disk, folder: &Path, dropped: &[u64], kept: Option<(u64, u64)>
     Ok(())
 }
 
+/// A segment below the floor, whose records are all in tables. One that was about to be used anew when the power went, or
+/// is damaged, is none: whoever reads the log finds it missing.
+fn kept_segment(disk: &dyn Disk, folder: &Path, number: u64) -> Result<Option<SegmentFile>> {
+    let mut reader = SegmentReader::open(disk, folder, number)?;
+    if reader.header.is_none_or(|header| header.number != number) {
+        return Ok(None);
+    }
+    let first = reader.frame(FIRST_FRAME)?.map(|frame| before(&frame.record));
+    Ok(first.map(|after| SegmentFile { number, bytes: reader.bytes, after }))
+}
+
+/// The last record before this one.
+fn before(record: &Header) -> Sequence {
+    record.sequence.saturating_sub(u64::from(record.kind == RecordKind::Data))
+}
+
 /// The log's files in a folder.
 struct Found {
     /// Ascending.
@@ -204,11 +240,17 @@ impl Found {
     ///
     /// A file is recycled only when its records are flushed, and its names are not synced at once. So a power cut may
     /// bring back an old name, which the number in the header tells, or leave the spare's name beside the segment's.
-    fn split(&mut self, disk: &dyn Disk, folder: &Path, floor: LogFloor) -> Result<(Vec<PathBuf>, Vec<u64>)> {
+    fn split(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &Path,
+        floor: LogFloor,
+        keeps: bool,
+    ) -> Result<(Vec<PathBuf>, Vec<u64>)> {
         let mut unneeded = Vec::new();
         let mut needed = Vec::new();
         for &number in &self.segments {
-            let in_use = number >= floor.segment && {
+            let in_use = (keeps || number >= floor.segment) && {
                 let header = header_of(disk, &segment_path(folder, number))?;
                 header.is_none_or(|header| header.number <= number)
             };
@@ -243,6 +285,8 @@ struct Walk<'a> {
     end: Option<LogEnd>,
     /// The newest record read.
     last: Sequence,
+    /// The last one before those of the segment that is being read.
+    after: Sequence,
     clean: bool,
     /// Of the segments read so far.
     unsure: Vec<Unsure>,
@@ -272,6 +316,7 @@ impl Walk<'_> {
             return Err(Error::corrupt(message).in_file(&path).at_offset(0));
         }
         self.unsure.push(Unsure { number: reader.number, from: 0 });
+        self.after = self.last;
         let mut offset = FIRST_FRAME;
         // The end of the file at the end of a frame is a tail that was cut.
         while offset < reader.bytes {
@@ -288,6 +333,9 @@ impl Walk<'_> {
                     return Ok(End::Broken(Break { offset, wanted: false, synced_min, message }));
                 }
                 return Err(Error::corrupt(message).in_file(&path).at_offset(offset));
+            }
+            if offset == FIRST_FRAME {
+                self.after = before(&frame.record);
             }
             self.vouch(frame.synced);
             let located = |error: Error| error.in_file(&path).at_offset(offset);

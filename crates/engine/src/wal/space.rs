@@ -9,6 +9,7 @@ use super::writer::{Buffer, Log, Spare};
 use super::{FRESH_NAME, LogFloor, SPARE_NAME, SegmentFile, segment_path};
 use crate::disk::{Access, File, SyncPoint};
 use crate::error::{Code, Error, Result};
+use crate::key::Sequence;
 use std::path::Path;
 
 /// A segment half full within this time is followed by one of twice the size; a slower one by the smallest.
@@ -87,10 +88,7 @@ impl Log {
         let (mut released, has_spare) = {
             let mut buffer = self.buffer.lock();
             buffer.flushed = buffer.flushed.max(floor.flushed_sequence);
-            let (released, kept): (Vec<_>, Vec<_>) =
-                buffer.sealed.iter().partition(|segment| segment.number < floor.segment);
-            buffer.sealed = kept;
-            (released, !matches!(buffer.spare, Spare::None))
+            (buffer.take_sealed(floor.segment), !matches!(buffer.spare, Spare::None))
         };
         if released.is_empty() {
             return Ok(());
@@ -128,7 +126,28 @@ impl Log {
 
     /// What `rest` would give back.
     pub fn bytes_beyond_rest(&self) -> u64 {
-        self.bytes_on_disk().saturating_sub(self.bytes_at_rest())
+        let kept = self.buffer.lock().kept_bytes();
+        self.bytes_on_disk().saturating_sub(kept).saturating_sub(self.bytes_at_rest())
+    }
+
+    /// Of the segments that hold records after this one.
+    pub fn bytes_after(&self, after: Sequence) -> u64 {
+        let buffer = self.buffer.lock();
+        let sealed = buffer.sealed_to_last().filter(|(_, last)| *last > after);
+        let active = if buffer.active.is_some() && buffer.last.sequence > after { buffer.end() } else { 0 };
+        sealed.map(|(segment, _)| segment.bytes).sum::<u64>() + active
+    }
+
+    /// Whether somebody needs this record.
+    pub fn needs(&self, sequence: Sequence) -> bool {
+        sequence > self.buffer.lock().needed_after
+    }
+
+    /// With `LogOptions::keeps`: nobody needs the records up to this one any more, so that the next `release` takes their
+    /// segments. Going back changes nothing.
+    pub fn keep(&self, after: Sequence) {
+        let mut buffer = self.buffer.lock();
+        buffer.needed_after = buffer.needed_after.max(after);
     }
 
     fn bytes_at_rest(&self) -> u64 {
@@ -168,10 +187,16 @@ impl Log {
             let mut buffer = self.buffer.lock();
             let mut unneeded = Vec::new();
             if buffer.flushed >= buffer.last.sequence {
-                unneeded = std::mem::take(&mut buffer.sealed);
+                unneeded = buffer.take_sealed(u64::MAX);
                 // Of a log that goes on the active one is not sealed.
-                let active = if buffer.closed { buffer.active.take() } else { None };
-                unneeded.extend(active.map(|it| SegmentFile { number: it.number, bytes: it.capacity }));
+                let goes = buffer.closed && buffer.last.sequence <= buffer.needed_after;
+                let active = if goes { buffer.active.take() } else { None };
+                let after = buffer.active_after;
+                unneeded.extend(active.map(|it| SegmentFile {
+                    number: it.number,
+                    bytes: it.capacity,
+                    after,
+                }));
             }
             (unneeded, std::mem::replace(&mut buffer.spare, Spare::None))
         };
@@ -323,5 +348,31 @@ impl Log {
             segments.pop();
         }
         Ok(())
+    }
+}
+
+impl Buffer {
+    /// Takes the sealed segments below a number that nobody needs.
+    fn take_sealed(&mut self, below: u64) -> Vec<SegmentFile> {
+        let is_free = |segment: &SegmentFile, last| segment.number < below && last <= self.needed_after;
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            self.sealed_to_last().partition(|(segment, last)| is_free(segment, *last));
+        self.sealed = kept.into_iter().map(|(segment, _)| segment).collect();
+        taken.into_iter().map(|(segment, _)| segment).collect()
+    }
+
+    /// Each with the last record in it or before it.
+    fn sealed_to_last(&self) -> impl Iterator<Item = (SegmentFile, Sequence)> {
+        let newest = if self.active.is_some() { self.active_after } else { self.last.sequence };
+        let lasts = self.sealed.iter().skip(1).map(|next| next.after).chain([newest]);
+        self.sealed.iter().copied().zip(lasts)
+    }
+
+    /// What segments take whose records are all in tables, and that stay all the same.
+    fn kept_bytes(&self) -> u64 {
+        let is_kept = |last: Sequence| last > self.needed_after && last <= self.flushed;
+        let sealed = self.sealed_to_last().filter(|(_, last)| is_kept(*last));
+        let active = self.active.as_ref().filter(|_| is_kept(self.last.sequence));
+        sealed.map(|(segment, _)| segment.bytes).sum::<u64>() + active.map_or(0, |active| active.capacity)
     }
 }

@@ -5,6 +5,7 @@
 //! record opens a new segment. `making` (see `space`) comes before `buffer` too.
 
 use super::segment::Segment;
+use super::tail::Place;
 use super::{LogFiles, LogOptions, SegmentFile, Watermark, frame};
 use crate::batch::{self, Header, RecordKind};
 use crate::disk::SyncPoint;
@@ -33,6 +34,8 @@ pub struct Log {
     /// Held by whoever makes or recycles the spare.
     pub(super) making: Mutex<()>,
     marks: Mutex<Marks>,
+    /// Where the last reader of records has stopped.
+    pub(super) place: Mutex<Option<Place>>,
     /// The failure after which nothing may be written.
     failed: OnceLock<Error>,
 }
@@ -47,6 +50,8 @@ pub(super) struct Buffer {
     full: Vec<Chunk>,
     /// The newest record appended.
     pub last: Header,
+    /// The last record before those of the active segment.
+    pub active_after: Sequence,
     /// When the active segment was opened.
     pub opened_ms: i64,
     /// Whether `append` has said that the active segment wants a successor.
@@ -55,6 +60,8 @@ pub(super) struct Buffer {
     pub spare: Spare,
     /// The newest record known to be in a table.
     pub flushed: Sequence,
+    /// Segments with a record after this one stay.
+    pub needed_after: Sequence,
     pub closed: bool,
 }
 
@@ -111,11 +118,13 @@ impl Log {
             bytes: Vec::new(),
             full: Vec::new(),
             last: Header { kind: RecordKind::Data, count: 0, sequence, revision, time_ms: 0 },
+            active_after: sequence,
             opened_ms: 0,
             asked_for_spare: false,
             sealed: files.segments,
             spare: files.spare_bytes.map_or(Spare::None, Spare::Raw),
             flushed: 0,
+            needed_after: if options.keeps { 0 } else { Sequence::MAX },
             closed: false,
         };
         Log {
@@ -128,6 +137,7 @@ impl Log {
             syncing: Mutex::new(()),
             making: Mutex::new(()),
             marks: Mutex::new(Marks { written: last, durable: last }),
+            place: Mutex::new(None),
             failed: OnceLock::new(),
         }
     }
@@ -320,7 +330,8 @@ impl Buffer {
             self.put_control(RecordKind::Seal);
         }
         if let Some(segment) = self.active.take() {
-            self.sealed.push(SegmentFile { number: segment.number, bytes: segment.capacity });
+            let (number, bytes, after) = (segment.number, segment.capacity, self.active_after);
+            self.sealed.push(SegmentFile { number, bytes, after });
             let bytes = std::mem::take(&mut self.bytes);
             self.full.push(Chunk { segment, start: self.start, bytes });
         }
@@ -330,6 +341,7 @@ impl Buffer {
     fn switch_to(&mut self, next: Segment, now_ms: i64) {
         self.seal();
         self.active = Some(Arc::new(next));
+        self.active_after = self.last.sequence;
         self.start = super::segment::FIRST_FRAME;
         self.opened_ms = now_ms;
         self.asked_for_spare = false;

@@ -7,7 +7,7 @@ use crate::mailbox::Mailbox;
 use crate::message::Message;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// Events kept for the first handle: those of recovery come before there is one.
 const BACKLOG_MAX: usize = 64;
@@ -29,6 +29,8 @@ pub struct Inbox {
     handle: AtomicU64,
     /// The newest revision that JavaScript waits to see durable; 0: none.
     awaited: AtomicU64,
+    /// Whether JavaScript wants to hear how far the log is durable.
+    listens: AtomicBool,
 }
 
 impl Fanout {
@@ -56,7 +58,10 @@ impl Listener for Fanout {
         for inbox in &state.inboxes {
             inbox.tell(&event);
         }
-        if !state.served && !matches!(event, Event::Durable(_)) && state.backlog.len() < BACKLOG_MAX {
+        if !state.served
+            && !matches!(event, Event::Durable(_) | Event::Logged(_))
+            && state.backlog.len() < BACKLOG_MAX
+        {
             state.backlog.push(event);
         }
     }
@@ -64,7 +69,12 @@ impl Listener for Fanout {
 
 impl Inbox {
     pub fn new(mailbox: Arc<Mailbox>) -> Arc<Inbox> {
-        Arc::new(Inbox { mailbox, handle: AtomicU64::new(0), awaited: AtomicU64::new(0) })
+        Arc::new(Inbox {
+            mailbox,
+            handle: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
+            listens: AtomicBool::new(false),
+        })
     }
 
     pub fn set_handle(&self, number: u64) {
@@ -78,9 +88,20 @@ impl Inbox {
         fence(Ordering::SeqCst);
     }
 
+    /// Whoever begins to listen asks where the log stands after this.
+    pub fn listen(&self, listens: bool) {
+        self.listens.store(listens, Ordering::SeqCst);
+    }
+
     fn tell(&self, event: &Event) {
         let handle = self.handle.load(Ordering::Acquire);
         if handle == 0 {
+            return;
+        }
+        if let Event::Logged(seq) = *event {
+            if self.listens.load(Ordering::SeqCst) {
+                self.mailbox.post(Message::Logged { handle, seq });
+            }
             return;
         }
         let Event::Durable(revision) = *event else {

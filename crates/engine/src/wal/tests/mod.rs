@@ -5,6 +5,7 @@ mod golden;
 mod histories;
 mod promises;
 mod rest;
+mod tail;
 
 use super::*;
 use crate::batch::{Batch, Header, RecordKind, set_header};
@@ -16,7 +17,7 @@ use crate::simulation::{FixedClock, environment};
 use std::sync::Arc;
 
 const FOLDER: &str = "/db";
-const TINY: LogOptions = LogOptions { segment_bytes_min: 1024, segment_bytes_max: 4096 };
+const TINY: LogOptions = LogOptions { segment_bytes_min: 1024, segment_bytes_max: 4096, keeps: false };
 
 /// A record whose bytes say which attempt at its sequence it was.
 fn record(sequence: Sequence, attempt: u64, value_bytes: usize) -> Vec<u8> {
@@ -58,7 +59,7 @@ impl World {
 
     fn read(&self, read_only: bool) -> Result<(Recovered, Vec<Vec<u8>>)> {
         let mut bodies = Vec::new();
-        let reading = Reading { floor: self.floor, read_only, end: None };
+        let reading = Reading { floor: self.floor, keeps: false, read_only, end: None };
         let recovered = recover(&self.disk, Path::new(FOLDER), reading, &mut |_, body| {
             bodies.push(body.to_vec());
             Ok(())
