@@ -125,7 +125,10 @@ fn whatever_is_durable_is_read_until_it_is_let_go_of_over_crashes_too() {
             assert!(tail.records.len() as u64 >= durable);
             // A log that was opened anew keeps everything that was kept before.
             for after in tail.kept..log.durable().sequence {
-                let found = log.read(after, 1).unwrap().unwrap();
+                let Some(found) = log.read(after, 1).unwrap() else {
+                    let (sealed, names) = (log.buffer.lock().sealed.clone(), tail.world.names());
+                    panic!("nothing after {after} of {:?}: {sealed:?}, {names:?}", tail.world.floor);
+                };
                 assert_eq!(
                     batch::bodies(&found.bytes).next().unwrap().unwrap(),
                     tail.records[after as usize]
