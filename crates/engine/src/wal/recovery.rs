@@ -316,7 +316,8 @@ impl Walk<'_> {
             return Err(Error::corrupt(message).in_file(&path).at_offset(0));
         }
         self.unsure.push(Unsure { number: reader.number, from: 0 });
-        self.after = self.last;
+        // Of one that has none yet.
+        self.after = self.last.max(self.floor.flushed_sequence);
         let mut offset = FIRST_FRAME;
         // The end of the file at the end of a frame is a tail that was cut.
         while offset < reader.bytes {
