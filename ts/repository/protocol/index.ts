@@ -5,7 +5,7 @@
  * @module
  */
 
-export { headName, manifestName, parseName, slotName, tableName } from './names.js';
+export { branchPrefix, HEADS, headName, manifestName, parseName, slotName, tableName } from './names.js';
 export {
   type Head,
   type Made,
@@ -14,12 +14,27 @@ export {
   namedBy,
   ORIGIN,
   type Owner,
+  type Policy,
   type Position,
   type Records,
   type Slot,
+  seal,
   sha256,
   type Table,
 } from './objects.js';
-export type { Action, Answer, Event, Flushed, Local, Mode, Request, Settings, State, Until } from './state.js';
-export { status } from './status.js';
+export type {
+  Action,
+  Answer,
+  Event,
+  Flushed,
+  Local,
+  Mode,
+  Notice,
+  Purpose,
+  Request,
+  Settings,
+  State,
+  Until,
+} from './state.js';
+export { type Status, status } from './status.js';
 export { start, step } from './step.js';

@@ -17,8 +17,15 @@ interface Numbered {
 const digits = (number: number, width: number) => String(number).padStart(width, '0');
 const numbered = ({ epoch, n }: Numbered) => `${digits(epoch, 10)}-${digits(n, 10)}`;
 
+/** Branches whose names differ in large and small letters only, or in a slash, are different on every file system. */
+const PLAIN = /[a-z0-9_-]/;
+const letter = (byte: number) => {
+  const text = String.fromCharCode(byte);
+  return PLAIN.test(text) ? text : `=${byte.toString(16).padStart(2, '0')}`;
+};
+
 export const HEADS = 'heads/';
-export const headName = (branch: string) => `${HEADS}${branch}`;
+export const headName = (branch: string) => `${HEADS}${[...Buffer.from(branch)].map(letter).join('')}`;
 /** Everything of one branch but its head. */
 export const branchPrefix = (branchId: string) => `d/${branchId}/`;
 export const slotName = (branchId: string, slot: number) => `${branchPrefix(branchId)}wal/${digits(slot, 20)}`;

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import test from 'ava';
+import {
+  decodeHead,
+  decodeManifest,
+  decodeSlot,
+  encodeHead,
+  encodeManifest,
+  encodeSlot,
+} from '../../ts/repository/formats/index.js';
+import { type Head, headName, type Manifest, ORIGIN, type Slot, seal } from '../../ts/repository/protocol/index.js';
+import { refuses } from '../support/errors.js';
+
+const branchId = '000102030405060708090a0b0c0d0e0f';
+const owner = { node: 'n', disk: 'd', boot: 'b', renewMs: null };
+const fence = seal({ branchId, epoch: 1, slot: 1, previous: '', owner });
+const body = Buffer.from('records');
+const sha256 = createHash('sha256').update(body).digest('hex');
+const records = seal({
+  branchId,
+  epoch: 1,
+  slot: 2,
+  previous: fence.digest,
+  records: { first: 1, last: 3, revision: 4, timeMs: -5, sha256, body },
+});
+const manifest: Manifest = {
+  branchId,
+  epoch: 1,
+  n: 2,
+  seq: 3,
+  revision: 4,
+  timeMs: 5,
+  position: ORIGIN,
+  engine: 'opaque',
+  tables: [{ id: 'a', sha256, branchId, epoch: 1, n: 1 }],
+};
+const head: Head = {
+  format: 1,
+  name: 'main',
+  branchId,
+  nonce: 'b-1',
+  epoch: 1,
+  owner,
+  manifest: null,
+  retained: [],
+  wal: { floor: 1, hint: 1 },
+  collected: { epoch: 0, n: 0 },
+  trimRevision: 0,
+  policy: { keep: 1, retainMs: 0 },
+};
+
+/** The bytes of a dump, as the pages of formats have them: an offset, pairs of digits, a remark. */
+function bytesOf(dump: string): Buffer {
+  const lines = dump.trim().split('\n');
+  return Buffer.concat(
+    lines.map((line) => {
+      const [, zeros] = /^\w{3} {2}\((\d+) zeros\)/.exec(line) ?? [];
+      if (zeros !== undefined) return Buffer.alloc(Number(zeros));
+      return Buffer.from((line.slice(5).split(/ {3,}/)[0] as string).replaceAll(' ', ''), 'hex');
+    }),
+  );
+}
+
+test('a fence is what the page of the format says, byte by byte', async (t) => {
+  const page = await readFile(new URL('../../docs/formats/repository.md', import.meta.url), 'utf8');
+  const [, dump = ''] = /```\n(000 [^`]+)```/.exec(page) ?? [];
+  const golden = bytesOf(dump);
+  t.is(golden.toString('hex'), Buffer.from(encodeSlot(fence)).toString('hex'));
+  t.deepEqual(decodeSlot('slot', golden), fence);
+});
+
+test('a slot of records comes back as it was', (t) => {
+  t.deepEqual(decodeSlot('slot', encodeSlot(records)), records);
+});
+
+test('a slot of which any byte is another one is damaged', async (t) => {
+  for (const slot of [fence, records]) {
+    const bytes = encodeSlot(slot);
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = Uint8Array.from(bytes);
+      changed[at] = (changed[at] as number) ^ 0x10;
+      // The version is read before anything else.
+      const code = at >= 8 && at < 16 ? 'COPPICE_FORMAT' : 'COPPICE_CORRUPT';
+      await refuses(t, code, () => decodeSlot('slot', changed), /"slot"/);
+    }
+    for (const length of [0, 255, bytes.length - 1]) {
+      await refuses(t, 'COPPICE_CORRUPT', () => decodeSlot('slot', bytes.slice(0, length)));
+    }
+  }
+});
+
+test('a manifest comes back as it was, and one that says something else is damaged', async (t) => {
+  const bytes = await encodeManifest(manifest);
+  t.deepEqual(await decodeManifest('m', bytes), manifest);
+  const text = gunzipSync(bytes).toString();
+  const changed = gzipSync(text.replace('"n":1', '"n":7'));
+  await refuses(t, 'COPPICE_CORRUPT', () => decodeManifest('m', changed), /its digest/);
+  await refuses(t, 'COPPICE_CORRUPT', () => decodeManifest('m', bytes.slice(0, -9)), /no JSON in gzip/);
+  const later = gzipSync(text.replace('"requires":[]', '"requires":["ice"]'));
+  await refuses(t, 'COPPICE_FORMAT', () => decodeManifest('m', later), /needs ice/);
+});
+
+test('a head keeps what this version does not know, unless it has to be known', async (t) => {
+  const later = { ...head, pins: [{ child: 'b' }] };
+  t.deepEqual(decodeHead('h', encodeHead(later)), later);
+  await refuses(t, 'COPPICE_FORMAT', () => decodeHead('h', encodeHead({ ...head, requires: ['ice'] } as Head)));
+  await refuses(t, 'COPPICE_FORMAT', () => decodeHead('h', encodeHead({ ...head, format: 2 } as never)), /format 2/);
+  for (const bytes of ['', '{', '[]', 'null', '{"format":1}']) {
+    await refuses(t, bytes === '[]' ? 'COPPICE_FORMAT' : 'COPPICE_CORRUPT', () => decodeHead('h', Buffer.from(bytes)));
+  }
+});
+
+test('names of branches make keys that differ in every folder', (t) => {
+  t.is(headName('main'), 'heads/main');
+  t.is(headName('Feature/1'), 'heads/=46eature=2f1');
+  t.is(headName('.é='), 'heads/=2e=c3=a9=3d');
+});
+
+test('slots that differ in what they say have other chain digests', (t) => {
+  const others: Slot[] = [
+    seal({ ...fence, epoch: 2 }),
+    seal({ ...fence, owner: { ...owner, boot: 'c' } }),
+    seal({ ...records, previous: '' }),
+  ];
+  t.is(new Set([fence, records, ...others].map(({ digest }) => digest)).size, 5);
+});

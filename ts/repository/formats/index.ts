@@ -1,0 +1,10 @@
+/**
+ * What the objects of a repository look like as bytes: `docs/formats/repository.md`, and nothing else, says so.
+ *
+ * @module
+ */
+
+export { damaged } from './damaged.js';
+export { decodeHead, encodeHead } from './head.js';
+export { decodeManifest, encodeManifest } from './manifest.js';
+export { decodeSlot, encodeSlot } from './slot.js';
