@@ -1,0 +1,204 @@
+/**
+ * The disk of a node: the engine of its folder, what the folder remembers of the branch, and what a machine asks of the
+ * two. What must hold: the file with the position is written after the records before it are durable, and says that the
+ * folder holds nothing before anything of it is removed.
+ *
+ * @module
+ */
+
+import type { Replication } from '../../native/types.js';
+import type { Answer, Manifest, Records, Request, Until } from '../protocol/index.js';
+import { ORIGIN } from '../protocol/index.js';
+import { sha256Of } from './digest.js';
+import type { Downloads } from './download.js';
+import type { EngineFolder, OpenEngine } from './engine.js';
+import { holdsOthers } from './others.js';
+import { Pinned } from './pinned.js';
+import type { Place, Reached } from './place.js';
+
+/** Fills some tens of milliseconds of a line. A record that is larger has a slot of its own. */
+const SLOT_BYTES = 8 << 20;
+/** A position that is not written at once is written after so long: what lies between is read again after a crash. */
+const REMEMBER_MS = 1_000;
+
+/** The folder has been emptied, because what it held is no part of the branch. */
+export const LOST = Symbol('lost');
+
+export class Disk {
+  readonly pinned = new Pinned();
+  readonly #folder: EngineFolder;
+  readonly #place: Place;
+  readonly #downloads: Downloads;
+  #engine: OpenEngine | undefined;
+  #opening: Promise<OpenEngine> | undefined;
+  /** Reached and not written yet. */
+  #reached: Reached | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** What has been begun is done before the folder is anybody else's. */
+  readonly #work = new Set<Promise<unknown>>();
+
+  constructor(folder: EngineFolder, place: Place, downloads: Downloads) {
+    this.#folder = folder;
+    this.#place = place;
+    this.#downloads = downloads;
+  }
+
+  /** The engine, opened if it is not. */
+  open(): Promise<OpenEngine> {
+    if (this.#engine !== undefined) return Promise.resolve(this.#engine);
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<OpenEngine> {
+    const engine = await this.#folder.open();
+    this.#engine = engine;
+    const { local } = this.#place.remembered;
+    if (local !== null) {
+      await engine.replication.keepLog(local.position.seq);
+      engine.replication.raise(local.position.revision);
+    }
+    return engine;
+  }
+
+  get replication(): Replication | undefined {
+    return this.#engine?.replication;
+  }
+
+  /** The answer to a request of the engine; `LOST` if the folder had to be emptied. */
+  carry(request: Request, branchId: string): Promise<Answer | typeof LOST> {
+    const work = this.#carry(request, branchId);
+    const forget = () => this.#work.delete(work);
+    this.#work.add(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  async #carry(request: Request, branchId: string): Promise<Answer | typeof LOST> {
+    switch (request.type) {
+      case 'read log':
+        return this.#read(request.after);
+      case 'flush':
+        return this.#flush({ branchId, position: request.position });
+      case 'apply':
+        return this.#apply(request.records, { branchId, position: request.position }, request.until);
+      case 'cut':
+        return this.#cut({ branchId, position: request.position });
+      case 'install':
+        return this.#install(request.manifest, branchId);
+      default:
+        return { type: 'unknown', why: `no disk can ${request.type}` };
+    }
+  }
+
+  /** The records before it are durable. It is written down a little later. */
+  reach(local: Reached): void {
+    this.#engine?.replication.raise(local.position.revision);
+    this.#reached = local;
+    this.#timer ??= setTimeout(() => {
+      // If it cannot be written, what lies between is read again.
+      this.#rememberReached().catch(() => {});
+    }, REMEMBER_MS).unref();
+  }
+
+  /** The same, at once. */
+  async remember(local: Reached): Promise<void> {
+    this.#reached = local;
+    await this.#rememberReached();
+  }
+
+  /** Empties the folder: it holds something else than the branch. */
+  async lose(): Promise<void> {
+    await this.#shut();
+    await this.#place.forget();
+    await this.#folder.clear();
+  }
+
+  /** Nobody asks anything any more. Afterwards nothing touches the folder. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#work);
+    // If it cannot be written, what lies between is read again.
+    await this.#rememberReached().catch(() => {});
+    await this.#shut().finally(() => this.#place.settled());
+  }
+
+  async #shut(): Promise<void> {
+    this.#forgetReached();
+    this.pinned.release();
+    const engine = this.#engine;
+    this.#engine = undefined;
+    engine?.replication.onLogged(undefined);
+    await engine?.close();
+  }
+
+  async #rememberReached(): Promise<void> {
+    const reached = this.#reached;
+    const engine = this.#engine;
+    this.#forgetReached();
+    if (reached === undefined) return;
+    await this.#place.reach(reached);
+    if (engine === this.#engine) await engine?.replication.keepLog(reached.position.seq);
+  }
+
+  #forgetReached(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#reached = undefined;
+  }
+
+  async #read(after: number): Promise<Answer> {
+    const { replication } = await this.open();
+    const found = await replication.readLog(after, SLOT_BYTES);
+    if (found === undefined) return { type: 'unknown', why: 'nothing is on the disk yet' };
+    const { first, last, revision, timeMs, body } = found;
+    return { type: 'records', records: { first, last, revision, timeMs, body, sha256: await sha256Of(body) } };
+  }
+
+  async #flush(local: Reached): Promise<Answer> {
+    const { replication } = await this.open();
+    await this.remember(local);
+    return { type: 'flushed', flushed: this.pinned.hold(await replication.flush()) };
+  }
+
+  async #apply(records: Records, local: Reached, until: Until | null): Promise<Answer | typeof LOST> {
+    const { replication } = await this.open();
+    if (await holdsOthers(replication, records)) return this.#empty();
+    await replication.apply(records.body as Uint8Array, until ?? undefined);
+    if (until === null) this.reach(local);
+    return { type: 'done' };
+  }
+
+  async #cut(local: Reached): Promise<Answer | typeof LOST> {
+    const { replication } = await this.open();
+    replication.lead(false);
+    if (replication.lastSeq > local.position.seq) {
+      await this.#shut();
+      if (!(await this.#folder.cut(local.position.seq))) return this.#empty();
+    }
+    await this.remember(local);
+    return { type: 'done' };
+  }
+
+  async #empty(): Promise<typeof LOST> {
+    await this.lose();
+    return LOST;
+  }
+
+  async #install(manifest: Manifest | null, branchId: string): Promise<Answer> {
+    const engine = manifest?.engine as string;
+    const files = manifest === null ? [] : this.#folder.filesOf(engine);
+    if (manifest !== null && !(await this.#downloads.fetch(manifest, files))) return { type: 'missing' };
+    await this.#shut();
+    await this.#place.clear();
+    await this.#folder.clear();
+    if (manifest !== null) {
+      await this.#downloads.take(files);
+      await this.#folder.install(engine);
+    }
+    await this.open();
+    await this.remember({ branchId, position: manifest?.position ?? ORIGIN });
+    return { type: 'done' };
+  }
+}

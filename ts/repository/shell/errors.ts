@@ -1,0 +1,49 @@
+/**
+ * What those are told who wait for a branch or for commits.
+ *
+ * @module
+ */
+
+import { CoppiceError, type ErrorName } from '../../errors.js';
+
+/** Another node has the branch. */
+export function fenced(branch: string, cause?: unknown): CoppiceError {
+  const message = `another node has taken the branch "${branch}": open it again to follow, or to take it back`;
+  return new CoppiceError('FENCED', message, { cause, details: { branch } });
+}
+
+/** A commit that the store does not have, and never will. */
+export function fencedCommit(branch: string, revision: number): CoppiceError {
+  const message = `revision ${revision} was taken back: another node took the branch "${branch}" before it was stored`;
+  return new CoppiceError('FENCED', message, { details: { branch, revision } });
+}
+
+/** A commit that is on this disk, and in the store when the branch is opened again. */
+export function unshipped(revision: number): CoppiceError {
+  const message = `closed before revision ${revision} was in the store: it is on this disk, and goes there at the next open`;
+  return new CoppiceError('UNKNOWN_OUTCOME', message, { details: { revision } });
+}
+
+/** A commit about which something else is wrong. */
+export function failedCommit(error: CoppiceError, revision: number): CoppiceError {
+  const name = error.code.slice('COPPICE_'.length) as ErrorName;
+  return new CoppiceError(name, `revision ${revision} is not known to be in the store: ${error.message}`, {
+    cause: error,
+    details: { ...error.details, revision },
+  });
+}
+
+/** Whether trying again may be enough. */
+export function isPassing(error: unknown, isOpening: boolean): boolean {
+  if (!(error instanceof CoppiceError)) return true;
+  // What an operator has to mend is told to whoever opens; later it is waited out.
+  if (error.code === 'COPPICE_STORE') return !isOpening || error.details?.retry !== false;
+  return error.code !== 'COPPICE_FORMAT';
+}
+
+const LATER = new Set(['COPPICE_DISK_FULL', 'COPPICE_BUSY', 'COPPICE_STORE']);
+
+/** Whether what could not be done with the disk may be done later: there was no room, or nothing to fill it with. */
+export function mayCome(error: unknown): boolean {
+  return error instanceof CoppiceError && LATER.has(error.code);
+}

@@ -1,0 +1,60 @@
+/**
+ * How a branch is opened, and what the machine is told of it.
+ *
+ * @module
+ */
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Mode, Policy, Settings, Until } from '../protocol/index.js';
+import type { ObjectStore } from '../store/index.js';
+import type { EngineFolder } from './engine.js';
+import type { ShellEvent } from './shell.js';
+
+/** When a checkpoint is due: whichever is first. */
+export interface CheckpointPolicy {
+  readonly everyBytes: number;
+  readonly everySlots: number;
+}
+
+export interface ShellOptions {
+  readonly store: ObjectStore;
+  /** Of the database. */
+  readonly folder: string;
+  readonly engine: EngineFolder;
+  readonly branch: string;
+  readonly mode: Mode;
+  /** A copy of the branch as it was then; null: the branch itself. */
+  readonly until: Until | null;
+  readonly policy: Policy;
+  readonly checkpoint: CheckpointPolicy;
+  /** How long records wait for others to share a slot with. */
+  readonly lingerMs: number;
+  /** How often an owner shows that it lives; null: never. */
+  readonly renewMs: number | null;
+  readonly pollMs: number;
+  readonly takeoverMs: number;
+  /** Gives up opening. */
+  readonly signal?: AbortSignal | undefined;
+  readonly on: (event: ShellEvent) => void;
+}
+
+const BACK_OFF_MS_MIN = 25;
+const BACK_OFF_MS_MAX = 10_000;
+
+export function settingsOf(options: ShellOptions, disk: string): Settings {
+  const { branch, mode, until, policy, lingerMs, renewMs, pollMs, takeoverMs } = options;
+  return {
+    branch,
+    mode,
+    owner: { node: hostname(), disk, boot: randomUUID(), renewMs },
+    newBranchId: randomBytes(16).toString('hex'),
+    policy,
+    lingerMs,
+    pollMs,
+    takeoverMs,
+    until,
+    backOffMsMin: BACK_OFF_MS_MIN,
+    backOffMsMax: BACK_OFF_MS_MAX,
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * The root of a repository: `db.json`, made once, which says what it is and that its store was found to be sound.
+ *
+ * @module
+ */
+
+import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { CoppiceError } from '../../errors.js';
+import { type ObjectStore, outcomeOf, requireSound } from '../store/index.js';
+
+const KEY = 'db.json';
+const FORMAT = 1;
+
+export interface Root {
+  readonly format: typeof FORMAT;
+  /** Of features that whoever opens it has to know. */
+  readonly requires: readonly string[];
+  /** Random. */
+  readonly databaseId: string;
+  readonly created: string;
+}
+
+/**
+ * The repository in a store, which is made if there is none. A store is probed before the first repository is made in it,
+ * and only then: it costs a dozen round trips.
+ */
+export async function openRoot(store: ObjectStore, caller: AbortSignal): Promise<Root> {
+  const signal = AbortSignal.any([caller]);
+  // Every request of a probe listens.
+  setMaxListeners(0, signal);
+  for (;;) {
+    const found = await store.get(KEY, { signal });
+    if (found !== undefined) return decode(store, found.body);
+    await requireSound(store, { signal });
+    const root: Root = {
+      format: FORMAT,
+      requires: [],
+      databaseId: randomBytes(16).toString('hex'),
+      created: new Date().toISOString(),
+    };
+    try {
+      await store.put(KEY, Buffer.from(`${JSON.stringify(root)}\n`), { ifNoneMatch: '*', signal });
+      return root;
+    } catch (error) {
+      // Somebody else makes one, or nobody knows who has made it: it says itself.
+      if (outcomeOf(error) === 'refused') throw error;
+    }
+  }
+}
+
+function decode({ location }: ObjectStore, body: Uint8Array): Root {
+  let root: Partial<Root>;
+  try {
+    root = JSON.parse(Buffer.from(body).toString());
+  } catch (cause) {
+    throw new CoppiceError('CORRUPT', `"${KEY}" in ${location} is damaged`, { cause, details: { key: KEY } });
+  }
+  const { format, requires = [], databaseId } = root;
+  if (format !== FORMAT || requires.length > 0 || databaseId === undefined) {
+    const what = format === FORMAT ? `needs ${requires.join(', ')}` : `is of format ${format}`;
+    throw new CoppiceError('FORMAT', `the repository in ${location} ${what}: use a newer version of coppice`, {
+      details: { key: KEY },
+    });
+  }
+  return root as Root;
+}

@@ -1,0 +1,285 @@
+/**
+ * The shell around the machine of a node: it carries out what the machine asks, against a store and the engine of a
+ * folder, and tells those who wait for commits what the machine says. It decides nothing about the branch.
+ *
+ * @module
+ */
+
+import { setMaxListeners } from 'node:events';
+import { aborted, CoppiceError } from '../../errors.js';
+import type { Answer, Local, Notice, Request, Slot, State } from '../protocol/index.js';
+import { type Belonging, belong } from './belonging.js';
+import { Budget } from './budget.js';
+import { Checkpoints } from './checkpoints.js';
+import { Counted } from './counted.js';
+import { noCounts } from './counts.js';
+import { Disk, LOST } from './disk.js';
+import { Downloads } from './download.js';
+import { Driver } from './driver.js';
+import type { OpenEngine } from './engine.js';
+import { failedCommit, fenced, fencedCommit, isPassing, mayCome, unshipped } from './errors.js';
+import { type ShellOptions, settingsOf } from './options.js';
+import { Remote } from './remote.js';
+import { type BranchStatus, statusOf } from './status.js';
+import { Waiters } from './waiters.js';
+
+/** What a shell tells without being asked. */
+export type ShellEvent =
+  /** Everything up to a revision is in the store, for ever. */
+  | { readonly type: 'acknowledged'; readonly revision: number }
+  | { readonly type: 'published'; readonly checkpoint: Published }
+  /** Nothing further is shipped by this process. */
+  | { readonly type: 'ended'; readonly error: CoppiceError };
+
+/** A checkpoint that the head of the branch names. */
+export interface Published {
+  readonly revision: number;
+  readonly tables: number;
+  readonly bytes: number;
+  readonly at: Date;
+  /** Of its manifest. */
+  readonly location: string;
+}
+
+const ENDED: ReadonlySet<State['phase']> = new Set(['restored', 'deposed', 'closed', 'failed']);
+/** A close that is not told otherwise waits so long for the store. */
+const CLOSE_MS = 30_000;
+
+export class Shell {
+  readonly #options: ShellOptions;
+  readonly #belonging: Belonging;
+  readonly #counts = noCounts();
+  readonly #waiters = new Waiters();
+  readonly #abort = new AbortController();
+  readonly #disk: Disk;
+  readonly #remote: Remote;
+  readonly #checkpoints: Checkpoints;
+  #driver!: Driver;
+  /** Commits may be made, or the copy is complete. */
+  #ready: Promise<void> | undefined;
+  #error: CoppiceError | undefined;
+  #shippedMs: number | undefined;
+  #closing: Promise<number> | undefined;
+  #hasClosed = false;
+
+  private constructor(options: ShellOptions, belonging: Belonging) {
+    const { folder, engine, on } = options;
+    this.#options = options;
+    this.#belonging = belonging;
+    // Every request under way listens.
+    setMaxListeners(0, this.#abort.signal);
+    const store = new Counted(options.store, this.#counts, this.#abort.signal);
+    const budget = new Budget();
+    this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget));
+    this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
+    this.#checkpoints = new Checkpoints(options.checkpoint, store.location, (checkpoint) => {
+      this.#disk.pinned.release();
+      on({ type: 'published', checkpoint });
+    });
+  }
+
+  /**
+   * Opens the branch, and resolves when commits may be made, or the copy is complete. A standby waits until the owner has
+   * gone. It goes on trying for as long as the store cannot be reached.
+   */
+  static async open(options: ShellOptions): Promise<Shell> {
+    const { signal } = options;
+    const shell = new Shell(options, await belong(options, signal ?? new AbortController().signal));
+    const giveUp = () => shell.#end(aborted(signal as AbortSignal, 'opening a branch'));
+    signal?.addEventListener('abort', giveUp, { once: true });
+    try {
+      if (signal?.aborted) giveUp();
+      await shell.#open();
+      return shell;
+    } catch (error) {
+      await shell.close(0).catch(() => {});
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** The engine of the folder, for whoever reads and writes. Nobody else closes it. */
+  engine(): Promise<OpenEngine> {
+    return this.#disk.open();
+  }
+
+  /** Resolves when a revision is in the store, where no other machine takes it back. */
+  stored(revision: number): Promise<void> {
+    return this.#waiters.until(revision);
+  }
+
+  status(): BranchStatus {
+    const ago = this.#shippedMs === undefined ? undefined : Math.round(performance.now() - this.#shippedMs);
+    const { state } = this.#driver;
+    const bytes = this.#disk.replication?.logBytesAfter(state.log.seq) ?? 0;
+    const status = statusOf(state, this.#options.store, this.#counts, { ago, bytes });
+    return this.#error === undefined ? status : { ...status, ready: false, reason: this.#error.message };
+  }
+
+  /** Publishes everything that was committed before the call, and lets go of what is not kept any longer. */
+  async checkpoint(): Promise<Published> {
+    const { replication } = await this.#disk.open();
+    const published = await this.#checkpoints.take(this.#driver, replication.lastSeq);
+    if (published === undefined) throw this.#error ?? fenced(this.#options.branch);
+    return published;
+  }
+
+  /**
+   * Ships what it can until then, gives the branch up and closes the engine. Answers how many records are on this disk
+   * only; they are shipped when the branch is opened here again.
+   */
+  close(timeoutMs = CLOSE_MS): Promise<number> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #open(): Promise<void> {
+    const { local } = this.#belonging.place.remembered;
+    if (local === null) {
+      await this.#belonging.place.forget();
+      this.#drive(null);
+    } else {
+      const { lastSeq } = (await this.#disk.open()).replication;
+      // Records are on the disk before the position after them; without them it is another disk.
+      if (lastSeq < local.position.seq) await this.#lose();
+      else this.#drive({ ...local, logged: lastSeq });
+    }
+    for (let driver: Driver | undefined; driver !== this.#driver && this.#error === undefined; ) {
+      driver = this.#driver;
+      await driver.until(({ phase }) => ENDED.has(phase) || this.#ready !== undefined);
+    }
+    await this.#ready;
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#driver.state.phase === 'deposed') throw fenced(this.#options.branch);
+  }
+
+  #drive(local: Local | null): void {
+    const { disk } = this.#belonging.place.remembered;
+    const driver: Driver = new Driver(settingsOf(this.#options, disk), local, {
+      carry: (request) => this.#carry(request),
+      notice: (notice) => this.#notice(notice),
+      failed: (error) => this.#failed(error),
+    });
+    this.#driver = driver;
+  }
+
+  async #carry(request: Exclude<Request, { type: 'wait' }>): Promise<Answer> {
+    const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
+    const isSlot = request.type === 'put' && 'previous' in request.body;
+    if (isSlot && answer.type === 'stored') this.#count(request.body as Slot);
+    return answer;
+  }
+
+  #count({ records }: Slot): void {
+    this.#shippedMs = performance.now();
+    this.#checkpoints.count((records?.body as Uint8Array | undefined)?.length ?? 0);
+  }
+
+  async #local(request: Request): Promise<Answer> {
+    const driver = this.#driver;
+    let answer: Answer | typeof LOST;
+    try {
+      answer = await this.#disk.carry(request, driver.state.branchId);
+    } catch (error) {
+      if (!mayCome(error)) this.#end(error);
+      throw error;
+    }
+    if (answer !== LOST) return answer;
+    // What it was told before it was opened again is of no use to an owner that steps down.
+    if (this.#ready !== undefined) return { type: 'done' };
+    driver.stop();
+    this.#drive(null);
+    return { type: 'unknown', why: 'the folder held something else, and begins anew' };
+  }
+
+  async #lose(): Promise<void> {
+    await this.#disk.lose();
+    this.#drive(null);
+  }
+
+  #failed(error: unknown): void {
+    this.#counts.failures += 1;
+    if (!isPassing(error, this.#ready === undefined)) this.#end(error);
+  }
+
+  #notice(notice: Notice): void {
+    const { branch, on } = this.#options;
+    switch (notice.type) {
+      case 'lead':
+        this.#ready = this.#lead();
+        this.#ready.catch((error) => this.#end(error));
+        return;
+      case 'restored':
+        this.#ready = Promise.resolve();
+        return;
+      case 'acknowledge': {
+        const { revision } = notice.position;
+        this.#disk.reach({ branchId: this.#driver.state.branchId, position: notice.position });
+        this.#waiters.acknowledge(revision);
+        on({ type: 'acknowledged', revision });
+        return this.#checkpoints.due(this.#driver);
+      }
+      case 'fenced':
+        this.#waiters.end((revision) => fencedCommit(branch, revision));
+        return this.#end(fenced(branch));
+      case 'published':
+        return this.#checkpoints.published(this.#driver);
+      case 'failed':
+        return this.#end(new CoppiceError('STORE', `the branch "${branch}" cannot be used: ${notice.reason}`));
+      case 'closed':
+    }
+  }
+
+  /** Rule: the disk remembers where it began to lead before anyone may commit. */
+  async #lead(): Promise<void> {
+    const { branchId, log: position } = this.#driver.state;
+    const { replication } = await this.#disk.open();
+    await this.#disk.remember({ branchId, position });
+    replication.raise(position.revision);
+    this.#waiters.acknowledge(position.revision);
+    replication.lead(true);
+    replication.onLogged((seq) => this.#driver.tell({ type: 'logged', seq }));
+    this.#driver.tell({ type: 'logged', seq: replication.durableSeq });
+    this.#checkpoints.due(this.#driver);
+  }
+
+  /** For good, in this process. */
+  #end(cause: unknown): void {
+    if (this.#error !== undefined || this.#hasClosed) return;
+    const { branch, on } = this.#options;
+    const message = `the branch "${branch}" cannot be used: ${(cause as Error).message}`;
+    const error = cause instanceof CoppiceError ? cause : new CoppiceError('IO', message, { cause });
+    this.#error = error;
+    this.#driver?.stop();
+    this.#abort.abort(error);
+    this.#disk.replication?.lead(false);
+    this.#waiters.end((revision) => failedCommit(error, revision));
+    on({ type: 'ended', error });
+  }
+
+  async #close(timeoutMs: number): Promise<number> {
+    let left = 0;
+    try {
+      if (this.#error === undefined && this.#ready !== undefined) await this.#giveUp(timeoutMs);
+      left = Math.max(0, (this.#disk.replication?.lastSeq ?? 0) - (this.#driver?.state.log.seq ?? 0));
+    } finally {
+      this.#hasClosed = true;
+      this.#driver?.stop();
+      this.#waiters.end(unshipped);
+      this.#abort.abort();
+      await this.#disk.close().finally(this.#belonging.unlock);
+    }
+    return left;
+  }
+
+  async #giveUp(timeoutMs: number): Promise<void> {
+    const { replication } = await this.#disk.open();
+    replication.lead(false);
+    // Only what is on the disk is shipped.
+    this.#driver.tell({ type: 'logged', seq: await replication.sync() });
+    this.#driver.tell({ type: 'close' });
+    const timer = setTimeout(() => this.#driver.stop(), timeoutMs);
+    await this.#driver.until(({ phase }) => ENDED.has(phase)).finally(() => clearTimeout(timer));
+  }
+}

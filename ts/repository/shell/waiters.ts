@@ -1,0 +1,58 @@
+/**
+ * Who waits for a revision to be in the store. All that wait for one share a promise.
+ *
+ * @module
+ */
+
+import type { CoppiceError } from '../../errors.js';
+
+interface Waiter {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: CoppiceError) => void;
+}
+
+export class Waiters {
+  readonly #waiting = new Map<number, Waiter>();
+  #acknowledged = 0;
+  /** What came of the rest. */
+  #ended: ((revision: number) => CoppiceError) | undefined;
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  until(revision: number): Promise<void> {
+    if (revision <= this.#acknowledged) return Promise.resolve();
+    if (this.#ended !== undefined) return Promise.reject(this.#ended(revision));
+    const known = this.#waiting.get(revision) ?? waiter();
+    this.#waiting.set(revision, known);
+    return known.promise;
+  }
+
+  acknowledge(revision: number): void {
+    this.#acknowledged = Math.max(this.#acknowledged, revision);
+    for (const [waitsFor, { resolve }] of this.#waiting) {
+      if (waitsFor > revision) continue;
+      this.#waiting.delete(waitsFor);
+      resolve();
+    }
+  }
+
+  /** Nothing further will be acknowledged here. */
+  end(error: (revision: number) => CoppiceError): void {
+    this.#ended ??= error;
+    for (const [revision, { reject }] of this.#waiting) reject(this.#ended(revision));
+    this.#waiting.clear();
+  }
+}
+
+function waiter(): Waiter {
+  let resolve: Waiter['resolve'] = () => {};
+  let reject: Waiter['reject'] = () => {};
+  const promise = new Promise<void>((done, fail) => {
+    resolve = done;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}
