@@ -260,7 +260,7 @@ test('wrong options of upkeep are refused by name', async (t) => {
   await refuses(t, 'COPPICE_INVALID', () => db.checkpoint({} as never), /to must be the folder/);
   await refuses(t, 'COPPICE_INVALID', () => db.checkpoint({ to: '' }), /to must be the name of a folder/);
   await refuses(t, 'COPPICE_UNSUPPORTED', () => db.checkpoint({ to: {} as never }), /object store .*: name a folder/);
-  await refuses(t, 'COPPICE_INVALID', () => db.checkpoint(undefined as never), /an object/);
+  await refuses(t, 'COPPICE_INVALID', () => db.checkpoint(undefined as never), /to must be the folder/);
 });
 
 test('verify finds nothing wrong in a sound database, and tells how far it is', async (t) => {

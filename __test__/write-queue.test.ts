@@ -107,10 +107,14 @@ class TextSlab {
   }
 }
 
+function queueOf(engine: StallingEngine, events = new Emitter()): WriteQueue {
+  return new WriteQueue(engine as unknown as Engine, events, () => engine.settle());
+}
+
 function stalledQueue(): { engine: StallingEngine; queue: WriteQueue; events: Emitter } {
   const [engine, events] = [new StallingEngine(), new Emitter()];
   engine.room = 0;
-  return { engine, events, queue: new WriteQueue(engine as unknown as Engine, events) };
+  return { engine, events, queue: queueOf(engine, events) };
 }
 
 function batch(queue: WriteQueue, keys: string[], signal?: AbortSignal): Promise<unknown> {
@@ -303,7 +307,7 @@ test('an abort that several waiting writes share reaches all of them before any 
 
 test('empty resolves when the last waiting write is settled', async (t) => {
   const { engine, queue } = stalledQueue();
-  await new WriteQueue(engine as unknown as Engine, new Emitter()).empty();
+  await queueOf(engine).empty();
   const write = queue.put('a', '', undefined, 'process');
   let empty = false;
   const waiting = queue.empty().then(() => {
@@ -321,7 +325,7 @@ test('empty resolves when the last waiting write is settled', async (t) => {
 function laterQueue(): { engine: StallingEngine; queue: WriteQueue } {
   const engine = new StallingEngine();
   engine.later = true;
-  return { engine, queue: new WriteQueue(engine as unknown as Engine, new Emitter()) };
+  return { engine, queue: queueOf(engine) };
 }
 
 test('what another thread commits keeps its place, and later writes wait behind it', async (t) => {

@@ -126,7 +126,7 @@ export class Batch<K, V> implements Disposable {
     try {
       const slab = this.#open();
       checkWrite(options);
-      const level = durability(options.durability, this.#handle.durability);
+      const level = durability(options.durability, this.#handle.levels);
       this.#slab = undefined;
       const answer = this.#handle.writes.commit(slab, level, options.signal);
       return this.#checked.length === 0 ? (answer as Promise<Commit>) : this.#explained(answer);

@@ -10,8 +10,9 @@ import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
 import { revision as checkRevision } from './options/check.js';
 import type { Duration } from './options/duration.js';
-import { type Durability, durability } from './options/write.js';
+import { type CloseOptions, closeTimeout, type Durability, durability } from './options/write.js';
 import { Pin } from './pin.js';
+import type { BranchStatus } from './repository/shell/index.js';
 import { Snapshot } from './snapshot.js';
 import { makeMetrics, makeStats, type Stats } from './stats.js';
 import { Tree } from './sublevel.js';
@@ -79,17 +80,16 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
   async waitFor(revision: number | bigint, level: Durability): Promise<void> {
     const engine = this.handle.live();
     const wanted = checkRevision(revision, 'revision');
-    const named = durability(level, this.handle.durability);
-    if (wanted > engine.revision) {
-      throw new CoppiceError(
-        'FUTURE_REVISION',
-        `revision ${wanted} does not exist yet: the newest is ${engine.revision}`,
-        {
-          details: { revision: wanted },
-        },
-      );
+    const { usual, hasStore } = this.handle.levels;
+    const named = level === undefined ? usual : durability(level, { usual: 'process', hasStore });
+    // With a store what is not there yet is not seen yet.
+    const newest = Math.max(engine.revision, this.handle.writes.newest);
+    if (wanted > newest) {
+      throw new CoppiceError('FUTURE_REVISION', `revision ${wanted} does not exist yet: the newest is ${newest}`, {
+        details: { revision: wanted },
+      });
     }
-    await engine.settle(wanted, named);
+    await this.handle.settle(wanted, named);
   }
 
   /**
@@ -152,6 +152,9 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    * Copies the database as of now into a folder, while reads and writes go on. Tables are linked where the file system
    * can, so it takes little time and room.
    *
+   * Without `to`, of a database with a `store`: publishes a checkpoint of the branch there, so that whoever grows it back
+   * reads tables and little of the log. That happens by itself as the log grows; it is never needed for durability.
+   *
    * @throws `COPPICE_EXISTS` if the folder is not empty.
    * @example
    * ```ts
@@ -165,7 +168,7 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    * await db.close();
    * ```
    */
-  checkpoint(options: upkeep.CheckpointOptions): Promise<upkeep.CheckpointInfo> {
+  checkpoint(options: upkeep.CheckpointOptions = {}): Promise<upkeep.CheckpointInfo> {
     return upkeep.checkpoint(this.handle, options);
   }
 
@@ -200,9 +203,27 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     return makeStats(this.handle.live().stats(), this.handle.writes.queued());
   }
 
+  /**
+   * How the branch stands, of a database with a `store`: whether this node leads it, what is in its way, what is not in
+   * the store yet. `undefined` without one.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-with-store', { store: './store' });
+   * await db.put('greeting', 'hello', { durability: 'remote' });
+   * console.log(db.repository()?.role, db.repository()?.unshipped); // leading 0
+   * await db.close();
+   * ```
+   */
+  repository(): BranchStatus | undefined {
+    return this.handle.branch?.status();
+  }
+
   /** The figures in the Prometheus text format. */
   metrics(): string {
-    return makeMetrics(this.path, this.handle.live().stats(), this.handle.writes.queued());
+    return makeMetrics(this.path, this.handle.live().stats(), this.handle.writes.queued(), this.repository());
   }
 
   /** Calls `listener` at each event of a name: see `Events`. Listening does not keep the process alive. */
@@ -220,12 +241,15 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
   /**
    * Refuses further calls, lets pending writes finish, and closes. Calling it again answers the same promise. Opening
    * afterwards replays nothing.
+   *
+   * With a `store` everything is shipped and the branch given up, for which it waits `timeoutMs` at most, by default 30 s.
+   * `unshipped` is how many commits are on this disk only then: they are shipped when the database is opened here again.
    */
-  close(): Promise<void> {
-    return this.handle.close();
+  close(options: CloseOptions = {}): Promise<{ unshipped: number }> {
+    return this.handle.close(closeTimeout(options));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

@@ -61,8 +61,9 @@ export type ErrorName =
  * | `COPPICE_NATIVE_MISSING` | build it on the platform that runs it: the message says how |
  * | `COPPICE_PRECONDITION` | an object of a store is not as the put required: read it again |
  * | `COPPICE_STORE` | an object store refused or failed: the message says what to mend, `details.retry` whether waiting may be enough |
- * | `COPPICE_NOT_LEADER` | another node makes the commits: write there, or wait until this one leads |
- * | `COPPICE_FENCED`, `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for clusters, leases and watches |
+ * | `COPPICE_FENCED` | another node has taken the branch: close, and open again to follow it or to take it back |
+ * | `COPPICE_NOT_LEADER` | this node does not write the branch: `repository()` says why |
+ * | `COPPICE_LEASE_LOST`, `COPPICE_WATCH_OVERFLOW` | reserved for leases and watches |
  */
 export type ErrorCode = `COPPICE_${ErrorName}`;
 

@@ -25,7 +25,9 @@ export interface Events {
   flush: { bytes: number; ms: number };
   /** Tables were merged into `level`. */
   compaction: { level: number; readBytes: number; wroteBytes: number; ms: number };
-  /** A checkpoint was completed. */
+  /** Everything up to a revision is in the store. */
+  replicated: { revision: number };
+  /** A checkpoint was completed, in a folder or in the store. */
   checkpoint: { revision: number; tables: number; bytes: number; at: Date; location: string };
   /**
    * The log was replayed at open: records found, and bytes of a torn end that were cut. Comes right after `open`.
@@ -42,6 +44,7 @@ const NAMES: readonly string[] = [
   'background',
   'flush',
   'compaction',
+  'replicated',
   'checkpoint',
   'recovered',
   'error',

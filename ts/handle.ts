@@ -4,35 +4,46 @@
  * @module
  */
 
-import { closed } from './errors.js';
+import { type CoppiceError, closed } from './errors.js';
 import { Emitter } from './events.js';
 import type { Engine, EngineEvent } from './native/types.js';
-import type { Durability } from './options/write.js';
+import type { Durability, Levels } from './options/write.js';
+import type { Shell, ShellEvent } from './repository/shell/index.js';
 import { WriteQueue } from './write-queue.js';
 
-/** Opens the engine; `on` gets what it tells. */
-export type OpenEngine = (on: (event: EngineEvent) => void) => Promise<Engine>;
+/** What was opened: an engine, and the branch that it is the disk of, if it is. */
+export interface Opened {
+  readonly engine: Engine;
+  readonly branch?: Shell;
+}
+
+/** Opens the engine; `on` gets what it, and the branch, tell. */
+export type OpenEngine = (on: (event: EngineEvent | ShellEvent) => void) => Promise<Opened>;
 
 export class Handle {
   status: 'open' | 'closing' | 'closed' = 'open';
   readonly path: string;
   readonly engine: Engine;
-  readonly durability: Durability;
+  readonly branch: Shell | undefined;
+  readonly levels: Levels;
   readonly events: Emitter;
   readonly writes: WriteQueue;
   /** Whether the database keeps past versions. */
   readonly history: boolean;
-  #closing: Promise<void> | undefined;
+  #closing: Promise<{ unshipped: number }> | undefined;
+  /** Why nothing can be read or written any more, though nobody has closed it. */
+  #ended: CoppiceError | undefined;
   /** Writes that take more than one call of the engine. */
   readonly #finishing = new Set<Promise<unknown>>();
 
-  private constructor(path: string, engine: Engine, durability: Durability, events: Emitter) {
+  private constructor(path: string, { engine, branch }: Opened, durability: Durability, events: Emitter) {
     this.path = path;
     this.engine = engine;
+    this.branch = branch;
     this.history = engine.history;
-    this.durability = durability;
+    this.levels = { usual: durability, hasStore: branch !== undefined };
     this.events = events;
-    this.writes = new WriteQueue(engine, events);
+    this.writes = new WriteQueue(engine, events, (revision, level) => this.settle(revision, level));
   }
 
   /**
@@ -40,21 +51,30 @@ export class Handle {
    */
   static async open(path: string, openEngine: OpenEngine, durability: Durability): Promise<Handle> {
     const events = new Emitter();
-    const early: EngineEvent[] = [];
+    const early: (EngineEvent | ShellEvent)[] = [];
     let handle: Handle | undefined;
-    const engine = await openEngine((event) => (handle === undefined ? early.push(event) : handle.#tell(event)));
-    const opened = new Handle(path, engine, durability, events);
+    const opened = await openEngine((event) => (handle === undefined ? early.push(event) : handle.#tell(event)));
+    const made = new Handle(path, opened, durability, events);
     setImmediate(() => {
-      handle = opened;
-      for (const event of early) opened.#tell(event);
+      handle = made;
+      for (const event of early) made.#tell(event);
     });
-    return opened;
+    return made;
   }
 
   /** The engine, for one call. Throws `COPPICE_CLOSED` from the moment `close` was called. */
   live(): Engine {
     if (this.status !== 'open') throw closed('database');
+    if (this.#ended !== undefined) throw this.#ended;
     return this.engine;
+  }
+
+  /** Resolves when a commit is as durable as that. */
+  settle(revision: number, level: Durability): Promise<void> {
+    if (level !== 'remote') return this.engine.settle(revision, level);
+    const stored = this.branch?.stored(revision) ?? Promise.resolve();
+    // Only what is on the disk is shipped, so that is asked for.
+    return Promise.all([this.engine.settle(revision, 'disk'), stored]).then(() => {});
   }
 
   /** Has `close` wait for a write that needs the engine again before it is done. */
@@ -66,17 +86,19 @@ export class Handle {
   }
 
   /** Refuses further calls, lets waiting writes finish, then closes the engine. Every call gets the same promise. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(timeoutMs?: number): Promise<{ unshipped: number }> {
+    this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(timeoutMs: number | undefined): Promise<{ unshipped: number }> {
     this.status = 'closing';
     try {
       await Promise.allSettled(this.#finishing);
       await this.writes.empty();
-      await this.engine.close();
+      const unshipped = await this.branch?.close(timeoutMs);
+      if (this.branch === undefined) await this.engine.close();
+      return { unshipped: unshipped ?? 0 };
     } finally {
       this.status = 'closed';
     }
@@ -86,8 +108,15 @@ export class Handle {
     this.events.emit('recovered', leftOut === undefined ? { records, tornBytes } : { records, tornBytes, leftOut });
   }
 
-  #tell(event: EngineEvent): void {
+  #tell(event: EngineEvent | ShellEvent): void {
     switch (event.type) {
+      case 'acknowledged':
+        return this.events.emit('replicated', { revision: event.revision });
+      case 'published':
+        return this.events.emit('checkpoint', event.checkpoint);
+      case 'ended':
+        if (event.error.code === 'COPPICE_FENCED') this.#ended = event.error;
+        return this.events.emit('error', event.error);
       case 'room':
         return this.writes.drain();
       case 'failed':

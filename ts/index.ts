@@ -24,14 +24,15 @@ export { CoppiceError, type ErrorCode, type ErrorDetails } from './errors.js';
 export type { Events } from './events.js';
 export type { Entry, Version } from './keyspace.js';
 export type { LeftOut } from './native/types.js';
-export { open } from './open.js';
+export { type OpenOptions, open } from './open.js';
 export type { Duration } from './options/duration.js';
-export type { CompactionOptions, OpenOptions } from './options/open.js';
+export type { CompactionOptions } from './options/open.js';
 export type { KeyRange } from './options/range.js';
-export type { Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
+export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { HistoryOptions, RangeOptions } from './reader.js';
+export type { BranchOptions, BranchStatus, StoreCheckpoints } from './repository/index.js';
 export {
   fsStore,
   type Loss,
@@ -55,6 +56,7 @@ export {
   s3,
   storeAt,
 } from './repository/store/index.js';
+export { type RestoreOptions, restore } from './restore.js';
 export { type SalvageLoss, type SalvageOptions, type SalvageReport, salvage } from './salvage.js';
 export type { Snapshot } from './snapshot.js';
 export type { Stats } from './stats.js';

@@ -8,11 +8,20 @@ import { resolve } from 'node:path';
 import { orAborted, throwIfAborted } from './abort.js';
 import { Database } from './database.js';
 import type { Decoded, KeyEncoding, ValueEncoding } from './encoding/index.js';
-import { aborted } from './errors.js';
+import { aborted, CoppiceError } from './errors.js';
 import { Handle } from './handle.js';
 import { Keyspace } from './keyspace.js';
 import { openEngine } from './native/index.js';
-import { checkPath, type OpenOptions, resolveOpen } from './options/open.js';
+import { checkPath, type FolderOptions, resolveOpen } from './options/open.js';
+import { type BranchOptions, branching, isPlace, openBranch } from './repository/index.js';
+
+/**
+ * How a database is opened. Everything has a default; an unknown name or a wrong value is refused with an error that
+ * names it. Encodings belong to the handle, not to the database; every other option may differ at each open.
+ */
+export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEncoding = 'utf8'>
+  extends FolderOptions<K, V>,
+    BranchOptions {}
 
 /**
  * Opens the database in a folder, or creates one.
@@ -47,9 +56,26 @@ export async function open(
   const folder = resolve(checkPath(path));
   const { engine, keys, values, durability, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
-  const opening = Handle.open(folder, (on) => openEngine(folder, engine, on), durability);
+  const store = branching(options, durability === 'remote');
+  if (store === undefined) await checkOwn(folder, engine.readOnly);
+  else if (engine.readOnly) throw new CoppiceError('UNSUPPORTED', 'readOnly with a store comes in a later version');
+  const opening = Handle.open(
+    folder,
+    async (on) =>
+      store === undefined
+        ? { engine: await openEngine(folder, engine, on) }
+        : await openBranch(folder, engine, store, signal, on),
+    durability,
+  );
   const handle = await (signal === undefined ? opening : orClosed(opening, signal));
   return new Database(handle, new Keyspace(keys, values, ''));
+}
+
+/** What was not shipped yet would be lost if a folder of a store was written without it. */
+async function checkOwn(folder: string, readOnly: boolean): Promise<void> {
+  if (readOnly || !(await isPlace(folder))) return;
+  const message = `${folder} is the disk of a branch in a store: open it with the option store, or with readOnly`;
+  throw new CoppiceError('INVALID', message, { details: { option: 'store' } });
 }
 
 /** Gives up when the signal says so; what opens nevertheless is closed again. */

@@ -5,6 +5,7 @@
  */
 
 import type { EngineStats } from './native/types.js';
+import type { BranchStatus } from './repository/index.js';
 import type { Queued } from './write-queue.js';
 
 /**
@@ -106,7 +107,7 @@ function ratio(part: number, whole: number): number {
 }
 
 /** The figures in the Prometheus text format, version 0.0.4; every sample carries the path as label `db`. */
-export function makeMetrics(path: string, engine: EngineStats, queued: Queued): string {
+export function makeMetrics(path: string, engine: EngineStats, queued: Queued, branch?: BranchStatus): string {
   const page = new MetricsPage(path);
   page.gauge('keys_estimate', 'Keys, estimated without reading.', engine.keysEstimate);
   page.gauge('disk_bytes', 'Bytes of tables, blob files and log.', engine.diskBytes);
@@ -156,7 +157,24 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued): 
   page.gauge('durable_revision', 'The newest commit that is synced.', engine.durableRevision);
   page.gauge('queued_writes', 'Writes of this handle that wait for memory or large values.', queued.queuedWrites);
   page.gauge('queued_bytes', 'Bytes of writes of this handle that wait, without large values.', queued.queuedBytes);
+  if (branch !== undefined) branchMetrics(page, branch);
   return page.text;
+}
+
+function branchMetrics(page: MetricsPage, branch: BranchStatus): void {
+  const { counts, ready, revision, unshipped, shippedMsAgo } = branch;
+  page.gauge('branch_ready', '1: this node leads the branch.', ready ? 1 : 0);
+  page.gauge('branch_revision', 'The newest commit that is in the store.', revision);
+  page.gauge('branch_unshipped', 'Commits that are on this disk only.', unshipped);
+  page.gauge('branch_unshipped_bytes', 'Bytes of the log that holds them.', branch.unshippedBytes);
+  if (shippedMsAgo !== undefined) {
+    page.gauge('branch_shipped_seconds_ago', 'When something was last stored in the log.', shippedMsAgo / 1_000);
+  }
+  page.gauge('branch_slots', 'Objects of the log after the newest checkpoint.', branch.slots);
+  page.kinds('store_requests_total', 'Requests of the store.', counts.requests);
+  page.counter('store_failures_total', 'Requests that had to be made again.', counts.failures);
+  page.counter('store_uploaded_bytes_total', 'Bytes sent to the store.', counts.uploadedBytes);
+  page.counter('store_downloaded_bytes_total', 'Bytes read from the store.', counts.downloadedBytes);
 }
 
 class MetricsPage {
@@ -181,6 +199,11 @@ class MetricsPage {
   levels(name: string, help: string, levels: EngineStats['levels'], field: 'files' | 'bytes'): void {
     this.#head(name, help, 'gauge');
     for (const [level, figures] of levels.entries()) this.#sample(name, `,level="${level}"`, figures[field]);
+  }
+
+  kinds(name: string, help: string, counts: Readonly<Record<string, number>>): void {
+    this.#head(name, help, 'counter');
+    for (const [kind, count] of Object.entries(counts)) this.#sample(name, `,kind="${kind}"`, count);
   }
 
   #head(name: string, help: string, type: string): void {

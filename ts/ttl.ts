@@ -34,7 +34,7 @@ async function writeAgain(handle: Handle, stored: Encoded, deadline: number | un
     const slab = handle.writes.takeSlab();
     slab.check(stored, found.revision);
     slab.put(stored, found.value, deadline);
-    const answer = await handle.writes.commit(slab, handle.durability, undefined);
+    const answer = await handle.writes.commit(slab, handle.levels.usual, undefined);
     if ('ok' in answer) return answer;
   }
   throw new CoppiceError('CONFLICT', `the key to touch was changed ${ATTEMPTS_MAX} times meanwhile: try again`);

@@ -44,8 +44,8 @@ export interface VerifyReport {
 }
 
 export interface CheckpointOptions {
-  /** A folder that does not exist or is empty. */
-  to: string;
+  /** A folder that does not exist or is empty. Default: the `store` of the database. */
+  to?: string;
 }
 
 /** A complete copy of a database as of one revision, which opens like any other. */
@@ -57,7 +57,7 @@ export interface CheckpointInfo {
   bytes: number;
   /** When it was completed. */
   at: Date;
-  /** The folder, as an absolute path. */
+  /** The folder, as an absolute path; or where in the store its manifest is. */
   location: string;
 }
 
@@ -102,6 +102,11 @@ export async function verify(handle: Handle, options: VerifyOptions): Promise<Ve
 
 export async function checkpoint(handle: Handle, options: CheckpointOptions): Promise<CheckpointInfo> {
   checkNames(options, CHECKPOINT);
+  const { branch } = handle;
+  if (options.to === undefined && branch !== undefined) {
+    handle.live();
+    return handle.finish(branch.checkpoint());
+  }
   const location = folderOf(options, 'checkpoint');
   const { revision, tables, bytes } = await handle.live().checkpoint(location);
   const info = { revision, tables, bytes, at: new Date(), location };
@@ -120,7 +125,7 @@ export async function backup(handle: Handle, options: BackupOptions): Promise<Ba
 }
 
 /** The absolute path of the folder that a copy goes to. */
-function folderOf({ to }: { to: unknown }, call: string): string {
+function folderOf({ to }: { to?: unknown }, call: string): string {
   if (to === undefined) throw invalid('to', `the folder to write the ${call} to`, to);
   if (typeof to === 'object' && to !== null) {
     const message = `a ${call} in an object store comes in a later version of coppice: name a folder`;

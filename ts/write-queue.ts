@@ -70,13 +70,19 @@ interface Waiting {
   committing: boolean;
   /** Whether the other thread is to try again should it have found no memory. */
   again: boolean;
-  readonly resolve: (answer: Promise<Commit> | Refusal) => void;
+  readonly resolve: (answer: Promise<Commit | Refusal>) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** Resolves when a commit is as durable as that. */
+type Settle = (revision: number, durability: Durability) => Promise<void>;
 
 export class WriteQueue {
   readonly #engine: Engine;
   readonly #events: Emitter;
+  readonly #settle: Settle;
+  /** The newest commit of this handle. It may not be visible yet. */
+  newest = 0;
   /** In the order of their calls. */
   readonly #waiting = new Set<Waiting>();
   #bytes = 0;
@@ -85,9 +91,10 @@ export class WriteQueue {
   #whenEmpty: (() => void)[] = [];
   #spare: Slab | undefined;
 
-  constructor(engine: Engine, events: Emitter) {
+  constructor(engine: Engine, events: Emitter, settle: Settle) {
     this.#engine = engine;
     this.#events = events;
+    this.#settle = settle;
   }
 
   put(key: Encoded, value: Encoded, deadlineMs: number | undefined, durability: Durability): Promise<Commit> {
@@ -122,7 +129,7 @@ export class WriteQueue {
     }
     if (answer === STALLED || answer === LATER) return this.#enqueue(slab, durability, signal, answer === LATER);
     this.giveBack(slab);
-    if (typeof answer !== 'number') return Promise.resolve(answer);
+    if (typeof answer !== 'number') return this.#refused(answer, durability);
     return this.#acknowledge(answer, ops, durability, signal);
   }
 
@@ -169,12 +176,20 @@ export class WriteQueue {
     signal?: AbortSignal,
     deleted?: number,
   ): Promise<Commit> {
+    if (revision > this.newest) this.newest = revision;
     if (this.#events.hearsWrites) this.#events.emit('write', { revision, ops });
     // All writes of one turn share the engine's promise; this one and what it resolves with are this write's own.
-    const settled = this.#engine.settle(revision, durability).then((): Commit => {
+    const settled = this.#settle(revision, durability).then((): Commit => {
       return deleted === undefined ? { ok: true, revision } : { ok: true, revision, deleted };
     });
     return signal === undefined ? settled : orAborted(settled, signal, () => unknownOutcome(signal, revision));
+  }
+
+  /** What a guard met may not be in the store yet, and could be taken back: nobody is told of it before. */
+  async #refused(refusal: Refusal, durability: Durability): Promise<Refusal> {
+    const met = Math.max(0, ...refusal.conflicts.map(({ revision }) => revision ?? 0));
+    if (durability === 'remote' && met > 0) await this.#settle(met, durability);
+    return refusal;
   }
 
   #enqueue(
@@ -248,7 +263,11 @@ export class WriteQueue {
       return false;
     }
     this.#leave(waiting);
-    waiting.resolve(typeof answer === 'number' ? this.#acknowledge(answer, ops, durability, signal) : answer);
+    waiting.resolve(
+      typeof answer === 'number'
+        ? this.#acknowledge(answer, ops, durability, signal)
+        : this.#refused(answer, durability),
+    );
     return true;
   }
 
@@ -271,7 +290,9 @@ export class WriteQueue {
       if (answer === STALLED) return;
       this.#leave(waiting);
       const isDone = typeof answer === 'number';
-      waiting.resolve(isDone ? this.#acknowledge(answer, ops, durability, signal, deleted) : answer);
+      waiting.resolve(
+        isDone ? this.#acknowledge(answer, ops, durability, signal, deleted) : this.#refused(answer, durability),
+      );
     } catch (error) {
       this.#fail(waiting, error);
     }

@@ -76,7 +76,7 @@ export class Writer<K, V> extends Reader<K, V> {
       const { handle, space } = this;
       handle.live();
       const bytes = space.values.encode(value, 'value');
-      return handle.writes.put(space.encodeKey(key), bytes, undefined, handle.durability);
+      return handle.writes.put(space.encodeKey(key), bytes, undefined, handle.levels.usual);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -88,7 +88,7 @@ export class Writer<K, V> extends Reader<K, V> {
       if (options !== undefined) return this.#delWith(key, options);
       const { handle, space } = this;
       handle.live();
-      return handle.writes.del(space.encodeKey(key), handle.durability);
+      return handle.writes.del(space.encodeKey(key), handle.levels.usual);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -124,7 +124,7 @@ export class Writer<K, V> extends Reader<K, V> {
       const engine = handle.live();
       checkNames(options, DEL_RANGE_OPTIONS);
       if (options.signal !== undefined) signal(options.signal);
-      const level = durability(options.durability, handle.durability);
+      const level = durability(options.durability, handle.levels);
       const counting = boolean(options.count, 'count', false);
       const bounds = keyRange(range, DEL_RANGE, space);
       const span = spanOf(bounds);
@@ -177,7 +177,7 @@ export class Writer<K, V> extends Reader<K, V> {
   #putWith(key: K, value: V, options: PutOptions): Promise<Commit> {
     const { handle, space } = this;
     const deadline = checkPut(options, handle.live());
-    const level = durability(options.durability, handle.durability);
+    const level = durability(options.durability, handle.levels);
     const bytes = space.values.encode(value, 'value');
     const stored = space.encodeKey(key);
     if (options.signal === undefined) return handle.writes.put(stored, bytes, deadline, level);
@@ -190,7 +190,7 @@ export class Writer<K, V> extends Reader<K, V> {
     const { handle, space } = this;
     handle.live();
     checkWrite(options);
-    const level = durability(options.durability, handle.durability);
+    const level = durability(options.durability, handle.levels);
     const stored = space.encodeKey(key);
     if (options.signal === undefined) return handle.writes.del(stored, level);
     const slab = handle.writes.takeSlab();
@@ -213,11 +213,11 @@ export class Writer<K, V> extends Reader<K, V> {
   }
 
   #batch(ops: unknown, options: WriteOptions = {}): Promise<Commit> {
-    const { writes, durability: otherwise } = this.handle;
+    const { writes, levels } = this.handle;
     this.handle.live();
     checkWrite(options);
     if (!Array.isArray(ops)) throw invalid('the operations of batch', 'an array', ops);
-    const level = durability(options.durability, otherwise);
+    const level = durability(options.durability, levels);
     const slab = writes.takeSlab();
     let i = 0;
     try {

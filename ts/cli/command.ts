@@ -7,8 +7,7 @@
 import { parseArgs } from 'node:util';
 import type { Database } from '../database.js';
 import { CoppiceError } from '../errors.js';
-import { open } from '../open.js';
-import type { OpenOptions } from '../options/open.js';
+import { type OpenOptions, open } from '../open.js';
 import type { Tree } from '../sublevel.js';
 import type { Terminal } from './terminal.js';
 import { formatBytes, type Notation, parseBytes } from './text.js';

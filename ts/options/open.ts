@@ -15,7 +15,7 @@ import { type Durability, durability } from './write.js';
  * How a database is opened. Everything has a default; an unknown name or a wrong value is refused with an error that
  * names it. Encodings belong to the handle, not to the database; every other option may differ at each open.
  */
-export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEncoding = 'utf8'> {
+export interface FolderOptions<K extends KeyEncoding = 'utf8', V extends ValueEncoding = 'utf8'> {
   /** How keys become bytes; must keep order. Default `utf8`. */
   keyEncoding?: K;
   /** How values become bytes. Default `utf8`. */
@@ -59,7 +59,9 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
   recovery?: 'strict' | 'point-in-time';
   /**
    * What a write survives once its promise resolves, unless the write says otherwise. `process`: the end of the process,
-   * by crash or kill. `disk`: also the loss of power; writes that wait together share one sync. Default `disk`.
+   * by crash or kill. `disk`: also the loss of power; writes that wait together share one sync. `remote`, which needs a
+   * `store`: also the loss of the disk and of the machine; nobody reads a write before that, and none may ask for less.
+   * Default `disk`.
    */
   durability?: Durability;
   /** One budget for memtables, page cache and filters, in bytes; at least 16 MiB. Default 64 MiB. */
@@ -164,8 +166,13 @@ const OPEN = names(
     'compaction',
     'syncIntervalMs',
     'signal',
+    // Checked by those whose they are.
+    'store',
+    'branch',
+    'standby',
+    'checkpoint',
   ],
-  ['store', 'branch', 'checkpoint', 'restore', 'standby', 'log', 'collect', 'onProgress'],
+  ['restore', 'log', 'collect', 'onProgress'],
 );
 const RETAIN = names('retain', ['revisions', 'ms']);
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);
@@ -188,18 +195,18 @@ export function checkPath(path: unknown, what = 'path'): string {
 }
 
 /** Checks the options of `open` and fills in what is absent. */
-export function resolveOpen(options: OpenOptions<KeyEncoding, ValueEncoding>): Opening {
+export function resolveOpen(options: FolderOptions<KeyEncoding, ValueEncoding>): Opening {
   checkNames(options, OPEN);
   return {
     engine: engineOptions(options),
     keys: keyCodec(or(options.keyEncoding, 'utf8')),
     values: valueCodec(or(options.valueEncoding, 'utf8')),
-    durability: durability(options.durability, 'disk'),
+    durability: durability(options.durability, { usual: 'disk', hasStore: 'store' in options }),
     signal: options.signal === undefined ? undefined : signal(options.signal),
   };
 }
 
-function engineOptions(options: OpenOptions<KeyEncoding, ValueEncoding>): EngineOptions {
+function engineOptions(options: FolderOptions<KeyEncoding, ValueEncoding>): EngineOptions {
   const memoryBytes = integer(
     or(options.memoryBytes, MEMORY_BYTES_DEFAULT),
     'memoryBytes',

@@ -5,7 +5,7 @@
  */
 
 import { CoppiceError } from '../errors.js';
-import { checkNames, names, oneOf, signal } from './check.js';
+import { checkNames, integer, names, oneOf, signal } from './check.js';
 import { type Clock, type Duration, deadlineMs } from './duration.js';
 
 /**
@@ -15,8 +15,16 @@ import { type Clock, type Duration, deadlineMs } from './duration.js';
  * |---|---|---|
  * | `process` | its log record is with the operating system | the machine loses power; a killed process loses nothing |
  * | `disk` | its log record is synced | the disk is lost |
+ * | `remote` | it is in the `store` as well, where no other node takes it back | the store is lost |
  */
-export type Durability = 'process' | 'disk';
+export type Durability = 'process' | 'disk' | 'remote';
+
+/** What a database can promise. */
+export interface Levels {
+  /** Unless a write says otherwise. */
+  readonly usual: Durability;
+  readonly hasStore: boolean;
+}
 
 export interface WriteOptions {
   /** Default: the `durability` the database was opened with. */
@@ -38,24 +46,41 @@ export interface Expiry {
 
 export interface PutOptions extends WriteOptions, Expiry {}
 
-const DURABILITIES = ['process', 'disk'] as const;
+export interface CloseOptions {
+  /** How long to wait for the store, in milliseconds. Default 30,000. */
+  timeoutMs?: number;
+}
+
+const CLOSE = names('close', ['timeoutMs']);
+/** What a timer takes. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
+const DURABILITIES = ['process', 'disk', 'remote'] as const;
 const PUT = names('put', ['ttl', 'expiresAt', 'durability', 'signal'], ['lease']);
 const WRITE = names('a write', ['durability', 'signal']);
 
+/** How long `close` waits for a store. */
+export function closeTimeout(options: CloseOptions): number | undefined {
+  checkNames(options, CLOSE);
+  const { timeoutMs } = options;
+  return timeoutMs === undefined ? undefined : integer(timeoutMs, 'timeoutMs', 0, TIMEOUT_MS_MAX);
+}
+
 /** A durability, or the one to use when none is given. */
-export function durability(value: unknown, otherwise: Durability): Durability {
-  if (value === undefined) return otherwise;
-  if (value === 'replicated' || value === 'remote') {
-    const needs = value === 'remote' ? 'an object store' : 'a cluster';
-    throw new CoppiceError(
-      'UNSUPPORTED',
-      `durability '${value}' needs ${needs}, which comes in a later version of coppice`,
-      {
-        details: { option: 'durability' },
-      },
-    );
+export function durability(value: unknown, { usual, hasStore }: Levels): Durability {
+  if (value === undefined) return usual;
+  if (value === 'replicated')
+    throw refused('UNSUPPORTED', `'replicated' needs a cluster, which comes in a later version`);
+  const level = oneOf(value, 'durability', DURABILITIES);
+  if (level === 'remote' && !hasStore)
+    throw refused('UNSUPPORTED', "'remote' needs an object store: give open the option store");
+  if (level !== 'remote' && usual === 'remote') {
+    throw refused('INVALID', `'${level}' is less than the 'remote' of the database, of which readers see nothing less`);
   }
-  return oneOf(value, 'durability', DURABILITIES);
+  return level;
+}
+
+function refused(name: 'INVALID' | 'UNSUPPORTED', what: string): CoppiceError {
+  return new CoppiceError(name, `durability ${what}`, { details: { option: 'durability' } });
 }
 
 /** Checks the options of `put`; answers the deadline. */

@@ -26,7 +26,9 @@ export async function coppice(folder: string): Promise<Contender> {
     get: (key) => db.get(key),
     page: async (gte, limit) => (await db.entries({ gte, limit }).toArray()).length,
     scan: () => exhaust(db.entries()),
-    close: () => db.close(),
+    close: async () => {
+      await db.close();
+    },
   };
 }
 

@@ -12,10 +12,13 @@ import { del } from './del.js';
 import { doctor } from './doctor.js';
 import { get } from './get.js';
 import { history } from './history.js';
+import { init } from './init.js';
 import { put } from './put.js';
 import { repair } from './repair.js';
+import { restore } from './restore.js';
 import { scan } from './scan.js';
 import { stats } from './stats.js';
+import { status } from './status.js';
 import { trim } from './trim.js';
 import { verify } from './verify.js';
 
@@ -33,4 +36,7 @@ export const COMMANDS: readonly Command[] = [
   backup,
   repair,
   doctor,
+  init,
+  status,
+  restore,
 ];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OpenOptions } from '../../options/open.js';
+import type { OpenOptions } from '../../open.js';
 import type { PutOptions } from '../../options/write.js';
 import { type Call, type Command, EXIT, SUBLEVEL_FLAG } from '../command.js';
 import { parseBytes } from '../text.js';

@@ -1,0 +1,252 @@
+/** A database in a store, through the public API. */
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import {
+  type CoppiceError,
+  fsStore,
+  memoryStore,
+  type ObjectStore,
+  type OpenOptions,
+  open,
+  restore,
+  s3,
+} from '../../ts/index.js';
+import { coppice } from '../support/command.js';
+import { temporaryFolder } from '../support/database.js';
+import { refuses } from '../support/errors.js';
+import { CALM, HostileStore } from '../support/hostile.js';
+import { splitMix32 } from '../support/random.js';
+import { newBucket, testWithServer } from '../support/s3.js';
+
+async function place(t: ExecutionContext): Promise<{ store: ObjectStore; folder: string; options: OpenOptions }> {
+  const store = memoryStore();
+  return { store, folder: join(await temporaryFolder(t), 'db'), options: { store, durability: 'remote' } };
+}
+
+const stores: [string, typeof test, (folder: string) => ObjectStore | string | Promise<ObjectStore>][] = [
+  ['a folder', test, (folder) => join(folder, 'store')],
+  ['memory', test, () => memoryStore()],
+  ['a bucket', testWithServer as typeof test, async () => s3(await newBucket())],
+];
+for (const [where, declare, make] of stores) {
+  declare(`what was written is there when the disk is lost, with a store in ${where}`, async (t) => {
+    const top = await temporaryFolder(t);
+    const folder = join(top, 'db');
+    const options: OpenOptions = { store: await make(top), durability: 'remote', history: true };
+    const db = await open(folder, options);
+    const revisions: number[] = [];
+    for (let n = 0; n < 50; n++) revisions.push((await db.put(`key${n}`, `value ${n}`)).revision);
+    await db.checkpoint();
+    await db.del('key7');
+    await db.batch([
+      { type: 'put', key: 'key8', value: 'again' },
+      { type: 'put', key: 'long', value: 'x'.repeat(100_000) },
+    ]);
+    t.deepEqual(await db.close(), { unshipped: 0 });
+    await rm(folder, { recursive: true });
+
+    const again = await open(folder, options);
+    t.is(await again.count(), 50);
+    t.is(await again.get('key0'), 'value 0');
+    t.is(await again.get('key7'), undefined);
+    t.is(await again.get('key8'), 'again');
+    t.is((await again.get('long'))?.length, 100_000);
+    t.is(await again.get('key8', { at: revisions[8] as number }), 'value 8');
+    t.is(again.revision, 53);
+    t.true((await again.verify()).ok);
+    await again.put('after', 'all');
+    await again.close();
+  });
+}
+
+test('at remote nobody sees a commit that the store does not have', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, durability: 'remote' });
+  await db.put('a', '1');
+  away.isAway = true;
+  const writing = db.put('a', '2');
+  await db.waitFor(3, 'disk');
+  t.is(await db.get('a'), '1');
+  t.is(db.revision, 2);
+  t.is(db.repository()?.unshipped, 1);
+  away.isAway = false;
+  t.is((await writing).revision, 3);
+  t.is(await db.get('a'), '2');
+  await db.close();
+});
+
+test('a check that meets what the store does not have yet is answered when it has it', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, durability: 'remote' });
+  away.isAway = true;
+  const first = db.put('a', '1');
+  let answer: unknown;
+  const second = db
+    .batch()
+    .check({ key: 'a', revision: null })
+    .put('a', '2')
+    .write()
+    .then((found) => {
+      answer = found;
+    });
+  await db.waitFor(2, 'disk');
+  t.is(answer, undefined);
+  away.isAway = false;
+  await Promise.all([first, second]);
+  t.like(answer, { ok: false, conflicts: [{ key: 'a', revision: 2 }] });
+  await db.close();
+});
+
+test('at disk commits are seen at once and shipped a little later, and one may wait for the store', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away });
+  away.isAway = true;
+  await db.put('a', '1');
+  t.is(await db.get('a'), '1');
+  const remote = db.put('b', '2', { durability: 'remote' });
+  away.isAway = false;
+  await remote;
+  t.is(db.repository()?.unshipped, 0);
+  away.isAway = true;
+  await db.put('c', '3');
+  t.deepEqual(await db.close({ timeoutMs: 20 }), { unshipped: 1 });
+  away.isAway = false;
+  const again = await open(folder, { store: away });
+  t.is(await again.get('c'), '3');
+  await again.waitFor(again.revision, 'remote');
+  await again.close();
+});
+
+test('of two that open a branch the newer has it, and the older is told', async (t) => {
+  const { folder, options } = await place(t);
+  const older = await open(folder, options);
+  const errors: CoppiceError[] = [];
+  older.on('error', (error) => errors.push(error));
+  await older.put('a', '1');
+  const newer = await open(`${folder}2`, options);
+  t.is(await newer.get('a'), '1');
+  await refuses(t, 'COPPICE_FENCED', () => older.put('a', 'lost'));
+  t.is(errors[0]?.code, 'COPPICE_FENCED');
+  await refuses(t, 'COPPICE_FENCED', () => older.get('a'));
+  await older.close();
+  await newer.put('a', '2');
+  await newer.close();
+  const again = await open(folder, options);
+  t.is(await again.get('a'), '2');
+  await again.close();
+});
+
+test('a restart and another disk upload no table again', async (t) => {
+  const { store, folder, options } = await place(t);
+  const tables = async () => {
+    const keys: string[] = [];
+    for await (const { key } of store.list('d/')) if (key.includes('/tables/')) keys.push(key);
+    return keys;
+  };
+  const db = await open(folder, options);
+  await db.put('a', '1');
+  const events: unknown[] = [];
+  db.on('checkpoint', (event) => events.push(event));
+  const { revision, location } = await db.checkpoint();
+  t.is(revision, 2);
+  t.regex(location, /^memory\/d\/[0-9a-f]{32}\/manifests\//);
+  t.is(events.length, 1);
+  const before = await tables();
+  t.is(before.length, 1);
+  await db.close();
+  for (const where of [folder, `${folder}2`]) {
+    const again = await open(where, options);
+    await again.checkpoint();
+    await again.close();
+  }
+  t.deepEqual(await tables(), before);
+});
+
+test('a standby resolves when the owner has closed', async (t) => {
+  const { folder, options } = await place(t);
+  const owner = await open(folder, { ...options, standby: true });
+  await owner.put('a', '1');
+  const standing = open(`${folder}2`, { ...options, standby: true });
+  await owner.put('a', '2');
+  await owner.close();
+  const standby = await standing;
+  t.is(await standby.get('a'), '2');
+  await standby.close();
+  const signal = AbortSignal.timeout(50);
+  const first = await open(folder, options);
+  await refuses(t, 'COPPICE_ABORTED', () => open(`${folder}2`, { ...options, standby: true, signal }));
+  await first.close();
+});
+
+test('a branch is restored as it is and as it was, while it is written', async (t) => {
+  const { store, folder, options } = await place(t);
+  const db = await open(folder, options);
+  const { revision } = await db.put('a', '1');
+  await db.checkpoint();
+  await db.put('a', '2');
+  const to = `${folder}-copy`;
+  await restore(store, { to, revision });
+  const copy = await open(to);
+  t.is(await copy.get('a'), '1');
+  await copy.put('a', 'of its own');
+  await copy.close();
+  await restore(store, { to: `${to}2` });
+  const newest = await open(`${to}2`);
+  t.is(await newest.get('a'), '2');
+  await newest.close();
+  await db.put('a', '3');
+  await db.close();
+  await refuses(t, 'COPPICE_EXISTS', () => restore(store, { to }));
+  await refuses(t, 'COPPICE_NOT_FOUND', () => restore(memoryStore(), { to: `${to}3` }));
+  await refuses(t, 'COPPICE_NOT_FOUND', () => restore(store, { to: `${to}3`, branch: 'other' }), /"other"/);
+  await refuses(t, 'COPPICE_INVALID', () => restore(store, { to: `${to}3`, revision: 2, time: new Date() }));
+});
+
+test('what a store is needed for is refused without one, and the other way round', async (t) => {
+  const { folder, options } = await place(t);
+  await refuses(t, 'COPPICE_UNSUPPORTED', () => open(folder, { durability: 'remote' }), /needs an object store/);
+  await refuses(t, 'COPPICE_INVALID', () => open(folder, { branch: 'main' }), /with a store/);
+  await refuses(t, 'COPPICE_INVALID', () => open(folder, { store: {} as never }), /^store must be/);
+  await refuses(t, 'COPPICE_INVALID', () => open(folder, { ...options, branch: '' }), /^branch must be/);
+  await refuses(t, 'COPPICE_UNSUPPORTED', () => open(folder, { ...options, readOnly: true }));
+  await refuses(t, 'COPPICE_NOT_FOUND', () => open(folder, { ...options, createIfMissing: false }));
+  const db = await open(folder, options);
+  await refuses(t, 'COPPICE_INVALID', () => db.put('a', '1', { durability: 'disk' }), /less than the 'remote'/);
+  await refuses(t, 'COPPICE_TOO_LARGE', () => db.put('a', 'x'.repeat(33 << 20)));
+  await db.put('large', 'x'.repeat(2 << 20));
+  await db.put('a', '1');
+  t.regex(db.metrics(), /^coppice_branch_ready\{db="[^"]+"\} 1$/m);
+  t.regex(db.metrics(), /^coppice_store_requests_total\{db="[^"]+",kind="put"\} \d+$/m);
+  await db.close();
+  await refuses(t, 'COPPICE_INVALID', () => open(folder), /is the disk of a branch/);
+  const reader = await open(folder, { readOnly: true });
+  t.is(await reader.get('a'), '1');
+  await reader.close();
+});
+
+test('the command line makes, shows, publishes and restores', async (t) => {
+  const top = await temporaryFolder(t);
+  const [store, folder, copy] = [join(top, 'store'), join(top, 'db'), join(top, 'copy')];
+  t.is((await coppice(['status', store])).code, 1);
+  t.regex((await coppice(['init', store])).out, /holds the repository [0-9a-f]{32}/);
+  const db = await open(folder, { store: fsStore(store), durability: 'remote' });
+  await db.put('a', '1');
+  await db.close();
+  const published = await coppice(['checkpoint', folder, '--store', store, '--json']);
+  t.is(JSON.parse(published.out).revision, 2, published.err);
+  const { out } = await coppice(['status', store, '--json']);
+  t.like(JSON.parse(out), { name: 'main', owner: null, checkpoint: { revision: 2 } });
+  t.regex(
+    (await coppice(['status', store])).out,
+    /^main\twritten by nobody now, epoch 2; checkpoint at revision 2 of /,
+  );
+  t.is((await coppice(['restore', store, copy, '--revision', '2'])).out, `restored to ${copy}\n`);
+  t.is((await coppice(['get', copy, 'a'])).out, '1\n');
+  t.is((await coppice(['restore', store, copy, '--time', 'noon'])).code, 2);
+  t.is((await coppice(['checkpoint', folder])).code, 2);
+});

@@ -1,0 +1,136 @@
+/**
+ * The options of `open` that are about a store, their defaults and checks.
+ *
+ * @module
+ */
+
+import { CoppiceError, invalid } from '../errors.js';
+import { DURATION_MS_MAX } from '../limits.js';
+import { boolean, checkNames, integer, names } from '../options/check.js';
+import type { ShellOptions } from './shell/index.js';
+import { type ObjectStore, storeAt } from './store/index.js';
+
+export interface BranchOptions {
+  /**
+   * Where the database lives besides its folder: a bucket or a folder by name (`s3://bucket/prefix`), or a store. What is
+   * committed is shipped there, and grows back from there on an empty folder. One process writes a branch at a time: whoever
+   * opens it takes it, and the one before is told so (`COPPICE_FENCED`). Default: none.
+   *
+   * @example
+   * ```ts
+   * import { rm } from 'node:fs/promises';
+   * import { open } from 'coppice';
+   *
+   * const options = { store: './store', durability: 'remote' } as const;
+   * const db = await open('./data-of-a-store', options);
+   * await db.put('greeting', 'hello');
+   * await db.close();
+   * await rm('./data-of-a-store', { recursive: true });
+   * const again = await open('./data-of-a-store', options);
+   * console.log(await again.get('greeting')); // hello
+   * await again.close();
+   * ```
+   */
+  store?: ObjectStore | string;
+  /** Which of the branches in the store. Default `main`. */
+  branch?: string;
+  /**
+   * Whether to leave the branch to whoever writes it, follow it, and resolve only when that one has given it up or has shown
+   * no sign of life for 30 s; and to show signs of life, one request each 10 s, so that others can stand by. Default false.
+   */
+  standby?: boolean;
+  /** When checkpoints are published, and which older ones are kept; see `CheckpointPolicy`. */
+  checkpoint?: StoreCheckpoints;
+}
+
+export interface StoreCheckpoints {
+  /** After so many bytes of log. Default 64 MiB. */
+  everyBytes?: number;
+  /** After so many objects of log. Default 256. */
+  everySlots?: number;
+  /** So many besides the newest are kept, with the log from them on. Default 2. */
+  keep?: number;
+  /** And whatever is needed to read any moment of the last so many milliseconds. Default one hour. */
+  keepMs?: number;
+}
+
+/** The same, checked and complete. */
+export interface Branching {
+  readonly shell: Pick<
+    ShellOptions,
+    'store' | 'branch' | 'mode' | 'policy' | 'checkpoint' | 'lingerMs' | 'renewMs' | 'pollMs' | 'takeoverMs'
+  >;
+  /** Whether commits are seen as soon as they are applied, or only once they are in the store. */
+  readonly replicated: 'applied' | 'raised';
+}
+
+/** Names of these options, for the messages of `open`. */
+export const STORE_OPTIONS: readonly string[] = ['store', 'branch', 'standby', 'checkpoint'];
+const CHECKPOINT = names('checkpoint', ['everyBytes', 'everySlots', 'keep', 'keepMs']);
+const BRANCH_BYTES_MAX = 60;
+const EVERY_BYTES = 64 << 20;
+const EVERY_SLOTS = 256;
+const KEEP = 2;
+const KEEP_MAX = 100;
+const KEEP_MS = 3_600_000;
+/** Where nobody waits for the store, what gathers in so long shares a request. */
+const LINGER_MS = 1_000;
+const RENEW_MS = 10_000;
+const TAKEOVER_MS = 30_000;
+const POLL_MS = 1_000;
+
+/** What the options say; `undefined` without a store. */
+export function branching(options: BranchOptions, isRemote: boolean): Branching | undefined {
+  const { store, branch = 'main', standby, checkpoint = {} } = options;
+  const withoutStore = STORE_OPTIONS.find((name) => options[name as keyof BranchOptions] !== undefined);
+  if (store === undefined) {
+    if (withoutStore === undefined) return undefined;
+    throw new CoppiceError('INVALID', `option "${withoutStore}" is for databases with a store`, {
+      details: { option: withoutStore },
+    });
+  }
+  const stands = boolean(standby, 'standby', false);
+  const shell: Branching['shell'] = {
+    store: storeOf(store),
+    branch: branchName(branch),
+    mode: stands ? 'standby' : 'writer',
+    ...checkpoints(checkpoint),
+    lingerMs: isRemote ? 0 : LINGER_MS,
+    renewMs: stands ? RENEW_MS : null,
+    pollMs: POLL_MS,
+    takeoverMs: TAKEOVER_MS,
+  };
+  return { shell, replicated: isRemote ? 'raised' : 'applied' };
+}
+
+/** The store that an option names. */
+export function storeOf(store: unknown): ObjectStore {
+  if (typeof store === 'string') return storeAt(store);
+  const calls = ['get', 'head', 'put', 'list', 'del'];
+  const isStore = typeof store === 'object' && store !== null;
+  if (isStore && calls.every((call) => typeof (store as Record<string, unknown>)[call] === 'function')) {
+    return store as ObjectStore;
+  }
+  throw invalid('store', 'the name of a store, or an object with get, head, put, list and del', store);
+}
+
+export function branchName(branch: unknown): string {
+  const isName = typeof branch === 'string' && branch !== '' && branch.isWellFormed();
+  if (isName && Buffer.byteLength(branch) <= BRANCH_BYTES_MAX) return branch;
+  throw invalid('branch', `a name of at most ${BRANCH_BYTES_MAX} bytes`, branch);
+}
+
+function checkpoints(options: StoreCheckpoints): Pick<ShellOptions, 'policy' | 'checkpoint'> {
+  checkNames(options, CHECKPOINT);
+  const { everyBytes = EVERY_BYTES, everySlots = EVERY_SLOTS, keep = KEEP, keepMs = KEEP_MS } = options;
+  return {
+    policy: {
+      keep: integer(keep, 'checkpoint.keep', 0, KEEP_MAX),
+      retainMs: integer(keepMs, 'checkpoint.keepMs', 0, DURATION_MS_MAX),
+    },
+    checkpoint: {
+      everyBytes: integer(everyBytes, 'checkpoint.everyBytes', 1, Number.MAX_SAFE_INTEGER),
+      everySlots: integer(everySlots, 'checkpoint.everySlots', 1, Number.MAX_SAFE_INTEGER),
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Copying a branch of a store, as it is or as it was, into a folder of its own.
+ *
+ * @module
+ */
+
+import { resolve } from 'node:path';
+import { CoppiceError, invalid } from './errors.js';
+import { checkNames, signal as checkSignal, names, revision } from './options/check.js';
+import { checkPath, resolveOpen } from './options/open.js';
+import { branchName, restoreBranch, storeOf } from './repository/index.js';
+import type { ObjectStore } from './repository/store/index.js';
+
+export interface RestoreOptions {
+  /** The folder of the copy: absent or empty. */
+  to: string;
+  /** Default `main`. */
+  branch?: string;
+  /** The last commit that the copy is to hold. Default: the newest in the store. */
+  revision?: number | bigint;
+  /** Or everything that was committed until then, by the clock of its writer. */
+  time?: Date;
+  /** Gives up. The folder may then be removed. */
+  signal?: AbortSignal;
+}
+
+const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'signal']);
+
+/**
+ * Makes a database in an empty folder of what a branch in a store holds, or held at a moment that its checkpoints still
+ * reach back to. The branch is not touched, and whoever writes it goes on. The copy belongs to no store.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is no such branch; `COPPICE_EXISTS` if the folder is not empty; `COPPICE_STORE` if the
+ * branch has not got to that revision, or what would be needed is not kept any more.
+ * @example
+ * ```ts
+ * import { open, restore } from 'coppice';
+ *
+ * const db = await open('./data-to-copy', { store: './store-to-copy', durability: 'remote' });
+ * const { revision } = await db.put('price', '10');
+ * await db.put('price', '12');
+ * await restore('./store-to-copy', { to: './data-as-it-was', revision });
+ * const copy = await open('./data-as-it-was');
+ * console.log(await copy.get('price')); // 10
+ * await copy.close();
+ * await db.close();
+ * ```
+ */
+export async function restore(store: ObjectStore | string, options: RestoreOptions): Promise<{ location: string }> {
+  checkNames(options, RESTORE);
+  const location = resolve(checkPath(options.to, 'to'));
+  const { time, signal } = options;
+  if (time !== undefined && !(time instanceof Date && Number.isFinite(time.getTime()))) {
+    throw invalid('time', 'a valid Date', time);
+  }
+  if (time !== undefined && options.revision !== undefined) {
+    throw new CoppiceError('INVALID', 'give revision or time, not both', { details: { option: 'time' } });
+  }
+  const until = time !== undefined ? { timeMs: time.getTime() } : revisionOf(options.revision);
+  await restoreBranch(location, resolveOpen({}).engine, {
+    store: storeOf(store),
+    branch: branchName(options.branch ?? 'main'),
+    until,
+    signal: signal === undefined ? undefined : checkSignal(signal),
+  });
+  return { location };
+}
+
+function revisionOf(given: unknown): { revision: number } | undefined {
+  return given === undefined ? undefined : { revision: revision(given, 'revision') };
+}
