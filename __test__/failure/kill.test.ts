@@ -1,7 +1,7 @@
 import test from 'ava';
 import { runRounds } from '../support/program.js';
 
-test('20 kills of a busy writer, half of them within background work, lose and tear nothing', async (t) => {
+test('20 kills of a busy writer, some of them within background work, lose and tear nothing', async (t) => {
   t.timeout(600_000);
   // Beside other tests the writer gets a part of a processor; the proof asks for 20,000.
   const { code, signal, output, figures } = await runRounds('kill', 20, { COPPICE_PUTS_PER_SECOND_MIN: '2000' });
