@@ -369,6 +369,30 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_knows_no_time_of_commits_that_a_power_cut_may_take() {
+        let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
+        let retain = Retain { revisions: None, ms: Some(60_000) };
+        let options = Options { history: Some(true), retain, ..Options::default() };
+        let db = Db::open(Path::new("/db"), options, environment(&disk, &clock, 1)).unwrap();
+        let put = || {
+            let mut batch = Batch::new();
+            batch.put(KEYSPACE_USER, b"key", b"value", None).unwrap();
+            db.write(batch.body(), &[]).unwrap();
+            clock.advance(10_000);
+        };
+        put();
+        db.flush().unwrap();
+        put();
+        let state = &db.0.state;
+        let marked = |marks: &crate::marks::Marks| -> Vec<Revision> {
+            marks.all().iter().map(|mark| mark.revision).collect()
+        };
+        assert_eq!(marked(&state.marks.lock()), [2, 3]);
+        let edit = state.new_edit(state.readable.load().flushed);
+        assert_eq!(marked(&edit.marks.unwrap()), [2]);
+    }
+
+    #[test]
     fn what_commits_have_trimmed_wakes_compaction_at_the_next_upkeep() {
         let (disk, clock) = (SimulatedDisk::default(), Arc::new(FixedClock::new(1)));
         let retain = Retain { revisions: Some(1), ms: None };

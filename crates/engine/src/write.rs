@@ -113,18 +113,15 @@ impl State {
         wait: Wait,
     ) -> Result<Written> {
         self.check_leads()?;
+        // Without history the caller has nobody else to make the commit.
+        let wait = if self.creation.history { wait } else { Wait::ForDisk };
         let mut rounds = 0;
         loop {
             // Others have changed too much too often: now they wait.
             let early = (rounds >= ROUNDS_BESIDE_OTHERS).then(|| self.commit.lock());
             rounds += 1;
             let readable = self.readable.load_full();
-            // Without history nobody else would make the commit.
-            let before = self.read_guards(
-                &readable,
-                guards,
-                if self.creation.history { wait } else { Wait::ForDisk },
-            )?;
+            let before = self.read_guards(&readable, guards, wait)?;
             let mut draft = match self.creation.history && summary.entries > 0 {
                 true => Some(self.draft(body, wait)?),
                 false => None,

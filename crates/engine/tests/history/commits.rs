@@ -118,6 +118,9 @@ fn a_commit_that_may_not_wait_says_so_and_does_nothing() {
     drop(db);
     let db = world.open(Options { cache_bytes: Some(0), ..kept() });
     // The table was not read yet.
+    let guard = Guard { key: b"a", revision: Some(2) };
+    let other = || batch(&[("other", None)]);
+    assert_eq!(db.write_now(other().body(), &[guard]).unwrap_err().code(), Code::WouldBlock);
     assert_eq!(put(&db).unwrap_err().code(), Code::WouldBlock);
     assert_eq!(db.visible(), 2);
     assert_eq!(committed(db.write(batch(&[("a", Some("1"))]).body(), &[]).unwrap()), 3);
