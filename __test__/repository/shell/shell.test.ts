@@ -9,6 +9,24 @@ import { refuses } from '../../support/errors.js';
 import { CALM, HostileStore } from '../../support/hostile.js';
 import { splitMix32 } from '../../support/random.js';
 import { openBranch, temporaryPlace } from './branch.js';
+import { type TextEngine, TextFolder } from './engine.js';
+
+class SlowToCut extends TextFolder {
+  #begin = () => {};
+  readonly begun = new Promise<void>((resolve) => {
+    this.#begin = resolve;
+  });
+  goOn = () => {};
+  readonly #told = new Promise<void>((resolve) => {
+    this.goOn = resolve;
+  });
+
+  override async cut(seq: number): Promise<boolean> {
+    this.#begin();
+    await this.#told;
+    return super.cut(seq);
+  }
+}
 
 async function keysOf(store: ObjectStore, part: string): Promise<string[]> {
   const keys: string[] = [];
@@ -78,6 +96,27 @@ test('of two writers the older is told that it has been fenced, and what it had 
   // On its own disk again, it begins with what the other has written.
   const again = await openBranch(store, folder);
   t.deepEqual(again.engine.texts, ['a', 'b']);
+  await again.shell.close();
+});
+
+test('what was taken back does not return with a close in the middle of the cut', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const slow = new SlowToCut(folder);
+  const older = await openBranch(store, folder, { engine: slow });
+  await older.write('a');
+  const newer = await openBranch(store, `${folder}2`);
+  const told = refuses(t, 'COPPICE_FENCED', () => older.write('lost'), /taken back/);
+  await slow.begun;
+  const closed = older.shell.close();
+  const asked = older.shell.engine();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  slow.goOn();
+  t.deepEqual(((await asked) as TextEngine).texts, ['a']);
+  await told;
+  await closed;
+  await newer.shell.close();
+  const again = await openBranch(store, folder);
+  t.deepEqual(again.engine.texts, ['a']);
   await again.shell.close();
 });
 

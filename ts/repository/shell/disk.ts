@@ -6,6 +6,7 @@
  * @module
  */
 
+import { closed } from '../../errors.js';
 import type { Replication } from '../../native/types.js';
 import type { Answer, Manifest, Records, Request, Until } from '../protocol/index.js';
 import { ORIGIN } from '../protocol/index.js';
@@ -31,6 +32,9 @@ export class Disk {
   readonly #downloads: Downloads;
   #engine: OpenEngine | undefined;
   #opening: Promise<OpenEngine> | undefined;
+  /** The last change of the folder, under an engine that is shut. */
+  #changed: Promise<unknown> = Promise.resolve();
+  #closed = false;
   /** Reached and not written yet. */
   #reached: Reached | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -43,12 +47,15 @@ export class Disk {
     this.#downloads = downloads;
   }
 
-  /** The engine, opened if it is not. */
+  /** The engine, opened if it is not, and if nothing changes the folder. */
   open(): Promise<OpenEngine> {
     if (this.#engine !== undefined) return Promise.resolve(this.#engine);
-    this.#opening ??= this.#open().finally(() => {
-      this.#opening = undefined;
-    });
+    if (this.#closed) return Promise.reject(closed('database'));
+    this.#opening ??= this.#changed
+      .then(() => this.#open())
+      .finally(() => {
+        this.#opening = undefined;
+      });
     return this.#opening;
   }
 
@@ -110,10 +117,8 @@ export class Disk {
   }
 
   /** Empties the folder: it holds something else than the branch. */
-  async lose(): Promise<void> {
-    await this.#shut();
-    await this.#place.forget();
-    await this.#folder.clear();
+  lose(): Promise<void> {
+    return this.#change(() => this.#clear());
   }
 
   /** Nobody asks anything any more. Afterwards nothing touches the folder. */
@@ -121,7 +126,21 @@ export class Disk {
     await Promise.allSettled(this.#work);
     // If it cannot be written, what lies between is read again.
     await this.#rememberReached().catch(() => {});
-    await this.#shut().finally(() => this.#place.settled());
+    this.#closed = true;
+    await this.#change(() => Promise.resolve()).finally(() => this.#place.settled());
+  }
+
+  /** Shuts the engine and changes the folder. Whoever opens it meanwhile waits: it would hold on to what is changed. */
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    const before = (this.#opening ?? this.#changed).catch(() => {});
+    const changed = before.then(() => this.#shut()).then(change);
+    this.#changed = changed.catch(() => {});
+    return changed;
+  }
+
+  async #clear(): Promise<void> {
+    await this.#place.forget();
+    await this.#folder.clear();
   }
 
   async #shut(): Promise<void> {
@@ -164,7 +183,10 @@ export class Disk {
 
   async #apply(records: Records, local: Reached, until: Until | null): Promise<Answer | typeof LOST> {
     const { replication } = await this.open();
-    if (await holdsOthers(replication, records)) return this.#empty();
+    if (await holdsOthers(replication, records)) {
+      await this.lose();
+      return LOST;
+    }
     await replication.apply(records.body as Uint8Array, until ?? undefined);
     if (until === null) this.reach(local);
     return { type: 'done' };
@@ -173,30 +195,30 @@ export class Disk {
   async #cut(local: Reached): Promise<Answer | typeof LOST> {
     const { replication } = await this.open();
     replication.lead(false);
-    if (replication.lastSeq > local.position.seq) {
-      await this.#shut();
-      if (!(await this.#folder.cut(local.position.seq))) return this.#empty();
+    const { seq } = local.position;
+    if (replication.lastSeq > seq) {
+      const isCut = await this.#change(async () => {
+        const done = await this.#folder.cut(seq);
+        if (!done) await this.#clear();
+        return done;
+      });
+      if (!isCut) return LOST;
     }
     await this.remember(local);
     return { type: 'done' };
-  }
-
-  async #empty(): Promise<typeof LOST> {
-    await this.lose();
-    return LOST;
   }
 
   async #install(manifest: Manifest | null, branchId: string): Promise<Answer> {
     const engine = manifest?.engine as string;
     const files = manifest === null ? [] : this.#folder.filesOf(engine);
     if (manifest !== null && !(await this.#downloads.fetch(manifest, files))) return { type: 'missing' };
-    await this.#shut();
-    await this.#place.clear();
-    await this.#folder.clear();
-    if (manifest !== null) {
+    await this.#change(async () => {
+      await this.#place.clear();
+      await this.#folder.clear();
+      if (manifest === null) return;
       await this.#downloads.take(files);
       await this.#folder.install(engine);
-    }
+    });
     await this.open();
     await this.remember({ branchId, position: manifest?.position ?? ORIGIN });
     return { type: 'done' };
