@@ -23,6 +23,6 @@ for (const [where, declare, make] of stores) {
     const texts = await rounds.run(Number(process.env.COPPICE_ROUNDS_MS ?? 5_000), HOSTILE);
     t.log(`SEED=${seed}`, JSON.stringify(rounds.figures), `${texts.length} in the branch`);
     t.deepEqual(rounds.wrong(texts), []);
-    t.true(rounds.figures.acknowledged > 0 && rounds.figures.opened > 1, 'something was tried');
+    t.true(rounds.figures.acknowledged > 0 && rounds.figures.opened > 1);
   });
 }

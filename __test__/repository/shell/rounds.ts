@@ -55,7 +55,7 @@ export class Rounds {
     }));
   }
 
-  /** For so long everything goes wrong; then the branch is read by someone with an empty disk. */
+  /** For so long, and until anything came of it, everything goes wrong; then the branch is read with an empty disk. */
   async run(ms: number, hostility: Hostility): Promise<string[]> {
     // A store that fails its probe is refused, as it should be.
     const first = await Shell.open(optionsOf(this.#store, join(this.#folder, 'first')));
@@ -95,11 +95,14 @@ export class Rounds {
     return found;
   }
 
+  #goesOn(until: number): boolean {
+    return performance.now() < until || this.figures.opened < 2 || this.figures.acknowledged === 0;
+  }
+
   async #live(node: Node, until: number, hostility: Hostility): Promise<void> {
     const mode = this.#random(2) === 0 ? 'writer' : 'standby';
-    while (performance.now() < until) {
+    while (this.#goesOn(until)) {
       node.store.hostility = this.#random(4) === 0 ? CALM : hostility;
-      const left = Math.max(1, until - performance.now());
       const options = optionsOf(node.store, node.folder, {
         mode,
         renewMs: 30,
@@ -108,7 +111,7 @@ export class Rounds {
         lingerMs: this.#random(3) === 0 ? 5 : 0,
         policy: { keep: this.#random(3), retainMs: this.#random(2) * 500 },
         checkpoint: { everyBytes: 1 << 20, everySlots: 3 + this.#random(20) },
-        signal: AbortSignal.timeout(Math.ceil(Math.min(left, 200 + this.#random(1500)))),
+        signal: AbortSignal.timeout(200 + this.#random(1500)),
         on: (event) => {
           if (event.type === 'published') this.figures.checkpoints += 1;
         },
@@ -133,7 +136,7 @@ export class Rounds {
     this.#acknowledged.set(boot, told);
     const ends: Promise<unknown>[] = [];
     const writes = 1 + this.#random(150);
-    for (let n = 0; n < writes && performance.now() < until; n++) {
+    for (let n = 0; n < writes && this.#goesOn(until); n++) {
       if (this.#random(30) === 0) {
         this.figures.partitions += 1;
         node.store.isAway = true;
