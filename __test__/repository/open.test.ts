@@ -122,6 +122,33 @@ test('at disk commits are seen at once and shipped a little later, and one may w
   await again.close();
 });
 
+test('what a disk holds that the store does not is there when an open has resolved', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, durability: 'remote' });
+  await db.put('a', '1');
+  away.isAway = true;
+  const waiting = refuses(t, 'COPPICE_UNKNOWN_OUTCOME', () => db.put('a', '2'));
+  await db.waitFor(3, 'disk');
+  t.deepEqual(await db.close({ timeoutMs: 0 }), { unshipped: 1 });
+  await waiting;
+  away.isAway = false;
+  // The slot takes long: whoever is told that the database is open reads nothing that changes beneath him.
+  const slow = memoryStore();
+  const isSlot = (key: string) => key.includes('/wal/');
+  Object.assign(slow, {
+    get: store.get.bind(store),
+    put: async (...[key, body, options]: Parameters<ObjectStore['put']>) => {
+      if (isSlot(key)) await new Promise((resolve) => setTimeout(resolve, 100));
+      return store.put(key, body, options);
+    },
+  });
+  const again = await open(folder, { store: slow, durability: 'remote' });
+  t.is(await again.get('a'), '2');
+  t.is(again.revision, 3);
+  await again.close();
+});
+
 test('of two that open a branch the newer has it, and the older is told', async (t) => {
   const { folder, options } = await place(t);
   const older = await open(folder, options);

@@ -58,7 +58,16 @@ export interface StoreCheckpoints {
 export interface Branching {
   readonly shell: Pick<
     ShellOptions,
-    'store' | 'branch' | 'mode' | 'policy' | 'checkpoint' | 'lingerMs' | 'renewMs' | 'pollMs' | 'takeoverMs'
+    | 'store'
+    | 'branch'
+    | 'mode'
+    | 'policy'
+    | 'checkpoint'
+    | 'lingerMs'
+    | 'renewMs'
+    | 'pollMs'
+    | 'takeoverMs'
+    | 'shipsFirst'
   >;
   /** Whether commits are seen as soon as they are applied, or only once they are in the store. */
   readonly replicated: 'applied' | 'raised';
@@ -99,6 +108,7 @@ export function branching(options: BranchOptions, isRemote: boolean): Branching 
     renewMs: stands ? RENEW_MS : null,
     pollMs: POLL_MS,
     takeoverMs: TAKEOVER_MS,
+    shipsFirst: isRemote,
   };
   return { shell, replicated: isRemote ? 'raised' : 'applied' };
 }

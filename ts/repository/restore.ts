@@ -52,6 +52,7 @@ export async function restoreBranch(
     renewMs: null,
     pollMs: POLL_MS,
     takeoverMs: 0,
+    shipsFirst: false,
     signal,
     on: () => {},
   });

@@ -28,6 +28,7 @@ export function optionsOf(store: ObjectStore, folder: string, options: Partial<S
     renewMs: null,
     pollMs: 20,
     takeoverMs: 200,
+    shipsFirst: true,
     on: () => {},
     ...options,
   };

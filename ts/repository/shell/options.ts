@@ -34,6 +34,11 @@ export interface ShellOptions {
   readonly renewMs: number | null;
   readonly pollMs: number;
   readonly takeoverMs: number;
+  /**
+   * Whether opening ships what the disk holds first. Where nobody sees what is not in the store, it would otherwise show up
+   * beneath whoever has read already.
+   */
+  readonly shipsFirst: boolean;
   /** Gives up opening. */
   readonly signal?: AbortSignal | undefined;
   readonly on: (event: ShellEvent) => void;

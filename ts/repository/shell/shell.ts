@@ -242,6 +242,9 @@ export class Shell {
     replication.onLogged((seq) => this.#driver.tell({ type: 'logged', seq }));
     this.#driver.tell({ type: 'logged', seq: replication.durableSeq });
     this.#checkpoints.due(this.#driver);
+    const { durableSeq } = replication;
+    if (this.#options.shipsFirst)
+      await this.#driver.until(({ log, phase }) => log.seq >= durableSeq || ENDED.has(phase));
   }
 
   /** For good, in this process. */
