@@ -6,6 +6,7 @@
 
 import { type CoppiceError, closed } from './errors.js';
 import { Emitter } from './events.js';
+import { CLOSE_MS } from './limits.js';
 import type { Engine, EngineEvent } from './native/types.js';
 import type { Durability, Levels } from './options/write.js';
 import type { Shell, ShellEvent } from './repository/shell/index.js';
@@ -86,17 +87,20 @@ export class Handle {
   }
 
   /** Refuses further calls, lets waiting writes finish, then closes the engine. Every call gets the same promise. */
-  close(timeoutMs?: number): Promise<{ unshipped: number }> {
-    this.#closing ??= this.#close(timeoutMs);
+  close(timeoutMs = CLOSE_MS): Promise<{ unshipped: number }> {
+    this.#closing ??= this.#close(performance.now() + timeoutMs);
     return this.#closing;
   }
 
-  async #close(timeoutMs: number | undefined): Promise<{ unshipped: number }> {
+  async #close(untilMs: number): Promise<{ unshipped: number }> {
     this.status = 'closing';
+    const leftMs = () => Math.max(0, untilMs - performance.now());
     try {
-      await Promise.allSettled(this.#finishing);
+      const finished = Promise.allSettled(this.#finishing);
+      // With a branch they may be waiting for the store.
+      await (this.branch === undefined ? finished : orElapsed(finished, leftMs()));
       await this.writes.empty();
-      const unshipped = await this.branch?.close(timeoutMs);
+      const unshipped = await this.branch?.close(leftMs());
       if (this.branch === undefined) await this.engine.close();
       return { unshipped: unshipped ?? 0 };
     } finally {
@@ -136,4 +140,13 @@ export class Handle {
       }
     }
   }
+}
+
+/** Resolves with `promise`, or when so long has passed. */
+async function orElapsed(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const elapsed = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer));
 }

@@ -40,6 +40,9 @@ export const MEMORY_BYTES_DEFAULT = 64 << 20;
 /** The longest accepted duration: 10,000 days, so that now plus a TTL is always a valid `Date`. */
 export const DURATION_MS_MAX = 10_000 * 86_400_000;
 
+/** How long a close waits for a store that cannot be reached, unless it is told otherwise. */
+export const CLOSE_MS = 30_000;
+
 /** Levels that a tuple may nest, so that hostile bytes cannot exhaust the stack. */
 export const TUPLE_DEPTH_MAX = 64;
 

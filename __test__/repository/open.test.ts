@@ -149,6 +149,19 @@ test('what a disk holds that the store does not is there when an open has resolv
   await again.close();
 });
 
+test('a close that cannot reach the store waits for nobody longer than it is told to', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, durability: 'remote' });
+  await Promise.all([db.put('a', '1'), db.put('b', '2')]);
+  away.isAway = true;
+  const waiting = [db.checkpoint(), db.touch('a', '1h'), db.delRange({ prefix: 'b' }, { count: true })];
+  const told = waiting.map((promise) => t.throwsAsync(promise));
+  t.deepEqual(await db.close({ timeoutMs: 50 }), { unshipped: 2 });
+  const codes = (await Promise.all(told)).map((error) => (error as CoppiceError).code);
+  t.deepEqual(codes, ['COPPICE_CLOSED', 'COPPICE_UNKNOWN_OUTCOME', 'COPPICE_UNKNOWN_OUTCOME']);
+});
+
 test('of two that open a branch the newer has it, and the older is told', async (t) => {
   const { folder, options } = await place(t);
   const older = await open(folder, options);

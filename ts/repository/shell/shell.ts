@@ -6,7 +6,8 @@
  */
 
 import { setMaxListeners } from 'node:events';
-import { aborted, CoppiceError } from '../../errors.js';
+import { aborted, CoppiceError, closed } from '../../errors.js';
+import { CLOSE_MS } from '../../limits.js';
 import type { Answer, Local, Notice, Request, Slot, State } from '../protocol/index.js';
 import { type Belonging, belong } from './belonging.js';
 import { Budget } from './budget.js';
@@ -42,8 +43,6 @@ export interface Published {
 }
 
 const ENDED: ReadonlySet<State['phase']> = new Set(['restored', 'deposed', 'closed', 'failed']);
-/** A close that is not told otherwise waits so long for the store. */
-const CLOSE_MS = 30_000;
 
 export class Shell {
   readonly #options: ShellOptions;
@@ -121,8 +120,9 @@ export class Shell {
   async checkpoint(): Promise<Published> {
     const { replication } = await this.#disk.open();
     const published = await this.#checkpoints.take(this.#driver, replication.lastSeq);
-    if (published === undefined) throw this.#error ?? fenced(this.#options.branch);
-    return published;
+    if (published !== undefined) return published;
+    // A close that is under way begins no checkpoint, and gives up one that the store does not come to have.
+    throw this.#error ?? (this.#closing === undefined ? fenced(this.#options.branch) : closed('database'));
   }
 
   /**
