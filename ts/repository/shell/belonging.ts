@@ -19,32 +19,31 @@ export interface Belonging {
 
 /** Takes the folder. One that belongs to nothing yet belongs to the branch from now on, if it holds nothing either. */
 export async function belong(options: ShellOptions, signal: AbortSignal): Promise<Belonging> {
-  const { folder, engine } = options;
+  const { folder, branch, engine, store } = options;
   await mkdir(join(folder, OWN), { recursive: true });
   const unlock = engine.lock();
   try {
-    return { place: (await known(options)) ?? (await begin(options, signal)), unlock };
+    const known = await Place.of(folder);
+    if (known === undefined) await checkEmpty(options);
+    else checkBranch(options, known);
+    // One that holds nothing that is whole may come to hold what is in another store.
+    if (known !== undefined && known.remembered.local !== null) return { place: known, unlock };
+    const { databaseId } = await openRoot(store, signal);
+    return { place: await Place.make(folder, databaseId, branch), unlock };
   } catch (error) {
     unlock();
     throw error;
   }
 }
 
-async function known({ folder, branch }: ShellOptions): Promise<Place | undefined> {
-  const place = await Place.of(folder);
-  if (place === undefined || place.remembered.branch === branch) return place;
-  const message = `the folder holds the branch "${place.remembered.branch}", not "${branch}": give each a folder`;
+function checkBranch({ folder, branch }: ShellOptions, { remembered }: Place): void {
+  if (remembered.branch === branch) return;
+  const message = `the folder holds the branch "${remembered.branch}", not "${branch}": give each a folder`;
   throw new CoppiceError('INVALID', message, { details: { option: 'branch', file: folder } });
 }
 
-async function begin({ folder, branch, engine, store }: ShellOptions, signal: AbortSignal): Promise<Place> {
-  if (!(await engine.isEmpty())) {
-    const message =
-      'the folder holds a database that belongs to no store: open an empty folder with the store, and copy';
-    throw new CoppiceError('EXISTS', message, { details: { option: 'store', file: folder } });
-  }
-  const { databaseId } = await openRoot(store, signal);
-  const place = await Place.make(folder, databaseId, branch);
-  await place.forget();
-  return place;
+async function checkEmpty({ folder, engine }: ShellOptions): Promise<void> {
+  if (await engine.isEmpty()) return;
+  const message = 'the folder holds a database that belongs to no store: open an empty folder with the store, and copy';
+  throw new CoppiceError('EXISTS', message, { details: { option: 'store', file: folder } });
 }

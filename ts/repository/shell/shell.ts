@@ -136,15 +136,10 @@ export class Shell {
 
   async #open(): Promise<void> {
     const { local } = this.#belonging.place.remembered;
-    if (local === null) {
-      await this.#belonging.place.forget();
-      this.#drive(null);
-    } else {
-      const { lastSeq } = (await this.#disk.open()).replication;
-      // Records are on the disk before the position after them; without them it is another disk.
-      if (lastSeq < local.position.seq) await this.#lose();
-      else this.#drive({ ...local, logged: lastSeq });
-    }
+    const lastSeq = local === null ? 0 : (await this.#disk.open()).replication.lastSeq;
+    // Records are on the disk before the position after them; without them it is another disk.
+    if (local === null || lastSeq < local.position.seq) await this.#lose();
+    else this.#drive({ ...local, logged: lastSeq });
     for (let driver: Driver | undefined; driver !== this.#driver && this.#error === undefined; ) {
       driver = this.#driver;
       await driver.until(({ phase }) => ENDED.has(phase) || this.#ready !== undefined);
@@ -155,6 +150,8 @@ export class Shell {
   }
 
   #drive(local: Local | null): void {
+    // Whoever gave up while the folder was emptied begins nothing.
+    if (this.#error !== undefined || this.#hasClosed) return;
     const { disk } = this.#belonging.place.remembered;
     const driver: Driver = new Driver(settingsOf(this.#options, disk), local, {
       carry: (request) => this.#carry(request),

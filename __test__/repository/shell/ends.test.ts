@@ -1,0 +1,59 @@
+/** How a branch ends: in whatever it was doing, and with nothing left behind. */
+
+import test from 'ava';
+import { memoryStore, type ObjectStore } from '../../../ts/index.js';
+import { Place } from '../../../ts/repository/shell/place.js';
+import { refuses } from '../../support/errors.js';
+import { CALM, HostileStore } from '../../support/hostile.js';
+import { splitMix32 } from '../../support/random.js';
+import { openBranch, temporaryPlace } from './branch.js';
+import { TextFolder } from './engine.js';
+
+const hostile = (store: ObjectStore) => new HostileStore(store, splitMix32(1), CALM);
+
+test('who gives up opening while its folder is emptied asks nothing further', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const away = hostile(store);
+  const older = await openBranch(away, folder);
+  away.isAway = true;
+  older.engine.commit('lost');
+  await older.engine.sync();
+  (await older.engine.flush()).release();
+  await older.shell.close(0);
+  await (await openBranch(store, `${folder}2`)).shell.close();
+
+  const giveUp = new AbortController();
+  class GivenUp extends TextFolder {
+    override cut(seq: number): Promise<boolean> {
+      giveUp.abort();
+      return super.cut(seq);
+    }
+  }
+  let asked = 0;
+  const get = store.get.bind(store);
+  store.get = (...parameters) => {
+    asked += 1;
+    return get(...parameters);
+  };
+  const options = { engine: new GivenUp(folder), signal: giveUp.signal };
+  await refuses(t, 'COPPICE_ABORTED', () => openBranch(store, folder, options));
+  const before = asked;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.is(asked, before);
+});
+
+test('what was left of a folder that was being emptied is in no branch, nor is its repository believed', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const first = await openBranch(store, folder);
+  await first.write('of another store');
+  await first.shell.close();
+  await ((await Place.of(folder)) as Place).clear();
+  const other = memoryStore();
+  const again = await openBranch(other, folder);
+  await again.write('a');
+  await again.shell.close();
+  t.not(await other.get('db.json'), undefined);
+  const grown = await openBranch(other, `${folder}2`);
+  t.deepEqual(grown.engine.texts, ['a']);
+  await grown.shell.close();
+});
