@@ -6,9 +6,35 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { CoppiceError } from '../../../ts/index.js';
 import type { InstallFile, LogRecords, PinnedVersion, Replication } from '../../../ts/native/types.js';
 import type { EngineFolder, OpenEngine } from '../../../ts/repository/shell/index.js';
+import type { Random } from '../../support/random.js';
+
+/** What a bad disk does. */
+export interface Trouble {
+  readonly random: Random;
+  /** How long a call takes. */
+  slowMsMax: number;
+  /** Of a thousand calls: there is no room, which half of the time is found out when all is done. */
+  full: number;
+}
+
+const NONE: Trouble = { random: () => 0, slowMsMax: 0, full: 0 };
+
+/** Carries out `work`, on a bad disk. */
+async function endure<T>({ random, slowMsMax, full }: Trouble, work: () => T | Promise<T>): Promise<T> {
+  if (slowMsMax > 0) await setTimeout(random(slowMsMax));
+  const fails = random(1000) < full;
+  if (fails && random(2) === 0) throw noRoom();
+  const done = await work();
+  if (slowMsMax > 0) await setTimeout(random(slowMsMax));
+  if (fails) throw noRoom();
+  return done;
+}
+
+const noRoom = () => new CoppiceError('DISK_FULL', 'no room');
 
 interface Record {
   seq: number;
@@ -66,9 +92,13 @@ export class TextEngine implements Replication, OpenEngine {
   #closed = false;
   visible = 1;
   durableSeq: number;
+  readonly #trouble: Trouble;
+  readonly #onClosed: () => void;
 
-  constructor(folder: string) {
+  constructor(folder: string, trouble = NONE, onClosed = () => {}) {
     this.#folder = folder;
+    this.#trouble = trouble;
+    this.#onClosed = onClosed;
     const path = join(folder, FILE);
     this.#durable = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : { tables: [], log: [] };
     this.#log = this.#durable.log;
@@ -101,7 +131,12 @@ export class TextEngine implements Replication, OpenEngine {
     return this.#syncing;
   }
 
-  async readLog(after: number, maxBytes: number): Promise<LogRecords | undefined> {
+  readLog(after: number, maxBytes: number): Promise<LogRecords | undefined> {
+    return endure(this.#trouble, () => this.#read(after, maxBytes));
+  }
+
+  #read(after: number, maxBytes: number): LogRecords | undefined {
+    this.#check();
     const records = this.#log.filter(({ seq }) => seq > after && seq <= this.durableSeq);
     const [first] = records;
     if (first === undefined) return undefined;
@@ -121,18 +156,26 @@ export class TextEngine implements Replication, OpenEngine {
   }
 
   async keepLog(seq: number): Promise<void> {
+    await endure(this.#trouble, () => this.#check());
     this.#kept = Math.max(this.#kept ?? 0, seq);
   }
 
   lead(leads: boolean): void {
+    this.#check();
     this.#leads = leads;
   }
 
   raise(revision: number): void {
+    this.#check();
     this.visible = Math.max(this.visible, Math.min(revision, this.lastSeq + 1));
   }
 
-  async apply(body: Uint8Array, until?: { revision: number } | { timeMs: number }): Promise<number> {
+  apply(body: Uint8Array, until?: { revision: number } | { timeMs: number }): Promise<number> {
+    return endure(this.#trouble, () => this.#apply(body, until));
+  }
+
+  async #apply(body: Uint8Array, until?: { revision: number } | { timeMs: number }): Promise<number> {
+    this.#check();
     for (const record of decode(body)) {
       const isPast = until && ('revision' in until ? record.seq + 1 > until.revision : record.timeMs > until.timeMs);
       if (record.seq <= this.lastSeq || isPast) continue;
@@ -143,8 +186,13 @@ export class TextEngine implements Replication, OpenEngine {
     return this.lastSeq;
   }
 
-  async flush(): Promise<PinnedVersion> {
+  flush(): Promise<PinnedVersion> {
+    return endure(this.#trouble, () => this.#flush());
+  }
+
+  async #flush(): Promise<PinnedVersion> {
     await this.sync();
+    this.#check();
     const { tables } = this.#durable;
     const from = (tables.at(-1)?.to ?? 0) + 1;
     if (from <= this.durableSeq) {
@@ -160,9 +208,15 @@ export class TextEngine implements Replication, OpenEngine {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#trouble.slowMsMax > 0) await setTimeout(this.#trouble.random(this.#trouble.slowMsMax));
+    this.#check();
     await this.sync();
     this.#closed = true;
+    this.#onClosed();
+  }
+
+  #check(): void {
+    if (this.#closed) throw new CoppiceError('CLOSED', 'the database is closed');
   }
 
   /** Pinned files are links: what is removed meanwhile stays readable. */
@@ -205,10 +259,13 @@ const locked = new Set<string>();
 
 export class TextFolder implements EngineFolder {
   readonly #folder: string;
+  readonly #trouble: Trouble;
+  #isOpen = false;
   engine: TextEngine | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, trouble = NONE) {
     this.#folder = folder;
+    this.#trouble = trouble;
   }
 
   lock(): () => void {
@@ -222,8 +279,15 @@ export class TextFolder implements EngineFolder {
   }
 
   async open(): Promise<TextEngine> {
-    this.engine = new TextEngine(this.#folder);
-    return this.engine;
+    return endure({ ...this.#trouble, full: 0 }, () => {
+      this.#checkShut();
+      const onClosed = () => {
+        this.#isOpen = false;
+      };
+      this.engine = new TextEngine(this.#folder, this.#trouble, onClosed);
+      this.#isOpen = true;
+      return this.engine;
+    });
   }
 
   filesOf(engine: string): readonly InstallFile[] {
@@ -232,20 +296,34 @@ export class TextFolder implements EngineFolder {
 
   async install(engine: string): Promise<void> {
     const tables = this.filesOf(engine) as Part[];
-    for (const { name, sha256 } of tables) {
-      if (digest(readFileSync(join(this.#folder, name))) !== sha256) throw new CoppiceError('CORRUPT', name);
-    }
-    write(this.#folder, { tables, log: [] });
+    await endure(this.#trouble, () => {
+      this.#checkShut();
+      for (const { name, sha256 } of tables) {
+        if (digest(readFileSync(join(this.#folder, name))) !== sha256) throw new CoppiceError('CORRUPT', name);
+      }
+      write(this.#folder, { tables, log: [] });
+    });
   }
 
   async clear(): Promise<void> {
-    rmSync(join(this.#folder, FILE), { force: true });
+    await endure(this.#trouble, () => {
+      this.#checkShut();
+      rmSync(join(this.#folder, FILE), { force: true });
+    });
   }
 
-  async cut(seq: number): Promise<boolean> {
-    const durable: Durable = JSON.parse(readFileSync(join(this.#folder, FILE), 'utf8'));
-    if ((durable.tables.at(-1)?.to ?? 0) > seq) return false;
-    write(this.#folder, { ...durable, log: durable.log.filter((record) => record.seq <= seq) });
-    return true;
+  cut(seq: number): Promise<boolean> {
+    return endure(this.#trouble, () => {
+      this.#checkShut();
+      const durable: Durable = JSON.parse(readFileSync(join(this.#folder, FILE), 'utf8'));
+      if ((durable.tables.at(-1)?.to ?? 0) > seq) return false;
+      write(this.#folder, { ...durable, log: durable.log.filter((record) => record.seq <= seq) });
+      return true;
+    });
+  }
+
+  /** What is done to a folder under an open engine is undone by it, or worse. */
+  #checkShut(): void {
+    if (this.#isOpen) throw new CoppiceError('LOCKED', `${this.#folder} is open`);
   }
 }

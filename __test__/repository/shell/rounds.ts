@@ -11,7 +11,7 @@ import { Shell } from '../../../ts/repository/shell/index.js';
 import { CALM, HostileStore, type Hostility } from '../../support/hostile.js';
 import { type Random, splitMix32 } from '../../support/random.js';
 import { optionsOf } from './branch.js';
-import type { TextEngine, TextFolder } from './engine.js';
+import { type TextEngine, TextFolder, type Trouble } from './engine.js';
 
 const NODES = 3;
 
@@ -22,17 +22,25 @@ export interface Figures {
   disksLost: number;
   partitions: number;
   checkpoints: number;
+  closes: number;
 }
 
 interface Node {
   folder: string;
   store: HostileStore;
-  shell: Shell | undefined;
-  engine: TextEngine | undefined;
+  trouble: Trouble;
 }
 
 export class Rounds {
-  readonly figures: Figures = { acknowledged: 0, fenced: 0, opened: 0, disksLost: 0, partitions: 0, checkpoints: 0 };
+  readonly figures: Figures = {
+    acknowledged: 0,
+    fenced: 0,
+    opened: 0,
+    disksLost: 0,
+    partitions: 0,
+    checkpoints: 0,
+    closes: 0,
+  };
   readonly #store: ObjectStore;
   readonly #folder: string;
   readonly #random: Random;
@@ -50,8 +58,7 @@ export class Rounds {
     this.#nodes = Array.from({ length: NODES }, (_, n) => ({
       folder: join(folder, `n${n}`),
       store: new HostileStore(store, splitMix32(seed + n + 1), CALM),
-      shell: undefined,
-      engine: undefined,
+      trouble: { random: splitMix32(seed - n - 1), slowMsMax: 0, full: 0 },
     }));
   }
 
@@ -103,15 +110,22 @@ export class Rounds {
     const mode = this.#random(2) === 0 ? 'writer' : 'standby';
     while (this.#goesOn(until)) {
       node.store.hostility = this.#random(4) === 0 ? CALM : hostility;
+      const isBad = this.#random(2) === 0;
+      node.trouble = {
+        ...node.trouble,
+        slowMsMax: isBad ? 1 + this.#random(40) : 0,
+        full: isBad ? this.#random(60) : 0,
+      };
       const options = optionsOf(node.store, node.folder, {
+        engine: new TextFolder(node.folder, node.trouble),
         mode,
         renewMs: 30,
         takeoverMs: 150,
         pollMs: 15,
         lingerMs: this.#random(3) === 0 ? 5 : 0,
         policy: { keep: this.#random(3), retainMs: this.#random(2) * 500 },
-        checkpoint: { everyBytes: 1 << 20, everySlots: 3 + this.#random(20) },
-        signal: AbortSignal.timeout(200 + this.#random(1500)),
+        checkpoint: { everyBytes: 1 << 20, everySlots: 1 + this.#random(this.#random(2) === 0 ? 4 : 20) },
+        signal: AbortSignal.timeout(this.#random(3) === 0 ? 1 + this.#random(150) : 200 + this.#random(1500)),
         on: (event) => {
           if (event.type === 'published') this.figures.checkpoints += 1;
         },
@@ -120,7 +134,7 @@ export class Rounds {
         const shell = await Shell.open(options);
         await this.#write(node, shell, (options.engine as TextFolder).engine as TextEngine, until);
       } catch (error) {
-        if (!(error instanceof CoppiceError) || !EXPECTED.has(error.code)) throw error;
+        expected(error);
       }
       if (this.#random(4) > 0) continue;
       this.figures.disksLost += 1;
@@ -136,6 +150,12 @@ export class Rounds {
     this.#acknowledged.set(boot, told);
     const ends: Promise<unknown>[] = [];
     const writes = 1 + this.#random(150);
+    // In the middle of whatever happens then.
+    const close = () => {
+      this.figures.closes += 1;
+      ends.push(shell.close(this.#random(3) * 40).catch(expected));
+    };
+    const timer = this.#random(2) === 0 ? globalThis.setTimeout(close, this.#random(600)) : undefined;
     for (let n = 0; n < writes && this.#goesOn(until); n++) {
       if (this.#random(30) === 0) {
         this.figures.partitions += 1;
@@ -161,11 +181,24 @@ export class Rounds {
       } catch {
         break;
       }
+      if (this.#random(20) === 0) ends.push(shell.checkpoint().then(() => {}, expected));
       if (this.#random(3) > 0) await setTimeout(this.#random(12));
     }
-    await shell.close(this.#random(2) * 1000);
+    await shell.close(this.#random(2) * 1000).catch(expected);
+    clearTimeout(timer);
     await Promise.all(ends);
   }
 }
 
-const EXPECTED = new Set(['COPPICE_ABORTED', 'COPPICE_FENCED', 'COPPICE_STORE', 'COPPICE_UNKNOWN_OUTCOME']);
+const EXPECTED = new Set([
+  'COPPICE_ABORTED',
+  'COPPICE_CLOSED',
+  'COPPICE_DISK_FULL',
+  'COPPICE_FENCED',
+  'COPPICE_STORE',
+  'COPPICE_UNKNOWN_OUTCOME',
+]);
+
+function expected(error: unknown): void {
+  if (!(error instanceof CoppiceError) || !EXPECTED.has(error.code)) throw error;
+}
