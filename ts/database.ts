@@ -73,15 +73,30 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
 
   /**
    * Resolves when everything up to a revision is as durable as asked: for a write that was given up
-   * (`COPPICE_UNKNOWN_OUTCOME`) or written with less.
+   * (`COPPICE_UNKNOWN_OUTCOME`) or written with less. Of a replica (see `OpenOptions.readOnly`): when it can be read here,
+   * whenever that is.
    *
    * @throws `COPPICE_FUTURE_REVISION` for a revision that does not exist yet.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const store = './store-with-readers';
+   * const writer = await open('./data-of-a-writer', { store, durability: 'remote' });
+   * const replica = await open('./data-of-a-reader', { store, readOnly: true, pollMs: 50 });
+   * const { revision } = await writer.put('price', '12');
+   * await replica.waitFor(revision, 'remote');
+   * console.log(await replica.get('price')); // 12
+   * await replica.close();
+   * await writer.close();
+   * ```
    */
   async waitFor(revision: number | bigint, level: Durability): Promise<void> {
     const engine = this.handle.live();
     const wanted = checkRevision(revision, 'revision');
     const { usual, hasStore } = this.handle.levels;
     const named = level === undefined ? usual : durability(level, { usual: 'process', hasStore });
+    if (this.handle.branch?.follows) return this.handle.branch.stored(wanted);
     // With a store what is not there yet is not seen yet.
     const newest = Math.max(engine.revision, this.handle.writes.newest);
     if (wanted > newest) {
@@ -204,8 +219,8 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
   }
 
   /**
-   * How the branch stands, of a database with a `store`: whether this node leads it, what is in its way, what is not in
-   * the store yet. `undefined` without one.
+   * How the branch stands, of a database with a `store`: whether this node leads or follows it, what is in its way, what is not
+   * in the store yet, how far a replica is behind. `undefined` without one.
    *
    * @example
    * ```ts

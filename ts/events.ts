@@ -25,7 +25,7 @@ export interface Events {
   flush: { bytes: number; ms: number };
   /** Tables were merged into `level`. */
   compaction: { level: number; readBytes: number; wroteBytes: number; ms: number };
-  /** Everything up to a revision is in the store. */
+  /** Everything up to a revision is in the store; of a replica: and can be read here. */
   replicated: { revision: number };
   /** A checkpoint was completed, in a folder or in the store. */
   checkpoint: { revision: number; tables: number; bytes: number; at: Date; location: string };

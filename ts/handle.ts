@@ -100,8 +100,8 @@ export class Handle {
       // With a branch they may be waiting for the store.
       await (this.branch === undefined ? finished : orElapsed(finished, leftMs()));
       await this.writes.empty();
+      if (this.branch === undefined || this.branch.follows) await this.engine.close();
       const unshipped = await this.branch?.close(leftMs());
-      if (this.branch === undefined) await this.engine.close();
       return { unshipped: unshipped ?? 0 };
     } finally {
       this.status = 'closed';

@@ -56,9 +56,8 @@ export async function open(
   const folder = resolve(checkPath(path));
   const { engine, keys, values, durability, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
-  const store = branching(options, durability === 'remote');
+  const store = branching(options, { isRemote: durability === 'remote', readOnly: engine.readOnly });
   if (store === undefined) await checkOwn(folder, engine.readOnly);
-  else if (engine.readOnly) throw new CoppiceError('UNSUPPORTED', 'readOnly with a store comes in a later version');
   const opening = Handle.open(
     folder,
     async (on) =>
@@ -67,7 +66,8 @@ export async function open(
         : await openBranch(folder, engine, store, signal, on),
     durability,
   );
-  const handle = await (signal === undefined ? opening : orClosed(opening, signal));
+  // A branch listens to the signal itself, and has given the folder back when it says so.
+  const handle = await (signal === undefined || store !== undefined ? opening : orClosed(opening, signal));
   return new Database(handle, new Keyspace(keys, values, ''));
 }
 

@@ -163,12 +163,19 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued, b
 
 function branchMetrics(page: MetricsPage, branch: BranchStatus): void {
   const { counts, ready, revision, unshipped, shippedMsAgo } = branch;
-  page.gauge('branch_ready', '1: this node leads the branch.', ready ? 1 : 0);
+  page.gauge('branch_ready', '1: this node leads the branch, or follows it and has read all of it.', ready ? 1 : 0);
   page.gauge('branch_revision', 'The newest commit that is in the store.', revision);
   page.gauge('branch_unshipped', 'Commits that are on this disk only.', unshipped);
   page.gauge('branch_unshipped_bytes', 'Bytes of the log that holds them.', branch.unshippedBytes);
   if (shippedMsAgo !== undefined) {
     page.gauge('branch_shipped_seconds_ago', 'When something was last stored in the log.', shippedMsAgo / 1_000);
+  }
+  if (branch.behindMs !== undefined) {
+    page.gauge(
+      'branch_behind_seconds',
+      'So long ago what this replica holds was all there was.',
+      branch.behindMs / 1_000,
+    );
   }
   page.gauge('branch_slots', 'Objects of the log after the newest checkpoint.', branch.slots);
   page.kinds('store_requests_total', 'Requests of the store.', counts.requests);

@@ -105,6 +105,8 @@ export async function checkpoint(handle: Handle, options: CheckpointOptions): Pr
   const { branch } = handle;
   if (options.to === undefined && branch !== undefined) {
     handle.live();
+    if (branch.follows)
+      throw new CoppiceError('READONLY', 'a replica publishes no checkpoint: name a folder with "to"');
     return handle.finish(branch.checkpoint());
   }
   const location = folderOf(options, 'checkpoint');

@@ -181,6 +181,19 @@ test('of two that open a branch the newer has it, and the older is told', async 
   await again.close();
 });
 
+test('what a database was made with is in the store before anything else, and need not be said again', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, durability: 'remote', history: true });
+  const { revision } = await db.put('a', '1');
+  away.isAway = true;
+  await db.close({ timeoutMs: 0 });
+  const again = await open(`${folder}2`, { store, durability: 'remote' });
+  await again.put('a', '2');
+  t.is(await again.get('a', { at: revision }), '1');
+  await again.close();
+});
+
 test('a restart and another disk upload no table again', async (t) => {
   const { store, folder, options } = await place(t);
   const tables = async () => {
@@ -253,7 +266,6 @@ test('what a store is needed for is refused without one, and the other way round
   await refuses(t, 'COPPICE_INVALID', () => open(folder, { branch: 'main' }), /with a store/);
   await refuses(t, 'COPPICE_INVALID', () => open(folder, { store: {} as never }), /^store must be/);
   await refuses(t, 'COPPICE_INVALID', () => open(folder, { ...options, branch: '' }), /^branch must be/);
-  await refuses(t, 'COPPICE_UNSUPPORTED', () => open(folder, { ...options, readOnly: true }));
   await refuses(t, 'COPPICE_NOT_FOUND', () => open(folder, { ...options, createIfMissing: false }));
   const db = await open(folder, options);
   await refuses(t, 'COPPICE_INVALID', () => db.put('a', '1', { durability: 'disk' }), /less than the 'remote'/);

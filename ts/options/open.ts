@@ -48,7 +48,14 @@ export interface FolderOptions<K extends KeyEncoding = 'utf8', V extends ValueEn
    * With both, what either keeps. Default: history stays until `trim`.
    */
   retain?: { revisions?: number; ms?: number };
-  /** Opens without changing a byte; every write is refused with `COPPICE_READONLY`. Default false. */
+  /**
+   * Opens without changing a byte; every write is refused with `COPPICE_READONLY`. Default false.
+   *
+   * With a `store` it opens a *replica*: the folder holds a copy of the branch that follows whoever writes it, from the store
+   * alone, to which nothing is written. It opens when it holds what the branch held then, is read like any other, shows
+   * only whole commits, and gets newer by itself: `repository().behindMs` says how old it may be, the event
+   * `replicated` when it has got further, `waitFor(revision)` waits for that. Any number of them may follow.
+   */
   readOnly?: boolean;
   /**
    * What to do where the log is damaged and not only torn. `strict` refuses with `COPPICE_CORRUPT`, which names file and
@@ -171,6 +178,7 @@ const OPEN = names(
     'branch',
     'standby',
     'checkpoint',
+    'pollMs',
   ],
   ['restore', 'log', 'collect', 'onProgress'],
 );

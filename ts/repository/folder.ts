@@ -26,6 +26,7 @@ export class DatabaseFolder implements EngineFolder {
   readonly #options: EngineOptions;
   readonly #on: (event: EngineEvent) => void;
   #engine: Engine | undefined;
+  #shown = 0;
 
   constructor(folder: string, options: EngineOptions, on: (event: EngineEvent) => void) {
     this.#folder = folder;
@@ -33,9 +34,14 @@ export class DatabaseFolder implements EngineFolder {
     this.#on = on;
   }
 
-  /** The one that was opened last. */
+  /** The one that is open. */
   get engine(): Engine | undefined {
     return this.#engine;
+  }
+
+  /** The newest revision that readers of those before it may have seen. */
+  get shown(): number {
+    return this.#shown;
   }
 
   lock(): () => void {
@@ -54,7 +60,13 @@ export class DatabaseFolder implements EngineFolder {
     this.#engine = engine;
     const { replication } = engine;
     if (replication === undefined) throw new CoppiceError('INVALID', 'an engine of a branch is opened with replicated');
-    return { replication, close: () => engine.close() };
+    return { replication, close: () => this.#close(engine) };
+  }
+
+  #close(engine: Engine): Promise<void> {
+    this.#engine = undefined;
+    this.#shown = Math.max(this.#shown, engine.revision);
+    return engine.close();
   }
 
   filesOf(engine: string): readonly InstallFile[] {

@@ -8,6 +8,7 @@ import { CoppiceError } from '../errors.js';
 import type { Engine, EngineEvent, EngineOptions } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
 import type { Branching } from './options.js';
+import { ReplicaEngine } from './replica.js';
 import { isPlace, Shell, type ShellEvent } from './shell/index.js';
 
 export { type BranchInfo, branchesIn } from './inspect.js';
@@ -16,7 +17,7 @@ export { restoreBranch } from './restore.js';
 export { type BranchStatus, isPlace, openRoot } from './shell/index.js';
 export { type BranchReport, verifyBranch } from './verify.js';
 
-/** Opens the branch in a folder; resolves when it may be written. */
+/** Opens the branch in a folder; resolves when it may be written, or, with `readOnly`, when it has been read. */
 export async function openBranch(
   folder: string,
   options: EngineOptions,
@@ -29,12 +30,13 @@ export async function openBranch(
       details: { option: 'errorIfExists' },
     });
   }
-  if (!options.createIfMissing && !(await isPlace(folder))) {
+  const { shell, replicated } = branching;
+  const follows = shell.mode === 'replica';
+  if (!follows && !options.createIfMissing && !(await isPlace(folder))) {
     throw new CoppiceError('NOT_FOUND', `there is no database in ${folder}`, { details: { file: folder } });
   }
-  const { shell, replicated } = branching;
-  const database = new DatabaseFolder(folder, { ...options, createIfMissing: true, replicated }, on);
+  const database = new DatabaseFolder(folder, { ...options, createIfMissing: true, readOnly: false, replicated }, on);
   const branch = await Shell.open({ ...shell, folder, engine: database, until: null, signal, on });
-  await branch.engine();
-  return { engine: database.engine as Engine, branch };
+  if (!follows) await branch.engine();
+  return { engine: follows ? new ReplicaEngine(database) : (database.engine as Engine), branch };
 }

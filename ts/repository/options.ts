@@ -41,6 +41,11 @@ export interface BranchOptions {
   standby?: boolean;
   /** When checkpoints are published, and which older ones are kept; see `CheckpointPolicy`. */
   checkpoint?: StoreCheckpoints;
+  /**
+   * How often a replica (`readOnly` with `store`) or a standby that has read everything looks for more, in milliseconds, at
+   * least 10. Each look is two small requests. Default 1,000.
+   */
+  pollMs?: number;
 }
 
 export interface StoreCheckpoints {
@@ -74,7 +79,7 @@ export interface Branching {
 }
 
 /** Names of these options, for the messages of `open`. */
-export const STORE_OPTIONS: readonly string[] = ['store', 'branch', 'standby', 'checkpoint'];
+export const STORE_OPTIONS: readonly string[] = ['store', 'branch', 'standby', 'checkpoint', 'pollMs'];
 const CHECKPOINT = names('checkpoint', ['everyBytes', 'everySlots', 'keep', 'keepMs']);
 const BRANCH_BYTES_MAX = 60;
 const EVERY_BYTES = 64 << 20;
@@ -87,10 +92,15 @@ const LINGER_MS = 1_000;
 const RENEW_MS = 10_000;
 const TAKEOVER_MS = 30_000;
 const POLL_MS = 1_000;
+const POLL_MS_MIN = 10;
+const POLL_MS_MAX = 3_600_000;
 
 /** What the options say; `undefined` without a store. */
-export function branching(options: BranchOptions, isRemote: boolean): Branching | undefined {
-  const { store, branch = 'main', standby, checkpoint = {} } = options;
+export function branching(
+  options: BranchOptions,
+  { isRemote, readOnly }: { readonly isRemote: boolean; readonly readOnly: boolean },
+): Branching | undefined {
+  const { store, branch = 'main', standby, checkpoint = {}, pollMs = POLL_MS } = options;
   const withoutStore = STORE_OPTIONS.find((name) => options[name as keyof BranchOptions] !== undefined);
   if (store === undefined) {
     if (withoutStore === undefined) return undefined;
@@ -98,19 +108,25 @@ export function branching(options: BranchOptions, isRemote: boolean): Branching 
       details: { option: withoutStore },
     });
   }
+  const ofWriters = (['standby', 'checkpoint'] as const).find((name) => options[name] !== undefined);
+  if (readOnly && ofWriters !== undefined) {
+    throw new CoppiceError('INVALID', `option "${ofWriters}" is not for databases with readOnly: they only follow`, {
+      details: { option: ofWriters },
+    });
+  }
   const stands = boolean(standby, 'standby', false);
   const shell: Branching['shell'] = {
     store: storeOf(store),
     branch: branchName(branch),
-    mode: stands ? 'standby' : 'writer',
+    mode: readOnly ? 'replica' : stands ? 'standby' : 'writer',
     ...checkpoints(checkpoint),
     lingerMs: isRemote ? 0 : LINGER_MS,
     renewMs: stands ? RENEW_MS : null,
-    pollMs: POLL_MS,
+    pollMs: integer(pollMs, 'pollMs', POLL_MS_MIN, POLL_MS_MAX),
     takeoverMs: TAKEOVER_MS,
     shipsFirst: isRemote,
   };
-  return { shell, replicated: isRemote ? 'raised' : 'applied' };
+  return { shell, replicated: isRemote || readOnly ? 'raised' : 'applied' };
 }
 
 /** The store that an option names. */

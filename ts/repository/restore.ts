@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { CoppiceError } from '../errors.js';
 import type { EngineOptions } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
-import { headName } from './protocol/index.js';
 import { isPlace, OWN, Shell, type ShellOptions } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
@@ -35,9 +34,6 @@ export async function restoreBranch(
     throw new CoppiceError('EXISTS', `${folder} holds a database: restore into an empty folder`, {
       details: { file: folder },
     });
-  }
-  if ((await store.get(headName(branch), { signal })) === undefined) {
-    throw new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${store.location}`);
   }
   const shell = await Shell.open({
     store,

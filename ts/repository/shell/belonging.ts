@@ -7,9 +7,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoppiceError } from '../../errors.js';
+import { headName } from '../protocol/index.js';
+import type { ObjectStore } from '../store/index.js';
+import { noBranch } from './errors.js';
 import type { ShellOptions } from './options.js';
 import { OWN, Place } from './place.js';
-import { openRoot } from './root.js';
+import { findRoot, openRoot, type Root } from './root.js';
 
 export interface Belonging {
   readonly place: Place;
@@ -19,7 +22,7 @@ export interface Belonging {
 
 /** Takes the folder. One that belongs to nothing yet belongs to the branch from now on, if it holds nothing either. */
 export async function belong(options: ShellOptions, signal: AbortSignal): Promise<Belonging> {
-  const { folder, branch, engine, store } = options;
+  const { folder, branch, engine, store, mode } = options;
   await mkdir(join(folder, OWN), { recursive: true });
   const unlock = engine.lock();
   try {
@@ -28,7 +31,8 @@ export async function belong(options: ShellOptions, signal: AbortSignal): Promis
     else checkBranch(options, known);
     // One that holds nothing that is whole may come to hold what is in another store.
     if (known !== undefined && known.remembered.local !== null) return { place: known, unlock };
-    const { databaseId } = await openRoot(store, signal);
+    const root = mode === 'replica' ? findBranch(store, branch, signal) : openRoot(store, signal);
+    const { databaseId } = await root;
     return { place: await Place.make(folder, databaseId, branch), unlock };
   } catch (error) {
     unlock();
@@ -46,4 +50,11 @@ async function checkEmpty({ folder, engine }: ShellOptions): Promise<void> {
   if (await engine.isEmpty()) return;
   const message = 'the folder holds a database that belongs to no store: open an empty folder with the store, and copy';
   throw new CoppiceError('EXISTS', message, { details: { option: 'store', file: folder } });
+}
+
+/** For who writes nothing. A folder does not begin to belong to a branch that is not there. */
+async function findBranch(store: ObjectStore, branch: string, signal: AbortSignal): Promise<Root> {
+  const root = await findRoot(store, signal);
+  if ((await store.get(headName(branch), { signal })) === undefined) throw noBranch(branch, store);
+  return root;
 }

@@ -39,10 +39,12 @@ export class Counted {
     return etag;
   }
 
-  list(prefix: string): Promise<string[]> {
+  /** In order. `after`: only those that come after it. */
+  list(prefix: string, after?: string): Promise<string[]> {
     return this.#ask('list', async () => {
       const keys: string[] = [];
-      for await (const { key } of this.#store.list(prefix, { signal: this.#signal })) keys.push(key);
+      const options = after === undefined ? { signal: this.#signal } : { signal: this.#signal, after };
+      for await (const { key } of this.#store.list(prefix, options)) keys.push(key);
       return keys;
     });
   }

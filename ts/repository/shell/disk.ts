@@ -219,7 +219,9 @@ export class Disk {
       await this.#downloads.take(files);
       await this.#folder.install(engine);
     });
-    await this.open();
+    const { replication } = await this.open();
+    // Of what is older than its checkpoint a database does not have all.
+    replication.raise(manifest?.revision ?? ORIGIN.revision);
     await this.remember({ branchId, position: manifest?.position ?? ORIGIN });
     return { type: 'done' };
   }

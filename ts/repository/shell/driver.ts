@@ -26,6 +26,10 @@ export interface Carrier {
   carry(request: Exclude<Request, { type: 'wait' }>): Promise<Answer>;
   /** What the machine has said, in order. The machine does not wait. */
   notice(notice: Notice): void;
+  /** The machine has gone on, and its actions have been begun. */
+  moved(state: State): void;
+  /** Whether somebody waits for what a replica has not read yet. */
+  isAwaited(): boolean;
   /** The error to an answer that nobody knows; it may end everything. */
   failed(error: unknown): void;
 }
@@ -62,6 +66,7 @@ export class Driver {
       const [state, actions] = step(this.#state, { ...next, nowMs: nowMs() } as Event);
       this.#state = state;
       this.#perform(actions);
+      if (!this.#stopped) this.#carrier.moved(state);
       for (const watcher of [...this.#watchers]) watcher();
     }
   }
@@ -77,6 +82,11 @@ export class Driver {
       this.#watchers.add(watcher);
       watcher();
     });
+  }
+
+  /** From now on somebody waits for what is waited for here: it keeps the process alive. */
+  ref(): void {
+    for (const timer of this.#timers) timer.ref();
   }
 
   /** From now on nothing is asked, and no answer is heard. */
@@ -107,8 +117,16 @@ export class Driver {
       ms * (1 + JITTER * Math.random()),
     );
     this.#timers.add(timer);
+    if (!this.#keepsAlive(id)) timer.unref();
+  }
+
+  /** Whether somebody of this process waits for what comes after a wait. */
+  #keepsAlive(id: number): boolean {
+    const { requests, settings } = this.#state;
+    const purpose = requests[id]?.purpose;
     // Nobody waits for an owner to show that it lives but those who may find that it does not.
-    if (this.#state.requests[id]?.purpose === 'renewing') timer.unref();
+    if (purpose === 'renewing') return false;
+    return purpose !== 'waiting' || settings.mode !== 'replica' || this.#carrier.isAwaited();
   }
 
   async #carry(id: number, request: Exclude<Request, { type: 'wait' }>): Promise<void> {

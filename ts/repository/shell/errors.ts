@@ -12,6 +12,17 @@ export function fenced(branch: string, cause?: unknown): CoppiceError {
   return new CoppiceError('FENCED', message, { cause, details: { branch } });
 }
 
+/** There is nothing to read. */
+export function noBranch(branch: string, { location }: { readonly location: string }): CoppiceError {
+  return new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${location}`);
+}
+
+/** A folder of which a replica would not know what to show: it may hold more than the branch does. */
+export function ofOwner(folder: string): CoppiceError {
+  const message = `${folder} holds commits that are not in the store: open it with the store to ship them, or follow in an empty folder`;
+  return new CoppiceError('INVALID', message, { details: { option: 'readOnly', file: folder } });
+}
+
 /** A commit that the store does not have, and never will. */
 export function fencedCommit(branch: string, revision: number): CoppiceError {
   const message = `revision ${revision} was taken back: another node took the branch "${branch}" before it was stored`;

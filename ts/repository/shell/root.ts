@@ -22,6 +22,17 @@ export interface Root {
 }
 
 /**
+ * The repository in a store, for those who write nothing.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is none.
+ */
+export async function findRoot(store: ObjectStore, signal: AbortSignal): Promise<Root> {
+  const found = await store.get(KEY, { signal });
+  if (found !== undefined) return decode(store, found.body);
+  throw new CoppiceError('NOT_FOUND', `there is no repository in ${store.location}`);
+}
+
+/**
  * The repository in a store, which is made if there is none. A store is probed before the first repository is made in it,
  * and only then: it costs a dozen round trips.
  */

@@ -18,7 +18,8 @@ import { Disk, LOST } from './disk.js';
 import { Downloads } from './download.js';
 import { Driver } from './driver.js';
 import type { OpenEngine } from './engine.js';
-import { failedCommit, fenced, fencedCommit, isPassing, mayCome, unshipped } from './errors.js';
+import { failedCommit, fenced, fencedCommit, isPassing, mayCome, noBranch, ofOwner, unshipped } from './errors.js';
+import { Following, isAtEnd } from './following.js';
 import { type ShellOptions, settingsOf } from './options.js';
 import { Remote } from './remote.js';
 import { type BranchStatus, statusOf } from './status.js';
@@ -26,7 +27,7 @@ import { Waiters } from './waiters.js';
 
 /** What a shell tells without being asked. */
 export type ShellEvent =
-  /** Everything up to a revision is in the store, for ever. */
+  /** Everything up to a revision is in the store, for ever; of a replica: and here. */
   | { readonly type: 'acknowledged'; readonly revision: number }
   | { readonly type: 'published'; readonly checkpoint: Published }
   /** Nothing further is shipped by this process. */
@@ -53,8 +54,12 @@ export class Shell {
   readonly #disk: Disk;
   readonly #remote: Remote;
   readonly #checkpoints: Checkpoints;
+  /** Of a replica. */
+  readonly #following: Following | undefined;
+  /** The newest revision that it has shown; 0: none yet. */
+  #shown = 0;
   #driver!: Driver;
-  /** Commits may be made, or the copy is complete. */
+  /** Commits may be made, or what is to be read is there. */
   #ready: Promise<void> | undefined;
   #error: CoppiceError | undefined;
   #shippedMs: number | undefined;
@@ -69,6 +74,7 @@ export class Shell {
     setMaxListeners(0, this.#abort.signal);
     const store = new Counted(options.store, this.#counts, this.#abort.signal);
     const budget = new Budget();
+    this.#following = options.mode === 'replica' && options.until === null ? new Following(store) : undefined;
     this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget));
     this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
     this.#checkpoints = new Checkpoints(options.checkpoint, store.location, (checkpoint) => {
@@ -78,8 +84,8 @@ export class Shell {
   }
 
   /**
-   * Opens the branch, and resolves when commits may be made, or the copy is complete. A standby waits until the owner has
-   * gone. It goes on trying for as long as the store cannot be reached.
+   * Opens the branch, and resolves when commits may be made, the copy is complete, or a replica holds what was in the store
+   * when it was opened. A standby waits until the owner has gone. It goes on trying for as long as the store cannot be reached.
    */
   static async open(options: ShellOptions): Promise<Shell> {
     const { signal } = options;
@@ -98,21 +104,29 @@ export class Shell {
     }
   }
 
+  /** Whether it only reads, and follows whoever writes. */
+  get follows(): boolean {
+    return this.#following !== undefined;
+  }
+
   /** The engine of the folder, for whoever reads and writes. Nobody else closes it. */
   engine(): Promise<OpenEngine> {
     return this.#disk.open();
   }
 
-  /** Resolves when a revision is in the store, where no other machine takes it back. */
+  /** Resolves when a revision is in the store, where no other machine takes it back; of a replica: and can be read here. */
   stored(revision: number): Promise<void> {
-    return this.#waiters.until(revision);
+    const stored = this.#waiters.until(revision);
+    if (this.follows && this.#waiters.size > 0) this.#driver.ref();
+    return stored;
   }
 
   status(): BranchStatus {
     const ago = this.#shippedMs === undefined ? undefined : Math.round(performance.now() - this.#shippedMs);
     const { state } = this.#driver;
     const bytes = this.#disk.replication?.logBytesAfter(state.log.seq) ?? 0;
-    const status = statusOf(state, this.#options.store, this.#counts, { ago, bytes });
+    const behindMs = this.#following?.behindMs;
+    const status = statusOf(state, this.#options.store, this.#counts, { ago, bytes, behindMs });
     return this.#error === undefined ? status : { ...status, ready: false, reason: this.#error.message };
   }
 
@@ -156,13 +170,17 @@ export class Shell {
     const driver: Driver = new Driver(settingsOf(this.#options, disk), local, {
       carry: (request) => this.#carry(request),
       notice: (notice) => this.#notice(notice),
+      moved: (state) => this.#moved(state),
+      isAwaited: () => this.#ready === undefined || this.#waiters.size > 0,
       failed: (error) => this.#failed(error),
     });
     this.#driver = driver;
   }
 
   async #carry(request: Exclude<Request, { type: 'wait' }>): Promise<Answer> {
+    if (request.type === 'get') this.#following?.asks();
     const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
+    if (this.#following !== undefined) return this.#following.heard(request, answer);
     const isSlot = request.type === 'put' && 'previous' in request.body;
     if (isSlot && answer.type === 'stored') this.#count(request.body as Slot);
     return answer;
@@ -184,10 +202,34 @@ export class Shell {
     }
     if (answer !== LOST) return answer;
     // What it was told before it was opened again is of no use to an owner that steps down.
-    if (this.#ready !== undefined) return { type: 'done' };
+    if (this.#ready !== undefined && !this.follows) return { type: 'done' };
     driver.stop();
     this.#drive(null);
     return { type: 'unknown', why: 'the folder held something else, and begins anew' };
+  }
+
+  /** What a replica shows follows what it has read. */
+  #moved(state: State): void {
+    const following = this.#following;
+    if (following === undefined) return;
+    following.moved(state);
+    const { branch, store, folder } = this.#options;
+    const { replication } = this.#disk;
+    const { log } = state;
+    if (following.isNowhere(state)) return this.#end(noBranch(branch, store));
+    if (replication === undefined || !following.isCurrent) return;
+    if (this.#ready === undefined) {
+      const isWhole = replication.lastSeq <= log.seq;
+      if (!isWhole && isAtEnd(state)) this.#end(ofOwner(folder));
+      // What this disk has read before is shown again only when all of it is there.
+      if (!isWhole) return;
+      this.#ready = Promise.resolve();
+    }
+    replication.raise(log.revision);
+    if (log.revision <= this.#shown) return;
+    this.#waiters.acknowledge(log.revision);
+    if (this.#shown > 0) this.#options.on({ type: 'acknowledged', revision: log.revision });
+    this.#shown = log.revision;
   }
 
   async #lose(): Promise<void> {
@@ -239,6 +281,8 @@ export class Shell {
     replication.onLogged((seq) => this.#driver.tell({ type: 'logged', seq }));
     this.#driver.tell({ type: 'logged', seq: replication.durableSeq });
     this.#checkpoints.due(this.#driver);
+    // Rule: a checkpoint says how the database was made before the log says anything.
+    await this.#driver.until(({ head, phase }) => head?.head.manifest !== null || ENDED.has(phase));
     const { durableSeq } = replication;
     if (this.#options.shipsFirst)
       await this.#driver.until(({ log, phase }) => log.seq >= durableSeq || ENDED.has(phase));
@@ -261,12 +305,13 @@ export class Shell {
   async #close(timeoutMs: number): Promise<number> {
     let left = 0;
     try {
-      if (this.#error === undefined && this.#ready !== undefined) await this.#giveUp(timeoutMs);
-      left = Math.max(0, (this.#disk.replication?.lastSeq ?? 0) - (this.#driver?.state.log.seq ?? 0));
+      if (this.#error === undefined && this.#ready !== undefined && !this.follows) await this.#giveUp(timeoutMs);
+      const held = this.follows ? 0 : (this.#disk.replication?.lastSeq ?? 0);
+      left = Math.max(0, held - (this.#driver?.state.log.seq ?? 0));
     } finally {
       this.#hasClosed = true;
       this.#driver?.stop();
-      this.#waiters.end(unshipped);
+      this.#waiters.end(this.follows ? () => closed('database') : unshipped);
       this.#abort.abort();
       await this.#disk.close().finally(this.#belonging.unlock);
     }

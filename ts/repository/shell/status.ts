@@ -19,6 +19,8 @@ export interface BranchStatus extends Status {
   readonly unshippedBytes: number;
   /** How long ago something was last stored in the log, in milliseconds; `undefined`: nothing was since open. */
   readonly shippedMsAgo: number | undefined;
+  /** Of a replica: everything that was in the store so many milliseconds ago is here. `undefined`: not known yet, or none. */
+  readonly behindMs: number | undefined;
   /** The newest checkpoint; `undefined`: none yet. */
   readonly checkpoint: { readonly revision: number; readonly at: Date } | undefined;
   /** Slots that are read on top of it when the branch grows back. */
@@ -30,7 +32,11 @@ export function statusOf(
   state: State,
   { location }: { readonly location: string },
   counts: Counts,
-  { ago, bytes }: { readonly ago: number | undefined; readonly bytes: number },
+  {
+    ago,
+    bytes,
+    behindMs,
+  }: { readonly ago: number | undefined; readonly bytes: number; readonly behindMs: number | undefined },
 ): BranchStatus {
   const { settings, log, logged, head } = state;
   const named = head?.head.manifest;
@@ -42,6 +48,7 @@ export function statusOf(
     unshipped: Math.max(0, logged - log.seq),
     unshippedBytes: logged > log.seq ? bytes : 0,
     shippedMsAgo: ago,
+    behindMs,
     checkpoint: named ? { revision: named.revision, at: new Date(named.timeMs) } : undefined,
     slots: log.slot - (named?.floor ?? 1),
     counts: structuredClone(counts),
