@@ -74,8 +74,11 @@ export class Handle {
   settle(revision: number, level: Durability): Promise<void> {
     if (level !== 'remote') return this.engine.settle(revision, level);
     const stored = this.branch?.stored(revision) ?? Promise.resolve();
-    // Only what is on the disk is shipped, so that is asked for.
-    return Promise.all([this.engine.settle(revision, 'disk'), stored]).then(() => {});
+    // Only what is on the disk is shipped, so that is asked for. The disk of a branch that is taken back is closed.
+    const synced = this.engine.settle(revision, 'disk').catch((error) => {
+      if (this.#ended === undefined) throw error;
+    });
+    return Promise.all([synced, stored]).then(() => {});
   }
 
   /** Has `close` wait for a write that needs the engine again before it is done. */
@@ -118,8 +121,11 @@ export class Handle {
         return this.events.emit('replicated', { revision: event.revision });
       case 'published':
         return this.events.emit('checkpoint', event.checkpoint);
+      case 'overtaken':
+        this.#ended = event.error;
+        return this.writes.end(event.error);
       case 'ended':
-        if (event.error.code === 'COPPICE_FENCED') this.#ended = event.error;
+        if (event.error.code === 'COPPICE_FENCED') this.#ended ??= event.error;
         return this.events.emit('error', event.error);
       case 'room':
         return this.writes.drain();

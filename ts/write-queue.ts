@@ -89,6 +89,7 @@ export class WriteQueue {
   #draining = false;
   #keepAlive: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void)[] = [];
+  #ended: CoppiceError | undefined;
   #spare: Slab | undefined;
 
   constructor(engine: Engine, events: Emitter, settle: Settle) {
@@ -155,6 +156,13 @@ export class WriteQueue {
     for (const waiting of this.#waiting) if (!this.#settles(waiting)) break;
     this.#draining = false;
     if (this.#waiting.size === 0) this.#emptied();
+  }
+
+  /** Has whatever waits, and is not being made already, fail: the engine is about to be closed beneath it. */
+  end(error: CoppiceError): void {
+    this.#ended = error;
+    for (const waiting of this.#waiting) if (!waiting.committing) this.#fail(waiting, error);
+    this.drain();
   }
 
   /** Resolves when no write waits any more. */
@@ -330,7 +338,7 @@ export class WriteQueue {
   }
 
   #fail(waiting: Waiting, error: unknown): void {
-    if (this.#leave(waiting)) waiting.reject(error);
+    if (this.#leave(waiting)) waiting.reject(this.#ended ?? error);
   }
 
   /** Answers whether it had not left before. */

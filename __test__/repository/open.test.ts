@@ -194,6 +194,39 @@ test('what a database was made with is in the store before anything else, and ne
   await again.close();
 });
 
+test('whoever calls on while the branch is taken is told that it is fenced, and nothing else', async (t) => {
+  const { folder, options } = await place(t);
+  const older = await open(folder, options);
+  await older.put('a', '1');
+  const codes = new Set<string>();
+  let isOver = false;
+  const answers: Promise<unknown>[] = [];
+  const attempt = (call: () => Promise<unknown>) => {
+    const tell = ({ code }: CoppiceError) => {
+      codes.add(code);
+    };
+    try {
+      answers.push(call().catch(tell));
+    } catch (error) {
+      tell(error as CoppiceError);
+    }
+  };
+  older.on('error', () => {
+    isOver = true;
+  });
+  const opening = open(`${folder}2`, options);
+  while (!isOver) {
+    attempt(() => older.put('a', 'lost'));
+    attempt(() => older.batch([{ type: 'put', key: 'b', value: 'x'.repeat(100) }]));
+    attempt(() => older.get('a'));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(answers);
+  t.deepEqual([...codes], ['COPPICE_FENCED']);
+  await older.close();
+  await (await opening).close();
+});
+
 test('a restart and another disk upload no table again', async (t) => {
   const { store, folder, options } = await place(t);
   const tables = async () => {

@@ -30,6 +30,8 @@ export type ShellEvent =
   /** Everything up to a revision is in the store, for ever; of a replica: and here. */
   | { readonly type: 'acknowledged'; readonly revision: number }
   | { readonly type: 'published'; readonly checkpoint: Published }
+  /** Another node has the branch. The engine is about to be closed, and what is not stored to be taken back; `ended` follows. */
+  | { readonly type: 'overtaken'; readonly error: CoppiceError }
   /** Nothing further is shipped by this process. */
   | { readonly type: 'ended'; readonly error: CoppiceError };
 
@@ -193,6 +195,8 @@ export class Shell {
 
   async #local(request: Request): Promise<Answer> {
     const driver = this.#driver;
+    const { branch, on } = this.#options;
+    if (request.type === 'cut' && this.#ready !== undefined) on({ type: 'overtaken', error: fenced(branch) });
     let answer: Answer | typeof LOST;
     try {
       answer = await this.#disk.carry(request, driver.state.branchId);
