@@ -10,6 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { getServer } from './s3-server.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const profile = process.env.COPPICE_PROFILE ?? 'release';
@@ -101,6 +102,14 @@ const proofs = {
     command: (_, seed, slice) =>
       slice < 20 ? simulator('rounds.ts', seed, '500') : simulator('without.ts', seed, '3000'),
   },
+  store: {
+    shows:
+      '100 kills of writers on a real S3 server, over a network that does its worst, lose, double and tear nothing',
+    takes: '15 minutes',
+    slices: 5,
+    program: storeSources,
+    command: (_, seed) => failureProgram('store/rounds.ts', seed, '20', { NODE_NO_WARNINGS: '1' }),
+  },
   workers: {
     shows:
       '800 worker threads in 200 rounds, ended with calls in flight, leave no engine, file, thread or memory behind',
@@ -166,13 +175,26 @@ function failureProgram(name, seed, rounds, environment = {}) {
   };
 }
 
-/** What is run is the source itself, so that is what tells one build from another. */
 function protocolSources() {
-  const folders = ['ts/repository/protocol', '__test__/simulator'].map((folder) => join(root, folder));
-  const files = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
-  const path = join(root, '.cache/prove/protocol.sources');
+  return sources('protocol', ['ts/repository/protocol', '__test__/simulator']);
+}
+
+/** The addon, and the sources above it. The server is got if it is not there. */
+function storeSources() {
+  if (getServer().reason !== undefined) fail('this takes an S3 server');
+  return sources('store', ['ts', '__test__/failure/store', '__test__/support'], [addon()]);
+}
+
+/** What is run is the source itself, so that is what tells one build from another. */
+function sources(name, folders, more = []) {
+  const inside = (folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  const files = [...folders.flatMap(inside), ...more].sort();
+  const path = join(root, `.cache/prove/${name}.sources`);
   mkdirSync(join(path, '..'), { recursive: true });
-  writeFileSync(path, files.map((file) => readFileSync(file)).join('\n'));
+  writeFileSync(path, Buffer.concat(files.map((file) => readFileSync(file))));
   return path;
 }
 

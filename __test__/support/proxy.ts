@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 
 export type Fault =
@@ -11,6 +12,8 @@ export type Fault =
   | 'pass'
   /** The connection is cut before anything is handed on. */
   | 'cut-before'
+  /** The first half of the body is handed on; then both connections are cut. */
+  | 'cut-body'
   /** Handed on and carried out, but the connection is cut instead of an answer. */
   | 'cut-after'
   /** Handed on, and the connection is cut in the middle of the answer's body. */
@@ -19,6 +22,8 @@ export type Fault =
   | 'hang'
   /** Handed on; a condition that was not met is said to have been. */
   | 'agree'
+  /** The connection is cut; so much later it is handed on all the same. */
+  | { lateMs: number }
   /** Answered by the proxy: a status, and S3's name for the error. */
   | { status: number; code?: string };
 
@@ -28,56 +33,112 @@ export interface Seen {
   headers: IncomingHttpHeaders;
 }
 
+/** How far a request has got: its head is here, all of it is here, the server has answered, it is over and done with. */
+export type Stage = 'begun' | 'received' | 'answered' | 'ended';
+
 export interface FaultyProxy {
   readonly url: string;
   /** Every request that came, in order. */
   readonly seen: Seen[];
   /** What is done to requests from now on; a list is taken one by one, and then they pass. */
   faults: Fault[] | ((request: Seen) => Fault);
+  /** How long the next request is held up before it is handed on. */
+  latencyMs: () => number;
+  /** Called at each stage; `status` is what the server has answered. */
+  watch: (stage: Stage, request: Seen, fault: Fault, status: number | undefined) => void;
+  /** Cuts every connection there is. What has been handed on is carried out. */
+  cut(): void;
+  /** Resolves when nothing is under way any more, not even what is late. */
+  settled(): Promise<void>;
+  /** No connection is left, and none is taken any more. */
+  close(): void;
 }
 
 /** A proxy for the time of a test; without `upstream` it must never let pass. */
 export async function faultyProxy(t: ExecutionContext, upstream?: string): Promise<FaultyProxy> {
-  const seen: Seen[] = [];
+  const proxy = await startProxy(upstream);
+  t.teardown(() => proxy.close());
+  return proxy;
+}
+
+export async function startProxy(upstream?: string): Promise<FaultyProxy> {
+  const underWay = new Set<Promise<unknown>>();
   const server = createServer((incoming, outgoing) => {
     const { method = '', url: path = '', headers } = incoming;
-    seen.push({ method, path, headers });
-    const request = seen.at(-1) as Seen;
-    const fault = typeof proxy.faults === 'function' ? proxy.faults(request) : (proxy.faults.shift() ?? 'pass');
-    treat(fault, incoming, outgoing, upstream).catch((error) => outgoing.destroy(error));
+    const seen: Seen = { method, path, headers };
+    proxy.seen.push(seen);
+    const fault = typeof proxy.faults === 'function' ? proxy.faults(seen) : (proxy.faults.shift() ?? 'pass');
+    let status: number | undefined;
+    const reach = (stage: Stage, answered?: number) => {
+      status ??= answered;
+      proxy.watch(stage, seen, fault, status);
+    };
+    reach('begun');
+    const treatment = { fault, upstream, latencyMs: proxy.latencyMs(), reach };
+    const end: Promise<unknown> = treat(treatment, incoming, outgoing)
+      .catch((error) => outgoing.destroy(error))
+      .finally(() => {
+        reach('ended');
+        underWay.delete(end);
+      });
+    underWay.add(end);
   });
   // A connection that is closed for being idle, just when it is used again, would be a fault that no test has asked for.
   server.keepAliveTimeout = 120_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.teardown(async () => {
-    server.closeAllConnections();
-    server.close();
-  });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const proxy: FaultyProxy = { url, seen, faults: [] };
+  const proxy: FaultyProxy = {
+    url,
+    seen: [],
+    faults: [],
+    latencyMs: () => 0,
+    watch: () => {},
+    cut: () => server.closeAllConnections(),
+    settled: async () => {
+      while (underWay.size > 0) await Promise.all(underWay);
+    },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
   return proxy;
 }
 
-async function treat(fault: Fault, incoming: IncomingMessage, outgoing: ServerResponse, upstream?: string) {
+interface Treatment {
+  fault: Fault;
+  upstream: string | undefined;
+  latencyMs: number;
+  reach: (stage: Stage, status?: number) => void;
+}
+
+async function treat(treatment: Treatment, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const { fault, upstream, latencyMs, reach } = treatment;
   const sent = await buffer(incoming);
+  reach('received');
   if (fault === 'hang') return;
-  if (fault === 'cut-before') {
-    incoming.socket.resetAndDestroy();
-    return;
+  if (latencyMs > 0) await setTimeout(latencyMs);
+  if (fault === 'cut-before') return reset(incoming);
+  if (fault === 'cut-body') {
+    await handOnHalf(incoming, sent, upstream);
+    return reset(incoming);
   }
-  if (typeof fault === 'object') {
+  if (typeof fault === 'object' && 'status' in fault) {
     const { status, code } = fault;
     outgoing.writeHead(status, { 'content-type': 'application/xml' });
     outgoing.end(code === undefined ? '' : `<Error><Code>${code}</Code><Message>as told by the test</Message></Error>`);
     return;
   }
+  if (typeof fault === 'object') {
+    reset(incoming);
+    await setTimeout(fault.lateMs);
+  }
   const answer = await handOn(incoming, sent, upstream);
   const body = await buffer(answer);
-  if (fault === 'cut-after') {
-    incoming.socket.resetAndDestroy();
-    return;
-  }
+  reach('answered', answer.statusCode);
+  if (typeof fault === 'object') return;
+  if (fault === 'cut-after') return reset(incoming);
   if (fault === 'agree' && answer.statusCode === 412) {
     outgoing.writeHead(200, { etag: '"as if"' }).end();
     return;
@@ -87,7 +148,11 @@ async function treat(fault: Fault, incoming: IncomingMessage, outgoing: ServerRe
     outgoing.end(body);
     return;
   }
-  outgoing.write(body.subarray(0, body.length / 2), () => incoming.socket.resetAndDestroy());
+  outgoing.write(body.subarray(0, body.length / 2), () => reset(incoming));
+}
+
+function reset({ socket }: IncomingMessage): void {
+  if (!socket.destroyed) socket.resetAndDestroy();
 }
 
 /** The headers go as they came: the signature covers the name of the host. */
@@ -97,4 +162,12 @@ async function handOn(incoming: IncomingMessage, sent: Buffer, upstream = 'no up
   onward.end(sent);
   const [answer] = (await once(onward, 'response')) as [IncomingMessage];
   return answer;
+}
+
+/** Says how long the body is, and breaks off in the middle of it. */
+async function handOnHalf({ method, url, headers }: IncomingMessage, sent: Buffer, upstream = 'no upstream') {
+  const onward = request(new URL(url ?? '', upstream), { method: method ?? 'GET', headers });
+  onward.on('error', () => {});
+  await new Promise((resolve) => onward.write(sent.subarray(0, sent.length / 2), resolve));
+  onward.destroy();
 }
