@@ -44,7 +44,8 @@ export class Handle {
     this.history = engine.history;
     this.levels = { usual: durability, hasStore: branch !== undefined };
     this.events = events;
-    this.writes = new WriteQueue(engine, events, (revision, level) => this.settle(revision, level));
+    const settle = (revision: number, level: Durability) => this.settle(revision, level);
+    this.writes = new WriteQueue(engine, events, settle, branch?.backlog);
   }
 
   /**

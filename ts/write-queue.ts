@@ -39,7 +39,7 @@ export interface Commit {
 
 /** How full the queue of waiting writes is. */
 export interface Queued {
-  /** 0: writes are applied at once. 1: further writes reject with `COPPICE_BUSY`. */
+  /** 0: writes are applied at once. 1: further writes reject with `COPPICE_BUSY`. With a `store`, also of `unshippedBytesMax`. */
   ratio: number;
   /** Writes that wait: for memory, for values over 1 MiB to be on the disk, or behind another that does. */
   queuedWrites: number;
@@ -77,10 +77,21 @@ interface Waiting {
 /** Resolves when a commit is as durable as that. */
 type Settle = (revision: number, durability: Durability) => Promise<void>;
 
+/** What there is too much of before more may be written. */
+export interface Bound {
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** At 1 writes are refused. */
+  readonly ratio: number;
+  /** How much later writes resolve. */
+  readonly delayMs: number;
+}
+
 export class WriteQueue {
   readonly #engine: Engine;
   readonly #events: Emitter;
   readonly #settle: Settle;
+  readonly #bound: Bound | undefined;
   /** The newest commit of this handle. It may not be visible yet. */
   newest = 0;
   /** In the order of their calls. */
@@ -92,13 +103,15 @@ export class WriteQueue {
   #ended: CoppiceError | undefined;
   #spare: Slab | undefined;
 
-  constructor(engine: Engine, events: Emitter, settle: Settle) {
+  constructor(engine: Engine, events: Emitter, settle: Settle, bound?: Bound) {
     this.#engine = engine;
     this.#events = events;
     this.#settle = settle;
+    this.#bound = bound;
   }
 
   put(key: Encoded, value: Encoded, deadlineMs: number | undefined, durability: Durability): Promise<Commit> {
+    this.#admit();
     // Text of so many characters may be a large value, and only the slab finds out.
     const small = value.length <= (typeof value === 'string' ? LARGE_VALUE_BYTES / 3 : LARGE_VALUE_BYTES);
     const revision = small && this.#waiting.size === 0 ? this.#engine.put(key, value, deadlineMs) : STALLED;
@@ -110,6 +123,7 @@ export class WriteQueue {
   }
 
   del(key: Encoded, durability: Durability): Promise<Commit> {
+    this.#admit();
     const revision = this.#waiting.size === 0 ? this.#engine.del(key) : STALLED;
     if (revision !== STALLED) return this.#acknowledge(revision, 1, durability);
     const slab = this.takeSlab();
@@ -123,6 +137,7 @@ export class WriteQueue {
     let answer: number | Refusal;
     try {
       throwIfAborted(signal, 'the write');
+      this.#admit();
       answer = this.#waiting.size === 0 && slab.large.length === 0 ? this.#engine.commit(slab) : STALLED;
     } catch (error) {
       this.giveBack(slab);
@@ -173,7 +188,8 @@ export class WriteQueue {
 
   queued(): Queued {
     const queuedWrites = this.#waiting.size;
-    const ratio = Math.min(1, Math.max(queuedWrites / QUEUED_BATCHES_MAX, this.#bytes / QUEUED_BYTES_MAX));
+    const waiting = Math.max(queuedWrites / QUEUED_BATCHES_MAX, this.#bytes / QUEUED_BYTES_MAX);
+    const ratio = Math.min(1, Math.max(waiting, this.#bound?.ratio ?? 0));
     return { ratio, queuedWrites, queuedBytes: this.#bytes };
   }
 
@@ -187,10 +203,25 @@ export class WriteQueue {
     if (revision > this.newest) this.newest = revision;
     if (this.#events.hearsWrites) this.#events.emit('write', { revision, ops });
     // All writes of one turn share the engine's promise; this one and what it resolves with are this write's own.
-    const settled = this.#settle(revision, durability).then((): Commit => {
+    const settled = this.#settled(revision, durability).then((): Commit => {
       return deleted === undefined ? { ok: true, revision } : { ok: true, revision, deleted };
     });
     return signal === undefined ? settled : orAborted(settled, signal, () => unknownOutcome(signal, revision));
+  }
+
+  #settled(revision: number, durability: Durability): Promise<void> {
+    const settled = this.#settle(revision, durability);
+    const delayMs = this.#bound?.delayMs ?? 0;
+    if (delayMs === 0) return settled;
+    return settled.then(() => new Promise((resolve) => setTimeout(resolve, delayMs)));
+  }
+
+  /** Refuses a write while there is too much already. */
+  #admit(): void {
+    if (this.#bound === undefined || this.#bound.ratio < 1) return;
+    const { bytes, bytesMax } = this.#bound;
+    const message = `${bytes} bytes of log are on this disk only, and unshippedBytesMax is ${bytesMax}: nothing was written, try again when the store has caught up`;
+    throw new CoppiceError('BUSY', message, { details: { option: 'unshippedBytesMax' } });
   }
 
   /** What a guard met may not be in the store yet, and could be taken back: nobody is told of it before. */

@@ -162,6 +162,44 @@ test('a close that cannot reach the store waits for nobody longer than it is tol
   t.deepEqual(codes, ['COPPICE_CLOSED', 'COPPICE_UNKNOWN_OUTCOME', 'COPPICE_UNKNOWN_OUTCOME']);
 });
 
+test('so much is on the disk only: then writes are refused until the store has caught up', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, unshippedBytesMax: 1 << 20 });
+  const value = 'x'.repeat(100_000);
+  await db.put('before', value, { durability: 'remote' });
+  away.isAway = true;
+  let written = 0;
+  const refused = await t.throwsAsync(
+    async () => {
+      for (; written < 100; written++) await db.put(`key${written}`, value);
+    },
+    { code: 'COPPICE_BUSY' },
+    'it is written on and on',
+  );
+  t.regex(refused.message, /unshippedBytesMax is 1048576: nothing was written/);
+  t.true(written >= 5, `${written} writes`);
+  t.is(db.pressure().ratio, 1);
+  t.true((db.repository()?.unshippedBytes ?? 0) >= 1 << 20);
+  for (const write of [() => db.del('a'), () => db.batch([{ type: 'del', key: 'a' }]), () => db.put('a', '1')]) {
+    await refuses(t, 'COPPICE_BUSY', write);
+  }
+  t.is(await db.get('key0'), value);
+  t.is(await db.get('a'), undefined);
+  away.isAway = false;
+  await db.waitFor(db.revision, 'remote');
+  await db.put('a', '1', { durability: 'remote' });
+  t.is(db.repository()?.unshippedBytes, 0);
+  t.true(db.pressure().ratio < 1);
+  await refuses(
+    t,
+    'COPPICE_INVALID',
+    () => open(`${folder}2`, { store, unshippedBytesMax: 1 }),
+    /^unshippedBytesMax must/,
+  );
+  await db.close();
+});
+
 test('of two that open a branch the newer has it, and the older is told', async (t) => {
   const { folder, options } = await place(t);
   const older = await open(folder, options);

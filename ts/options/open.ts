@@ -178,6 +178,7 @@ const OPEN = names(
     'branch',
     'standby',
     'checkpoint',
+    'unshippedBytesMax',
     'pollMs',
   ],
   ['restore', 'log', 'collect', 'onProgress'],

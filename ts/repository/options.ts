@@ -42,6 +42,13 @@ export interface BranchOptions {
   /** When checkpoints are published, and which older ones are kept; see `CheckpointPolicy`. */
   checkpoint?: StoreCheckpoints;
   /**
+   * How many bytes of log may be on this disk only, while the store cannot be reached or is slower than what is written.
+   * From half of it on writes resolve later and later, by up to 100 ms each; at it they reject with `COPPICE_BUSY`, and
+   * nothing is written, until the store has caught up. Counted by whole files of the log, of up to 64 MiB: give at least
+   * some of those; at least 1 MiB. Reads go on. Default 1 GiB.
+   */
+  unshippedBytesMax?: number;
+  /**
    * How often a replica (`readOnly` with `store`) or a standby that has read everything looks for more, in milliseconds, at
    * least 10. Each look is two small requests. Default 1,000.
    */
@@ -68,6 +75,7 @@ export interface Branching {
     | 'mode'
     | 'policy'
     | 'checkpoint'
+    | 'unshippedBytesMax'
     | 'lingerMs'
     | 'renewMs'
     | 'pollMs'
@@ -79,7 +87,14 @@ export interface Branching {
 }
 
 /** Names of these options, for the messages of `open`. */
-export const STORE_OPTIONS: readonly string[] = ['store', 'branch', 'standby', 'checkpoint', 'pollMs'];
+export const STORE_OPTIONS: readonly string[] = [
+  'store',
+  'branch',
+  'standby',
+  'checkpoint',
+  'unshippedBytesMax',
+  'pollMs',
+];
 const CHECKPOINT = names('checkpoint', ['everyBytes', 'everySlots', 'keep', 'keepMs']);
 const BRANCH_BYTES_MAX = 60;
 const EVERY_BYTES = 64 << 20;
@@ -92,6 +107,8 @@ const LINGER_MS = 1_000;
 const RENEW_MS = 10_000;
 const TAKEOVER_MS = 30_000;
 const POLL_MS = 1_000;
+const UNSHIPPED_BYTES_MAX = 1 << 30;
+const UNSHIPPED_BYTES_MAX_MIN = 1 << 20;
 const POLL_MS_MIN = 10;
 const POLL_MS_MAX = 3_600_000;
 
@@ -101,6 +118,7 @@ export function branching(
   { isRemote, readOnly }: { readonly isRemote: boolean; readonly readOnly: boolean },
 ): Branching | undefined {
   const { store, branch = 'main', standby, checkpoint = {}, pollMs = POLL_MS } = options;
+  const { unshippedBytesMax = UNSHIPPED_BYTES_MAX } = options;
   const withoutStore = STORE_OPTIONS.find((name) => options[name as keyof BranchOptions] !== undefined);
   if (store === undefined) {
     if (withoutStore === undefined) return undefined;
@@ -108,7 +126,9 @@ export function branching(
       details: { option: withoutStore },
     });
   }
-  const ofWriters = (['standby', 'checkpoint'] as const).find((name) => options[name] !== undefined);
+  const ofWriters = (['standby', 'checkpoint', 'unshippedBytesMax'] as const).find(
+    (name) => options[name] !== undefined,
+  );
   if (readOnly && ofWriters !== undefined) {
     throw new CoppiceError('INVALID', `option "${ofWriters}" is not for databases with readOnly: they only follow`, {
       details: { option: ofWriters },
@@ -120,6 +140,12 @@ export function branching(
     branch: branchName(branch),
     mode: readOnly ? 'replica' : stands ? 'standby' : 'writer',
     ...checkpoints(checkpoint),
+    unshippedBytesMax: integer(
+      unshippedBytesMax,
+      'unshippedBytesMax',
+      UNSHIPPED_BYTES_MAX_MIN,
+      Number.MAX_SAFE_INTEGER,
+    ),
     lingerMs: isRemote ? 0 : LINGER_MS,
     renewMs: stands ? RENEW_MS : null,
     pollMs: integer(pollMs, 'pollMs', POLL_MS_MIN, POLL_MS_MAX),

@@ -44,6 +44,7 @@ export async function restoreBranch(
     until: until ?? { timeMs: EVER_MS },
     policy: { keep: 0, retainMs: 0 },
     checkpoint: { everyBytes: Number.MAX_SAFE_INTEGER, everySlots: Number.MAX_SAFE_INTEGER },
+    unshippedBytesMax: Number.MAX_SAFE_INTEGER,
     lingerMs: 0,
     renewMs: null,
     pollMs: POLL_MS,

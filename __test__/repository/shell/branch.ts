@@ -24,6 +24,7 @@ export function optionsOf(store: ObjectStore, folder: string, options: Partial<S
     until: null,
     policy: { keep: 1, retainMs: 0 },
     checkpoint: { everyBytes: 1 << 20, everySlots: 100 },
+    unshippedBytesMax: 1 << 30,
     lingerMs: 0,
     renewMs: null,
     pollMs: 20,

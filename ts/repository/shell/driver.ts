@@ -28,8 +28,8 @@ export interface Carrier {
   notice(notice: Notice): void;
   /** The machine has gone on, and its actions have been begun. */
   moved(state: State): void;
-  /** Whether somebody waits for what a replica has not read yet. */
-  isAwaited(): boolean;
+  /** Whether the machine is to keep the process alive also while it waits for more to read. */
+  isOpening(): boolean;
   /** The error to an answer that nobody knows; it may end everything. */
   failed(error: unknown): void;
 }
@@ -84,11 +84,6 @@ export class Driver {
     });
   }
 
-  /** From now on somebody waits for what is waited for here: it keeps the process alive. */
-  ref(): void {
-    for (const timer of this.#timers) timer.ref();
-  }
-
   /** From now on nothing is asked, and no answer is heard. */
   stop(): void {
     this.#stopped = true;
@@ -126,7 +121,7 @@ export class Driver {
     const purpose = requests[id]?.purpose;
     // Nobody waits for an owner to show that it lives but those who may find that it does not.
     if (purpose === 'renewing') return false;
-    return purpose !== 'waiting' || settings.mode !== 'replica' || this.#carrier.isAwaited();
+    return purpose !== 'waiting' || settings.mode !== 'replica' || this.#carrier.isOpening();
   }
 
   async #carry(id: number, request: Exclude<Request, { type: 'wait' }>): Promise<void> {

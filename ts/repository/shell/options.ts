@@ -28,6 +28,8 @@ export interface ShellOptions {
   readonly until: Until | null;
   readonly policy: Policy;
   readonly checkpoint: CheckpointPolicy;
+  /** Writes are refused while so many bytes of log are on this disk only. */
+  readonly unshippedBytesMax: number;
   /** How long records wait for others to share a slot with. */
   readonly lingerMs: number;
   /** How often an owner shows that it lives; null: never. */

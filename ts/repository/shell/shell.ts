@@ -9,6 +9,7 @@ import { setMaxListeners } from 'node:events';
 import { aborted, CoppiceError, closed } from '../../errors.js';
 import { CLOSE_MS } from '../../limits.js';
 import type { Answer, Local, Notice, Request, Slot, State } from '../protocol/index.js';
+import { Backlog } from './backlog.js';
 import { type Belonging, belong } from './belonging.js';
 import { Budget } from './budget.js';
 import { Checkpoints } from './checkpoints.js';
@@ -56,6 +57,8 @@ export class Shell {
   readonly #disk: Disk;
   readonly #remote: Remote;
   readonly #checkpoints: Checkpoints;
+  /** What is on this disk only. */
+  readonly backlog: Backlog;
   /** Of a replica. */
   readonly #following: Following | undefined;
   /** The newest revision that it has shown; 0: none yet. */
@@ -76,6 +79,7 @@ export class Shell {
     setMaxListeners(0, this.#abort.signal);
     const store = new Counted(options.store, this.#counts, this.#abort.signal);
     const budget = new Budget();
+    this.backlog = new Backlog(options.unshippedBytesMax);
     this.#following = options.mode === 'replica' && options.until === null ? new Following(store) : undefined;
     this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget));
     this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
@@ -118,15 +122,13 @@ export class Shell {
 
   /** Resolves when a revision is in the store, where no other machine takes it back; of a replica: and can be read here. */
   stored(revision: number): Promise<void> {
-    const stored = this.#waiters.until(revision);
-    if (this.follows && this.#waiters.size > 0) this.#driver.ref();
-    return stored;
+    return this.#waiters.until(revision);
   }
 
   status(): BranchStatus {
     const ago = this.#shippedMs === undefined ? undefined : Math.round(performance.now() - this.#shippedMs);
     const { state } = this.#driver;
-    const bytes = this.#disk.replication?.logBytesAfter(state.log.seq) ?? 0;
+    const bytes = this.#unshippedBytes();
     const behindMs = this.#following?.behindMs;
     const status = statusOf(state, this.#options.store, this.#counts, { ago, bytes, behindMs });
     return this.#error === undefined ? status : { ...status, ready: false, reason: this.#error.message };
@@ -173,7 +175,7 @@ export class Shell {
       carry: (request) => this.#carry(request),
       notice: (notice) => this.#notice(notice),
       moved: (state) => this.#moved(state),
-      isAwaited: () => this.#ready === undefined || this.#waiters.size > 0,
+      isOpening: () => this.#ready === undefined,
       failed: (error) => this.#failed(error),
     });
     this.#driver = driver;
@@ -259,6 +261,7 @@ export class Shell {
       case 'acknowledge': {
         const { revision } = notice.position;
         this.#disk.reach({ branchId: this.#driver.state.branchId, position: notice.position });
+        this.#weigh();
         this.#waiters.acknowledge(revision);
         on({ type: 'acknowledged', revision });
         return this.#checkpoints.due(this.#driver);
@@ -282,7 +285,11 @@ export class Shell {
     replication.raise(position.revision);
     this.#waiters.acknowledge(position.revision);
     replication.lead(true);
-    replication.onLogged((seq) => this.#driver.tell({ type: 'logged', seq }));
+    replication.onLogged((seq) => {
+      this.#driver.tell({ type: 'logged', seq });
+      this.#weigh();
+    });
+    this.#weigh();
     this.#driver.tell({ type: 'logged', seq: replication.durableSeq });
     this.#checkpoints.due(this.#driver);
     // Rule: a checkpoint says how the database was made before the log says anything.
@@ -290,6 +297,16 @@ export class Shell {
     const { durableSeq } = replication;
     if (this.#options.shipsFirst)
       await this.#driver.until(({ log, phase }) => log.seq >= durableSeq || ENDED.has(phase));
+  }
+
+  #unshippedBytes(): number {
+    const { replication } = this.#disk;
+    const { seq } = this.#driver.state.log;
+    return replication === undefined || replication.lastSeq <= seq ? 0 : replication.logBytesAfter(seq);
+  }
+
+  #weigh(): void {
+    this.backlog.weigh(this.#unshippedBytes());
   }
 
   /** For good, in this process. */

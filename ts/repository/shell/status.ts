@@ -46,7 +46,7 @@ export function statusOf(
     store: location,
     revision: log.revision,
     unshipped: Math.max(0, logged - log.seq),
-    unshippedBytes: logged > log.seq ? bytes : 0,
+    unshippedBytes: bytes,
     shippedMsAgo: ago,
     behindMs,
     checkpoint: named ? { revision: named.revision, at: new Date(named.timeMs) } : undefined,

@@ -1,5 +1,6 @@
 /**
- * Who waits for a revision to be in the store. All that wait for one share a promise.
+ * Who waits for a revision to be in the store. All that wait for one share a promise. While anyone waits the process stays
+ * alive: nothing else may be under way when the next thing that happens is said by another thread.
  *
  * @module
  */
@@ -12,21 +13,22 @@ interface Waiter {
   readonly reject: (error: CoppiceError) => void;
 }
 
+/** As long as timers take. */
+const EVER_MS = 2 ** 31 - 1;
+
 export class Waiters {
   readonly #waiting = new Map<number, Waiter>();
   #acknowledged = 0;
+  #keepsAlive: NodeJS.Timeout | undefined;
   /** What came of the rest. */
   #ended: ((revision: number) => CoppiceError) | undefined;
-
-  get size(): number {
-    return this.#waiting.size;
-  }
 
   until(revision: number): Promise<void> {
     if (revision <= this.#acknowledged) return Promise.resolve();
     if (this.#ended !== undefined) return Promise.reject(this.#ended(revision));
     const known = this.#waiting.get(revision) ?? waiter();
     this.#waiting.set(revision, known);
+    this.#keepsAlive ??= setTimeout(() => {}, EVER_MS);
     return known.promise;
   }
 
@@ -37,6 +39,7 @@ export class Waiters {
       this.#waiting.delete(waitsFor);
       resolve();
     }
+    this.#letEnd();
   }
 
   /** Nothing further will be acknowledged here. */
@@ -44,6 +47,13 @@ export class Waiters {
     this.#ended ??= error;
     for (const [revision, { reject }] of this.#waiting) reject(this.#ended(revision));
     this.#waiting.clear();
+    this.#letEnd();
+  }
+
+  #letEnd(): void {
+    if (this.#waiting.size > 0) return;
+    clearTimeout(this.#keepsAlive);
+    this.#keepsAlive = undefined;
   }
 }
 
