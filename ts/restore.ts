@@ -6,10 +6,11 @@
 
 import { resolve } from 'node:path';
 import { CoppiceError, invalid } from './errors.js';
-import { checkNames, signal as checkSignal, names, revision } from './options/check.js';
+import { checkNames, signal as checkSignal, fn, names, revision } from './options/check.js';
 import { checkPath, resolveOpen } from './options/open.js';
 import { branchName, restoreBranch, storeOf } from './repository/index.js';
 import type { ObjectStore } from './repository/store/index.js';
+import type { Progress } from './upkeep.js';
 
 export interface RestoreOptions {
   /** The folder of the copy: absent or empty. */
@@ -20,11 +21,13 @@ export interface RestoreOptions {
   revision?: number | bigint;
   /** Or everything that was committed until then, by the clock of its writer. */
   time?: Date;
+  /** Called now and then, as `onProgress` of `open`. */
+  onProgress?: (progress: Progress) => void;
   /** Gives up. The folder may then be removed. */
   signal?: AbortSignal;
 }
 
-const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'signal']);
+const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'onProgress', 'signal']);
 
 /**
  * Makes a database in an empty folder of what a branch in a store holds, or held at a moment that its checkpoints still
@@ -49,7 +52,7 @@ const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'signal'])
 export async function restore(store: ObjectStore | string, options: RestoreOptions): Promise<{ location: string }> {
   checkNames(options, RESTORE);
   const location = resolve(checkPath(options.to, 'to'));
-  const { time, signal } = options;
+  const { time, signal, onProgress } = options;
   if (time !== undefined && !(time instanceof Date && Number.isFinite(time.getTime()))) {
     throw invalid('time', 'a valid Date', time);
   }
@@ -62,6 +65,7 @@ export async function restore(store: ObjectStore | string, options: RestoreOptio
     branch: branchName(options.branch ?? 'main'),
     until,
     signal: signal === undefined ? undefined : checkSignal(signal),
+    onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
   });
   return { location };
 }

@@ -12,15 +12,9 @@ import type { Keyspace } from './keyspace.js';
 import { checkNames, fn, names, signal } from './options/check.js';
 import { checkPath } from './options/open.js';
 import { KEY_RANGE, type KeyRange, keyRange } from './options/range.js';
+import type { Progress } from './repository/index.js';
 
-/** How far a slow call is. What a function that gets this throws is an uncaught exception: the call goes on. */
-export interface Progress {
-  /** What is being done. */
-  phase: string;
-  done: number;
-  total: number;
-  unit: 'bytes' | 'keys' | 'objects';
-}
+export type { Progress };
 
 export interface CompactOptions<K> {
   /** Only what lies in this range. Default: everything. */
@@ -46,6 +40,8 @@ export interface VerifyReport {
 export interface CheckpointOptions {
   /** A folder that does not exist or is empty. Default: the `store` of the database. */
   to?: string;
+  /** Called now and then with the bytes that are in the store so far, of those that were not; of a folder once, at the end. */
+  onProgress?: (progress: Progress) => void;
 }
 
 /** A complete copy of a database as of one revision, which opens like any other. */
@@ -78,7 +74,7 @@ export interface BackupInfo extends CheckpointInfo {
 const COMPACT = names('compact', ['range'], ['history', 'onProgress']);
 const COMPACT_RANGE = names('the range of compact', KEY_RANGE);
 const VERIFY = names('verify', ['onProgress', 'signal']);
-const CHECKPOINT = names('checkpoint', ['to']);
+const CHECKPOINT = names('checkpoint', ['to', 'onProgress']);
 const BACKUP = names('backup', ['to', 'onProgress']);
 
 export async function compact<K, V>(handle: Handle, space: Keyspace<K, V>, options: CompactOptions<K>): Promise<void> {
@@ -103,16 +99,18 @@ export async function verify(handle: Handle, options: VerifyOptions): Promise<Ve
 export async function checkpoint(handle: Handle, options: CheckpointOptions): Promise<CheckpointInfo> {
   checkNames(options, CHECKPOINT);
   const { branch } = handle;
+  const onProgress = options.onProgress === undefined ? undefined : fn(options.onProgress, 'onProgress');
   if (options.to === undefined && branch !== undefined) {
     handle.live();
     if (branch.follows)
       throw new CoppiceError('READONLY', 'a replica publishes no checkpoint: name a folder with "to"');
-    return handle.finish(branch.checkpoint());
+    return handle.finish(branch.checkpoint(onProgress));
   }
   const location = folderOf(options, 'checkpoint');
   const { revision, tables, bytes } = await handle.live().checkpoint(location);
   const info = { revision, tables, bytes, at: new Date(), location };
   handle.events.emit('checkpoint', info);
+  onProgress?.({ phase: 'checkpoint', done: bytes, total: bytes, unit: 'bytes' });
   return info;
 }
 

@@ -10,6 +10,7 @@ import {
   type ObjectStore,
   type OpenOptions,
   open,
+  type Progress,
   restore,
   s3,
 } from '../../ts/index.js';
@@ -200,6 +201,64 @@ test('so much is on the disk only: then writes are refused until the store has c
   await db.close();
 });
 
+test('growing back, restoring and publishing say how far they are', async (t) => {
+  const { store, folder, options } = await place(t);
+  const db = await open(folder, options);
+  for (let n = 0; n < 4; n++) await db.put(`key${n}`, 'x'.repeat(10_000));
+  const heard: Progress[] = [];
+  const onProgress = (progress: Progress) => heard.push(progress);
+  const { bytes } = await db.checkpoint({ onProgress });
+  t.deepEqual(heard.at(-1), { phase: 'checkpoint', done: bytes, total: bytes, unit: 'bytes' });
+  t.true(heard.some(({ done }) => done === 0));
+  for (let n = 0; n < 3; n++) await db.put(`key${n}`, 'again');
+  await db.close();
+  const phases = [
+    () => open(`${folder}2`, { ...options, onProgress }).then((again) => again.close()),
+    () => restore(store, { to: `${folder}3`, onProgress }),
+    () => open(`${folder}4`, { store, readOnly: true, onProgress }).then((again) => again.close()),
+  ];
+  for (const grow of phases) {
+    heard.length = 0;
+    await grow();
+    const tables = heard.filter(({ phase }) => phase === 'tables');
+    t.deepEqual(tables[0], { phase: 'tables', done: 0, total: bytes, unit: 'bytes' });
+    t.deepEqual(tables.at(-1), { phase: 'tables', done: bytes, total: bytes, unit: 'bytes' });
+    const log = heard.filter(({ phase }) => phase === 'log').map(({ done }) => done);
+    t.true(log.length >= 4, `${log}`);
+    t.deepEqual(
+      log,
+      [...log].sort((a, b) => a - b),
+    );
+    t.true(heard.every(({ done, total }) => done <= total));
+  }
+  await refuses(t, 'COPPICE_INVALID', () => open(folder, { ...options, onProgress: 1 as never }), /^onProgress must/);
+});
+
+test('errorIfExists and createIfMissing are about the branch', async (t) => {
+  const { store, folder, options } = await place(t);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => open(folder, { ...options, createIfMissing: false }), /no repository/);
+  const db = await open(folder, { ...options, errorIfExists: true });
+  await db.put('a', '1');
+  const other = { ...options, branch: 'other', createIfMissing: false };
+  await refuses(t, 'COPPICE_NOT_FOUND', () => open(`${folder}2`, other), /no branch "other"/);
+  await refuses(t, 'COPPICE_EXISTS', () => open(`${folder}3`, { ...options, errorIfExists: true }), /"main" in memory/);
+  t.is((await db.put('a', '2')).revision, 3);
+  await db.close();
+  await refuses(t, 'COPPICE_EXISTS', () => open(folder, { ...options, errorIfExists: true }), /"main"/);
+  const again = await open(`${folder}4`, { ...options, createIfMissing: false });
+  t.is(await again.get('a'), '2');
+  await again.close();
+  const both = ['5', '6'].map((n) =>
+    open(folder + n, { store, branch: 'new', durability: 'remote', errorIfExists: true }),
+  );
+  const ends = await Promise.allSettled(both);
+  t.is(ends.filter(({ status }) => status === 'fulfilled').length, 1);
+  for (const end of ends) {
+    if (end.status === 'fulfilled') await end.value.close();
+    else t.is(end.reason.code, 'COPPICE_EXISTS');
+  }
+});
+
 test('of two that open a branch the newer has it, and the older is told', async (t) => {
   const { folder, options } = await place(t);
   const older = await open(folder, options);
@@ -372,4 +431,5 @@ test('the command line makes, shows, publishes and restores', async (t) => {
   t.is((await coppice(['get', copy, 'a'])).out, '1\n');
   t.is((await coppice(['restore', store, copy, '--time', 'noon'])).code, 2);
   t.is((await coppice(['checkpoint', folder])).code, 2);
+  t.regex((await coppice(['checkpoint', `${folder}-typo`, '--store', store])).err, /COPPICE_NOT_FOUND/);
 });

@@ -180,8 +180,9 @@ const OPEN = names(
     'checkpoint',
     'unshippedBytesMax',
     'pollMs',
+    'onProgress',
   ],
-  ['restore', 'log', 'collect', 'onProgress'],
+  ['restore', 'log', 'collect'],
 );
 const RETAIN = names('retain', ['revisions', 'ms']);
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);

@@ -6,8 +6,8 @@
 
 import { CoppiceError, invalid } from '../errors.js';
 import { DURATION_MS_MAX } from '../limits.js';
-import { boolean, checkNames, integer, names } from '../options/check.js';
-import type { ShellOptions } from './shell/index.js';
+import { boolean, checkNames, fn, integer, names } from '../options/check.js';
+import type { Progress, ShellOptions } from './shell/index.js';
 import { type ObjectStore, storeAt } from './store/index.js';
 
 export interface BranchOptions {
@@ -53,6 +53,22 @@ export interface BranchOptions {
    * least 10. Each look is two small requests. Default 1,000.
    */
   pollMs?: number;
+  /**
+   * Called now and then while the database grows back: with the `bytes` of `tables` that are here, and the `objects` of
+   * the `log` that have been read, as far as it is known how many there are. What it throws is an uncaught exception.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-that-grows-back', {
+   *   store: './store',
+   *   onProgress: ({ phase, done, total, unit }) => console.log(`${phase}: ${done} of ${total} ${unit}`),
+   * });
+   * await db.close();
+   * ```
+   */
+  onProgress?: (progress: Progress) => void;
 }
 
 export interface StoreCheckpoints {
@@ -81,6 +97,7 @@ export interface Branching {
     | 'pollMs'
     | 'takeoverMs'
     | 'shipsFirst'
+    | 'onProgress'
   >;
   /** Whether commits are seen as soon as they are applied, or only once they are in the store. */
   readonly replicated: 'applied' | 'raised';
@@ -94,6 +111,7 @@ export const STORE_OPTIONS: readonly string[] = [
   'checkpoint',
   'unshippedBytesMax',
   'pollMs',
+  'onProgress',
 ];
 const CHECKPOINT = names('checkpoint', ['everyBytes', 'everySlots', 'keep', 'keepMs']);
 const BRANCH_BYTES_MAX = 60;
@@ -118,7 +136,7 @@ export function branching(
   { isRemote, readOnly }: { readonly isRemote: boolean; readonly readOnly: boolean },
 ): Branching | undefined {
   const { store, branch = 'main', standby, checkpoint = {}, pollMs = POLL_MS } = options;
-  const { unshippedBytesMax = UNSHIPPED_BYTES_MAX } = options;
+  const { unshippedBytesMax = UNSHIPPED_BYTES_MAX, onProgress } = options;
   const withoutStore = STORE_OPTIONS.find((name) => options[name as keyof BranchOptions] !== undefined);
   if (store === undefined) {
     if (withoutStore === undefined) return undefined;
@@ -151,6 +169,7 @@ export function branching(
     pollMs: integer(pollMs, 'pollMs', POLL_MS_MIN, POLL_MS_MAX),
     takeoverMs: TAKEOVER_MS,
     shipsFirst: isRemote,
+    onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
   };
   return { shell, replicated: isRemote || readOnly ? 'raised' : 'applied' };
 }

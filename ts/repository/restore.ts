@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { CoppiceError } from '../errors.js';
 import type { EngineOptions } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
-import { isPlace, OWN, Shell, type ShellOptions } from './shell/index.js';
+import { isPlace, type OnProgress, OWN, Shell, type ShellOptions } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
 /** Of `Until`: later than any commit. */
@@ -21,13 +21,14 @@ export interface Restoring {
   readonly branch: string;
   readonly until: NonNullable<ShellOptions['until']> | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly onProgress: OnProgress | undefined;
 }
 
 /** Makes the copy; nobody's right to write the branch changes. */
 export async function restoreBranch(
   folder: string,
   options: EngineOptions,
-  { store, branch, until, signal }: Restoring,
+  { store, branch, until, signal, onProgress }: Restoring,
 ): Promise<void> {
   const engine = new DatabaseFolder(folder, { ...options, replicated: 'applied' }, () => {});
   if ((await isPlace(folder)) || !(await engine.isEmpty())) {
@@ -41,6 +42,7 @@ export async function restoreBranch(
     engine,
     branch,
     mode: 'replica',
+    wants: 'known',
     until: until ?? { timeMs: EVER_MS },
     policy: { keep: 0, retainMs: 0 },
     checkpoint: { everyBytes: Number.MAX_SAFE_INTEGER, everySlots: Number.MAX_SAFE_INTEGER },
@@ -51,6 +53,7 @@ export async function restoreBranch(
     takeoverMs: 0,
     shipsFirst: false,
     signal,
+    onProgress,
     on: () => {},
   });
   await shell.close();

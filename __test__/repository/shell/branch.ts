@@ -21,6 +21,7 @@ export function optionsOf(store: ObjectStore, folder: string, options: Partial<S
     engine: new TextFolder(folder),
     branch: 'main',
     mode: 'writer',
+    wants: 'any',
     until: null,
     policy: { keep: 1, retainMs: 0 },
     checkpoint: { everyBytes: 1 << 20, everySlots: 100 },

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { CoppiceError } from '../../errors.js';
+import { isPlace } from '../../repository/index.js';
 import { type Command, EXIT, usage } from '../command.js';
 
 export const checkpoint: Command = {
@@ -17,10 +19,20 @@ export const checkpoint: Command = {
   async run(call) {
     const [store, branch, to] = [call.text('store'), call.text('branch'), call.positionals[1]];
     if ((store === undefined) === (to === undefined)) throw usage('give a folder to copy to, or --store');
-    const options = { ...(store !== undefined && { store }), ...(branch !== undefined && { branch }) };
-    const info = await call.withDatabase(options, (db) => db.checkpoint(to === undefined ? {} : { to }));
+    const path = call.positionals[0] as string;
+    // With the store alone the branch would grow back here, and be taken from whoever has it.
+    if (store !== undefined && !(await isPlace(path))) throw noPlace(path);
+    const onProgress = call.terminal.progress.bind(call.terminal);
+    const options = { ...(store !== undefined && { store, onProgress }), ...(branch !== undefined && { branch }) };
+    const info = await call
+      .withDatabase(options, (db) => db.checkpoint(to === undefined ? { onProgress } : { to }))
+      .finally(() => call.terminal.endProgress());
     if (call.has('json')) await call.terminal.json(info);
     else await call.terminal.line(`revision ${info.revision}, ${info.bytes} bytes, in ${info.location}`);
     return EXIT.OK;
   },
 };
+
+function noPlace(path: string): CoppiceError {
+  return new CoppiceError('NOT_FOUND', `${path} is not the disk of a branch in a store`, { details: { file: path } });
+}

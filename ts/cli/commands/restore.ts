@@ -23,7 +23,8 @@ export const restore: Command = {
     if (branch !== undefined) options.branch = branch;
     if (revision !== undefined) options.revision = revision;
     if (time !== undefined) options.time = timeOf(time);
-    const { location } = await restoreBranch(store, options);
+    options.onProgress = call.terminal.progress.bind(call.terminal);
+    const { location } = await restoreBranch(store, options).finally(() => call.terminal.endProgress());
     if (call.has('json')) await call.terminal.json({ location });
     else await call.terminal.line(`restored to ${location}`);
     return EXIT.OK;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { CoppiceError } from '../../errors.js';
 import { headName } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
-import { noBranch } from './errors.js';
+import { branchExists, noBranch } from './errors.js';
 import type { ShellOptions } from './options.js';
 import { OWN, Place } from './place.js';
 import { findRoot, openRoot, type Root } from './root.js';
@@ -22,16 +22,17 @@ export interface Belonging {
 
 /** Takes the folder. One that belongs to nothing yet belongs to the branch from now on, if it holds nothing either. */
 export async function belong(options: ShellOptions, signal: AbortSignal): Promise<Belonging> {
-  const { folder, branch, engine, store, mode } = options;
+  const { folder, branch, engine, store, mode, wants } = options;
   await mkdir(join(folder, OWN), { recursive: true });
   const unlock = engine.lock();
   try {
     const known = await Place.of(folder);
     if (known === undefined) await checkEmpty(options);
     else checkBranch(options, known);
+    if (wants === 'new' && known !== undefined && known.remembered.local !== null) throw branchExists(branch, folder);
     // One that holds nothing that is whole may come to hold what is in another store.
     if (known !== undefined && known.remembered.local !== null) return { place: known, unlock };
-    const root = mode === 'replica' ? findBranch(store, branch, signal) : openRoot(store, signal);
+    const root = mode === 'replica' || wants === 'known' ? findBranch(store, branch, signal) : openRoot(store, signal);
     const { databaseId } = await root;
     return { place: await Place.make(folder, databaseId, branch), unlock };
   } catch (error) {
@@ -52,7 +53,7 @@ async function checkEmpty({ folder, engine }: ShellOptions): Promise<void> {
   throw new CoppiceError('EXISTS', message, { details: { option: 'store', file: folder } });
 }
 
-/** For who writes nothing. A folder does not begin to belong to a branch that is not there. */
+/** For who makes none. A folder does not begin to belong to a branch that is not there. */
 async function findBranch(store: ObjectStore, branch: string, signal: AbortSignal): Promise<Root> {
   const root = await findRoot(store, signal);
   if ((await store.get(headName(branch), { signal })) === undefined) throw noBranch(branch, store);

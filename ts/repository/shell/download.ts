@@ -22,8 +22,15 @@ export class Downloads {
   readonly #folder: string;
   readonly #store: Counted;
   readonly #budget: Budget;
+  readonly #progress: (doneBytes: number, totalBytes: number) => void;
 
-  constructor(folder: string, store: Counted, budget: Budget) {
+  constructor(
+    folder: string,
+    store: Counted,
+    budget: Budget,
+    progress: (doneBytes: number, totalBytes: number) => void,
+  ) {
+    this.#progress = progress;
     this.#folder = folder;
     this.#store = store;
     this.#budget = budget;
@@ -33,10 +40,15 @@ export class Downloads {
   async fetch(manifest: Manifest, files: readonly InstallFile[]): Promise<boolean> {
     await mkdir(join(this.#folder, FOLDER), { recursive: true });
     const keys = new Map(manifest.tables.map((table) => [table.id, tableName(table)]));
+    const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    let done = 0;
     let isMissing = false;
+    this.#progress(done, total);
     const fetchOne = async (file: InstallFile): Promise<void> => {
       if (isMissing) return;
       if (!(await this.#fetch(file, keys.get(file.id)))) isMissing = true;
+      done += file.bytes;
+      this.#progress(done, total);
     };
     const ends = await Promise.allSettled(files.map((file) => this.#budget.take(file.bytes, () => fetchOne(file))));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;

@@ -17,6 +17,11 @@ export function noBranch(branch: string, { location }: { readonly location: stri
   return new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${location}`);
 }
 
+/** One was to be made. */
+export function branchExists(branch: string, where: string): CoppiceError {
+  return new CoppiceError('EXISTS', `the branch "${branch}" in ${where} exists, and errorIfExists was given`);
+}
+
 /** A folder of which a replica would not know what to show: it may hold more than the branch does. */
 export function ofOwner(folder: string): CoppiceError {
   const message = `${folder} holds commits that are not in the store: open it with the store to ship them, or follow in an empty folder`;

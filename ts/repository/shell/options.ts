@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import type { Mode, Policy, Settings, Until } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
 import type { EngineFolder } from './engine.js';
+import type { OnProgress } from './progress.js';
 import type { ShellEvent } from './shell.js';
 
 /** When a checkpoint is due: whichever is first. */
@@ -24,6 +25,8 @@ export interface ShellOptions {
   readonly engine: EngineFolder;
   readonly branch: string;
   readonly mode: Mode;
+  /** Whether the branch has to be there, must not be, or is made if it is not. */
+  readonly wants: 'any' | 'known' | 'new';
   /** A copy of the branch as it was then; null: the branch itself. */
   readonly until: Until | null;
   readonly policy: Policy;
@@ -43,6 +46,8 @@ export interface ShellOptions {
   readonly shipsFirst: boolean;
   /** Gives up opening. */
   readonly signal?: AbortSignal | undefined;
+  /** Hears how far opening is. */
+  readonly onProgress?: OnProgress | undefined;
   readonly on: (event: ShellEvent) => void;
 }
 

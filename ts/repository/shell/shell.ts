@@ -19,9 +19,20 @@ import { Disk, LOST } from './disk.js';
 import { Downloads } from './download.js';
 import { Driver } from './driver.js';
 import type { OpenEngine } from './engine.js';
-import { failedCommit, fenced, fencedCommit, isPassing, mayCome, noBranch, ofOwner, unshipped } from './errors.js';
+import {
+  branchExists,
+  failedCommit,
+  fenced,
+  fencedCommit,
+  isPassing,
+  mayCome,
+  noBranch,
+  ofOwner,
+  unshipped,
+} from './errors.js';
 import { Following, isAtEnd } from './following.js';
 import { type ShellOptions, settingsOf } from './options.js';
+import { type OnProgress, type Progress, Reading, tellProgress, uploads } from './progress.js';
 import { Remote } from './remote.js';
 import { type BranchStatus, statusOf } from './status.js';
 import { Waiters } from './waiters.js';
@@ -63,6 +74,9 @@ export class Shell {
   readonly #following: Following | undefined;
   /** The newest revision that it has shown; 0: none yet. */
   #shown = 0;
+  readonly #reading = new Reading();
+  /** Those who hear how far a checkpoint is. */
+  readonly #watching = new Set<OnProgress>();
   #driver!: Driver;
   /** Commits may be made, or what is to be read is there. */
   #ready: Promise<void> | undefined;
@@ -81,7 +95,10 @@ export class Shell {
     const budget = new Budget();
     this.backlog = new Backlog(options.unshippedBytesMax);
     this.#following = options.mode === 'replica' && options.until === null ? new Following(store) : undefined;
-    this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget));
+    const downloaded = (done: number, total: number) => {
+      if (this.#ready === undefined) this.#progress({ phase: 'tables', done, total, unit: 'bytes' });
+    };
+    this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget, downloaded));
     this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
     this.#checkpoints = new Checkpoints(options.checkpoint, store.location, (checkpoint) => {
       this.#disk.pinned.release();
@@ -135,9 +152,10 @@ export class Shell {
   }
 
   /** Publishes everything that was committed before the call, and lets go of what is not kept any longer. */
-  async checkpoint(): Promise<Published> {
+  async checkpoint(onProgress?: OnProgress): Promise<Published> {
     const { replication } = await this.#disk.open();
-    const published = await this.#checkpoints.take(this.#driver, replication.lastSeq);
+    const taking = this.#checkpoints.take(this.#driver, replication.lastSeq);
+    const published = await (onProgress === undefined ? taking : this.#watch(taking, onProgress));
     if (published !== undefined) return published;
     // A close that is under way begins no checkpoint, and gives up one that the store does not come to have.
     throw this.#error ?? (this.#closing === undefined ? fenced(this.#options.branch) : closed('database'));
@@ -182,8 +200,10 @@ export class Shell {
   }
 
   async #carry(request: Exclude<Request, { type: 'wait' }>): Promise<Answer> {
+    const isOpening = this.#driver.state.phase === 'opening';
     if (request.type === 'get') this.#following?.asks();
     const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
+    if (isOpening && answer.type === 'found' && this.#options.wants === 'new') this.#end(this.#exists());
     if (this.#following !== undefined) return this.#following.heard(request, answer);
     const isSlot = request.type === 'put' && 'previous' in request.body;
     if (isSlot && answer.type === 'stored') this.#count(request.body as Slot);
@@ -214,8 +234,31 @@ export class Shell {
     return { type: 'unknown', why: 'the folder held something else, and begins anew' };
   }
 
-  /** What a replica shows follows what it has read. */
+  #exists(): CoppiceError {
+    return branchExists(this.#options.branch, this.#options.store.location);
+  }
+
+  async #watch<T>(taking: Promise<T>, onProgress: OnProgress): Promise<T> {
+    // One of each call, also of the same function.
+    const watching: OnProgress = (progress) => onProgress(progress);
+    this.#watching.add(watching);
+    return taking.finally(() => this.#watching.delete(watching));
+  }
+
+  #progress(progress: Progress | undefined): void {
+    const { onProgress } = this.#options;
+    if (progress !== undefined && onProgress !== undefined) tellProgress(onProgress, progress);
+  }
+
   #moved(state: State): void {
+    if (this.#ready === undefined) this.#progress(this.#reading.of(state));
+    const uploaded = this.#watching.size > 0 ? uploads(state) : undefined;
+    if (uploaded !== undefined) for (const watching of this.#watching) tellProgress(watching, uploaded);
+    this.#follow(state);
+  }
+
+  /** What a replica shows follows what it has read. */
+  #follow(state: State): void {
     const following = this.#following;
     if (following === undefined) return;
     following.moved(state);
