@@ -218,7 +218,9 @@ export class Shell {
   async #local(request: Request): Promise<Answer> {
     const driver = this.#driver;
     const { branch, on } = this.#options;
-    if (request.type === 'cut' && this.#ready !== undefined) on({ type: 'overtaken', error: fenced(branch) });
+    // A replica takes back nothing that it has shown: it only steps over the fence of a new owner.
+    if (request.type === 'cut' && this.#ready !== undefined && !this.follows)
+      on({ type: 'overtaken', error: fenced(branch) });
     let answer: Answer | typeof LOST;
     try {
       answer = await this.#disk.carry(request, driver.state.branchId);
