@@ -156,12 +156,19 @@ test('a head is only replaced by the ETag that was its own', async (t) => {
     { body: Buffer.from('old'), etag: '"2"' },
     { body: Buffer.from('new'), etag: '"2"' },
   ];
-  const found = await getHead({ get: async () => answers.shift() }, 'heads/main');
-  t.is(`${found?.body}`, 'new');
+  const nameless = { body: Buffer.from('root'), etag: '"1"' };
+  const get = async (key: string) => (key === 'db.json' ? nameless : answers.shift());
+  t.is(`${(await getHead({ get }, 'heads/main'))?.body}`, 'new');
   // What its content names needs no second look.
   const md5 = '"22af645d1859cb5ca6da0c484f1f37ea"';
   const sure = [{ body: Buffer.from('new'), etag: md5 }];
   t.is(`${(await getHead({ get: async () => sure.shift() }, 'heads/main'))?.body}`, 'new');
+  // And where others are named by their content, an answer that is not is never believed.
+  const root = { body: Buffer.from('new'), etag: md5 };
+  const old = { body: Buffer.from('old'), etag: md5 };
+  const busy = [old, old, old, { body: Buffer.from('new'), etag: md5 }];
+  const read = async (key: string) => (key === 'db.json' ? root : busy.shift());
+  t.is(`${(await getHead({ get: read }, 'heads/main'))?.body}`, 'new');
   let reads = 0;
   const restless = {
     get: async () => {

@@ -5,6 +5,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { ExecutionContext, TestFn } from 'ava';
 import { type CoppiceError, type ObjectStore, outcomeOf } from '../../../ts/index.js';
+import { getHead } from '../../../ts/repository/shell/head.js';
 import { refuses } from '../../support/errors.js';
 
 export const bytes = (text: string) => new Uint8Array(Buffer.from(text));
@@ -138,13 +139,12 @@ export function conforms(
   });
 
   promise('counts made by compare and set are exact', async (t, store) => {
+    await store.put('db.json', bytes('{}'), { ifNoneMatch: '*' });
     await store.put('count', bytes('0'), { ifNoneMatch: '*' });
     const add = async () => {
       for (;;) {
-        // versitygw answers the ETag of a new object with the body of the one before, if it is replaced in the middle of a get.
-        const before = await store.head('count');
-        const found = await store.get('count');
-        if (found?.etag !== before?.etag) continue;
+        // As a head is read: versitygw answers the ETag of a new object with the body of the one before while it is replaced.
+        const found = await getHead(store, 'count');
         const next = bytes(String(Number(Buffer.from(found?.body ?? '')) + 1));
         try {
           await store.put('count', next, { ifMatch: found?.etag });

@@ -9,7 +9,8 @@ import { setMaxListeners } from 'node:events';
 import { CoppiceError } from '../../errors.js';
 import { type ObjectStore, outcomeOf, requireSound } from '../store/index.js';
 
-const KEY = 'db.json';
+/** Of the one object that every repository has, and that never changes. */
+export const ROOT = 'db.json';
 const FORMAT = 1;
 
 export interface Root {
@@ -27,7 +28,7 @@ export interface Root {
  * @throws `COPPICE_NOT_FOUND` if there is none.
  */
 export async function findRoot(store: ObjectStore, signal: AbortSignal): Promise<Root> {
-  const found = await store.get(KEY, { signal });
+  const found = await store.get(ROOT, { signal });
   if (found !== undefined) return decode(store, found.body);
   throw new CoppiceError('NOT_FOUND', `there is no repository in ${store.location}`);
 }
@@ -41,7 +42,7 @@ export async function openRoot(store: ObjectStore, caller: AbortSignal): Promise
   // Every request of a probe listens.
   setMaxListeners(0, signal);
   for (;;) {
-    const found = await store.get(KEY, { signal });
+    const found = await store.get(ROOT, { signal });
     if (found !== undefined) return decode(store, found.body);
     await requireSound(store, { signal });
     const root: Root = {
@@ -51,7 +52,7 @@ export async function openRoot(store: ObjectStore, caller: AbortSignal): Promise
       created: new Date().toISOString(),
     };
     try {
-      await store.put(KEY, Buffer.from(`${JSON.stringify(root)}\n`), { ifNoneMatch: '*', signal });
+      await store.put(ROOT, Buffer.from(`${JSON.stringify(root)}\n`), { ifNoneMatch: '*', signal });
       return root;
     } catch (error) {
       // Somebody else makes one, or nobody knows who has made it: it says itself.
@@ -65,13 +66,13 @@ function decode({ location }: ObjectStore, body: Uint8Array): Root {
   try {
     root = JSON.parse(Buffer.from(body).toString());
   } catch (cause) {
-    throw new CoppiceError('CORRUPT', `"${KEY}" in ${location} is damaged`, { cause, details: { key: KEY } });
+    throw new CoppiceError('CORRUPT', `"${ROOT}" in ${location} is damaged`, { cause, details: { key: ROOT } });
   }
   const { format, requires = [], databaseId } = root;
   if (format !== FORMAT || requires.length > 0 || databaseId === undefined) {
     const what = format === FORMAT ? `needs ${requires.join(', ')}` : `is of format ${format}`;
     throw new CoppiceError('FORMAT', `the repository in ${location} ${what}: use a newer version of coppice`, {
-      details: { key: KEY },
+      details: { key: ROOT },
     });
   }
   return root as Root;
