@@ -158,7 +158,6 @@ export class Node {
     world.trace?.(`${this.boot} says ${JSON.stringify(notice)}`);
     switch (notice.type) {
       case 'lead':
-        engine.reach(state.branchId, state.log, true);
         return;
       case 'acknowledge': {
         engine.reach(state.branchId, notice.position, world.random(8) === 0);
@@ -199,6 +198,9 @@ export class Node {
         engine.apply(request.records, request.until);
         world.truth.equals(engine, Math.min(request.position.seq, seqOf(request.until)), this.boot);
         engine.reach(branchId, request.position, world.random(2) === 0);
+        return { type: 'done' };
+      case 'remember':
+        engine.reach(branchId, request.position, true);
         return { type: 'done' };
       case 'cut':
         engine.cut(branchId, request.position);

@@ -11,20 +11,46 @@ import { splitMix32 } from '../../support/random.js';
 import { openBranch, temporaryPlace } from './branch.js';
 import { type TextEngine, TextFolder } from './engine.js';
 
-class SlowToCut extends TextFolder {
-  #begin = () => {};
-  readonly begun = new Promise<void>((resolve) => {
-    this.#begin = resolve;
+/** Where someone stops until it is told to go on. */
+class Gate {
+  #reach = () => {};
+  readonly reached = new Promise<void>((resolve) => {
+    this.#reach = resolve;
   });
-  goOn = () => {};
-  readonly #told = new Promise<void>((resolve) => {
-    this.goOn = resolve;
+  open = () => {};
+  readonly #opened = new Promise<void>((resolve) => {
+    this.open = resolve;
   });
 
+  pass(): Promise<void> {
+    this.#reach();
+    return this.#opened;
+  }
+}
+
+class SlowToCut extends TextFolder {
+  readonly gate = new Gate();
+
   override async cut(seq: number): Promise<boolean> {
-    this.#begin();
-    await this.#told;
+    await this.gate.pass();
     return super.cut(seq);
+  }
+}
+
+/** Slow to remember where it begins to lead, and after that where it is cut. */
+class SlowToRemember extends TextFolder {
+  readonly lead = new Gate();
+  readonly cutting = new Gate();
+
+  override async open(): Promise<TextEngine> {
+    const engine = await super.open();
+    const keep = engine.keepLog.bind(engine);
+    const gates = [undefined, this.lead, this.cutting];
+    engine.keepLog = async (seq) => {
+      await gates.shift()?.pass();
+      return keep(seq);
+    };
+    return engine;
   }
 }
 
@@ -106,11 +132,11 @@ test('what was taken back does not return with a close in the middle of the cut'
   await older.write('a');
   const newer = await openBranch(store, `${folder}2`);
   const told = refuses(t, 'COPPICE_FENCED', () => older.write('lost'), /taken back/);
-  await slow.begun;
+  await slow.gate.reached;
   const closed = older.shell.close();
   const asked = older.shell.engine();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  slow.goOn();
+  slow.gate.open();
   t.deepEqual(((await asked) as TextEngine).texts, ['a']);
   await told;
   await closed;
@@ -118,6 +144,25 @@ test('what was taken back does not return with a close in the middle of the cut'
   const again = await openBranch(store, folder);
   t.deepEqual(again.engine.texts, ['a']);
   await again.shell.close();
+});
+
+test('no commit is accepted once a cut has begun, however slow the disk was when it began to lead', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const first = await openBranch(store, folder);
+  await first.write('a');
+  await first.shell.close();
+  const slow = new SlowToRemember(folder);
+  const opening = openBranch(store, folder, { engine: slow, renewMs: 10 });
+  await slow.lead.reached;
+  const newer = await openBranch(store, `${folder}2`);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  slow.lead.open();
+  const { shell, engine } = await opening;
+  await slow.cutting.reached;
+  t.throws(() => engine.commit('lost'), { code: 'COPPICE_NOT_LEADER' });
+  slow.cutting.open();
+  await shell.close();
+  await newer.shell.close();
 });
 
 test('a deposed writer whose tables hold what it had not shipped begins anew', async (t) => {

@@ -92,8 +92,17 @@ export const confirming: Part = {
     if (!owns(head, { branchId, epoch, boot: settings.owner.boot })) return stopClaiming(turn);
     state.log = { ...log, checked: log.slot };
     state.manifest = null;
-    turn.actions.push({ type: 'lead', epoch });
+    go(turn, 'beginning');
+  },
+};
+
+/** The disk is made ready first: commits are accepted from the moment `lead` is said, and by then nothing may have to be waited for. */
+export const beginning: Part = {
+  enter: (turn) => askHere(turn, { type: 'remember', position: turn.state.log }),
+  answered(turn) {
+    const { epoch, settings } = turn.state;
     const { renewMs } = settings.owner;
+    turn.actions.push({ type: 'lead', epoch });
     if (renewMs !== null) ask(turn, 'renewing', { type: 'wait', ms: renewMs });
     go(turn, 'leading');
   },

@@ -79,6 +79,8 @@ export type Request =
   | { readonly type: 'install'; readonly manifest: Manifest | null }
   /** Those of the records that the log does not hold yet, and that are not past the moment that is restored. */
   | { readonly type: 'apply'; readonly records: Records; readonly position: Position; readonly until: Until | null }
+  /** The disk remembers the position, and is ready for commits, before it is answered. */
+  | { readonly type: 'remember'; readonly position: Position }
   /** Takes back every record beyond the position, for ever. */
   | { readonly type: 'cut'; readonly position: Position };
 
@@ -109,7 +111,7 @@ export type Answer =
   /** `why`: for people, in `status`. */
   | { readonly type: 'unknown'; readonly why?: string }
   | { readonly type: 'listed'; readonly keys: readonly string[] }
-  /** Deleted, elapsed, installed, applied, cut. */
+  /** Deleted, elapsed, installed, applied, remembered, cut. */
   | { readonly type: 'done' }
   | { readonly type: 'records'; readonly records: Records }
   | { readonly type: 'flushed'; readonly flushed: Flushed };
@@ -139,6 +141,7 @@ export type Phase =
   | 'claiming'
   | 'fencing'
   | 'confirming'
+  | 'beginning'
   | 'lingering'
   | 'gathering'
   | 'shipping'

@@ -7,7 +7,7 @@
 
 import type { Change } from './change.js';
 import { beginCheckpoint, checkpointWon, comparing, flushing, publishing, uploading } from './checkpoint.js';
-import { claiming, claimWon, confirming, creating, fencing } from './claim.js';
+import { beginning, claiming, claimWon, confirming, creating, fencing } from './claim.js';
 import { beginCollection, collectWon, deleting, listing, sparing } from './collect.js';
 import { cutting, leads, looking, overtake, released, releasing, renewing } from './depose.js';
 import { applying, ending, installing, opening, reading, regrowing, waiting } from './follow.js';
@@ -30,6 +30,7 @@ const parts: Record<Purpose, Part> = {
   claiming,
   fencing,
   confirming,
+  beginning,
   leading,
   lingering,
   gathering,

@@ -91,6 +91,8 @@ export class Disk {
         return this.#flush({ branchId, position: request.position });
       case 'apply':
         return this.#apply(request.records, { branchId, position: request.position }, request.until);
+      case 'remember':
+        return this.#begin({ branchId, position: request.position });
       case 'cut':
         return this.#cut({ branchId, position: request.position });
       case 'install':
@@ -111,7 +113,7 @@ export class Disk {
   }
 
   /** The same, at once. */
-  async remember(local: Reached): Promise<void> {
+  async #remember(local: Reached): Promise<void> {
     this.#reached = local;
     await this.#rememberReached();
   }
@@ -175,9 +177,15 @@ export class Disk {
     return { type: 'records', records: { first, last, revision, timeMs, body, sha256: await sha256Of(body) } };
   }
 
+  async #begin(local: Reached): Promise<Answer> {
+    await this.open();
+    await this.#remember(local);
+    return { type: 'done' };
+  }
+
   async #flush(local: Reached): Promise<Answer> {
     const { replication } = await this.open();
-    await this.remember(local);
+    await this.#remember(local);
     return { type: 'flushed', flushed: this.pinned.hold(await replication.flush()) };
   }
 
@@ -204,7 +212,7 @@ export class Disk {
       });
       if (!isCut) return LOST;
     }
-    await this.remember(local);
+    await this.#remember(local);
     return { type: 'done' };
   }
 
@@ -222,7 +230,7 @@ export class Disk {
     const { replication } = await this.open();
     // Of what is older than its checkpoint a database does not have all.
     replication.raise(manifest?.revision ?? ORIGIN.revision);
-    await this.remember({ branchId, position: manifest?.position ?? ORIGIN });
+    await this.#remember({ branchId, position: manifest?.position ?? ORIGIN });
     return { type: 'done' };
   }
 }

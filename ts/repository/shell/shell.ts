@@ -8,6 +8,7 @@
 import { setMaxListeners } from 'node:events';
 import { aborted, CoppiceError, closed } from '../../errors.js';
 import { CLOSE_MS } from '../../limits.js';
+import type { Replication } from '../../native/types.js';
 import type { Answer, Local, Notice, Request, Slot, State } from '../protocol/index.js';
 import { Backlog } from './backlog.js';
 import { type Belonging, belong } from './belonging.js';
@@ -79,7 +80,10 @@ export class Shell {
   readonly #watching = new Set<OnProgress>();
   #driver!: Driver;
   /** Commits may be made, or what is to be read is there. */
-  #ready: Promise<void> | undefined;
+  #isReady = false;
+  #isOpen = false;
+  /** What has to be in the store before the open resolves. */
+  #heldSeq = 0;
   #error: CoppiceError | undefined;
   #shippedMs: number | undefined;
   #closing: Promise<number> | undefined;
@@ -96,7 +100,7 @@ export class Shell {
     this.backlog = new Backlog(options.unshippedBytesMax);
     this.#following = options.mode === 'replica' && options.until === null ? new Following(store) : undefined;
     const downloaded = (done: number, total: number) => {
-      if (this.#ready === undefined) this.#progress({ phase: 'tables', done, total, unit: 'bytes' });
+      if (!this.#isReady) this.#progress({ phase: 'tables', done, total, unit: 'bytes' });
     };
     this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget, downloaded));
     this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
@@ -178,11 +182,16 @@ export class Shell {
     else this.#drive({ ...local, logged: lastSeq });
     for (let driver: Driver | undefined; driver !== this.#driver && this.#error === undefined; ) {
       driver = this.#driver;
-      await driver.until(({ phase }) => ENDED.has(phase) || this.#ready !== undefined);
+      await driver.until(({ phase }) => ENDED.has(phase) || this.#isReady);
     }
-    await this.#ready;
+    // Rule: a checkpoint says how the database was made before the log says anything.
+    const isSettled = ({ head, log }: State) => head?.head.manifest !== null && log.seq >= this.#heldSeq;
+    if (this.#error === undefined && !this.follows) {
+      await this.#driver.until((state) => ENDED.has(state.phase) || isSettled(state));
+    }
     if (this.#error !== undefined) throw this.#error;
     if (this.#driver.state.phase === 'deposed') throw fenced(this.#options.branch);
+    this.#isOpen = true;
   }
 
   #drive(local: Local | null): void {
@@ -193,7 +202,7 @@ export class Shell {
       carry: (request) => this.#carry(request),
       notice: (notice) => this.#notice(notice),
       moved: (state) => this.#moved(state),
-      isOpening: () => this.#ready === undefined,
+      isOpening: () => !this.#isOpen,
       failed: (error) => this.#failed(error),
     });
     this.#driver = driver;
@@ -219,8 +228,7 @@ export class Shell {
     const driver = this.#driver;
     const { branch, on } = this.#options;
     // A replica takes back nothing that it has shown: it only steps over the fence of a new owner.
-    if (request.type === 'cut' && this.#ready !== undefined && !this.follows)
-      on({ type: 'overtaken', error: fenced(branch) });
+    if (request.type === 'cut' && this.#isReady && !this.follows) on({ type: 'overtaken', error: fenced(branch) });
     let answer: Answer | typeof LOST;
     try {
       answer = await this.#disk.carry(request, driver.state.branchId);
@@ -230,7 +238,7 @@ export class Shell {
     }
     if (answer !== LOST) return answer;
     // What it was told before it was opened again is of no use to an owner that steps down.
-    if (this.#ready !== undefined && !this.follows) return { type: 'done' };
+    if (this.#isReady && !this.follows) return { type: 'done' };
     driver.stop();
     this.#drive(null);
     return { type: 'unknown', why: 'the folder held something else, and begins anew' };
@@ -253,7 +261,7 @@ export class Shell {
   }
 
   #moved(state: State): void {
-    if (this.#ready === undefined) this.#progress(this.#reading.of(state));
+    if (!this.#isReady) this.#progress(this.#reading.of(state));
     const uploaded = this.#watching.size > 0 ? uploads(state) : undefined;
     if (uploaded !== undefined) for (const watching of this.#watching) tellProgress(watching, uploaded);
     this.#follow(state);
@@ -269,12 +277,12 @@ export class Shell {
     const { log } = state;
     if (following.isNowhere(state)) return this.#end(noBranch(branch, store));
     if (replication === undefined || !following.isCurrent) return;
-    if (this.#ready === undefined) {
+    if (!this.#isReady) {
       const isWhole = replication.lastSeq <= log.seq;
       if (!isWhole && isAtEnd(state)) this.#end(ofOwner(folder));
       // What this disk has read before is shown again only when all of it is there.
       if (!isWhole) return;
-      this.#ready = Promise.resolve();
+      this.#isReady = true;
     }
     replication.raise(log.revision);
     if (log.revision <= this.#shown) return;
@@ -290,18 +298,16 @@ export class Shell {
 
   #failed(error: unknown): void {
     this.#counts.failures += 1;
-    if (!isPassing(error, this.#ready === undefined)) this.#end(error);
+    if (!isPassing(error, !this.#isReady)) this.#end(error);
   }
 
   #notice(notice: Notice): void {
     const { branch, on } = this.#options;
     switch (notice.type) {
       case 'lead':
-        this.#ready = this.#lead();
-        this.#ready.catch((error) => this.#end(error));
-        return;
+        return this.#lead();
       case 'restored':
-        this.#ready = Promise.resolve();
+        this.#isReady = true;
         return;
       case 'acknowledge': {
         const { revision } = notice.position;
@@ -322,26 +328,23 @@ export class Shell {
     }
   }
 
-  /** Rule: the disk remembers where it began to lead before anyone may commit. */
-  async #lead(): Promise<void> {
-    const { branchId, log: position } = this.#driver.state;
-    const { replication } = await this.#disk.open();
-    await this.#disk.remember({ branchId, position });
-    replication.raise(position.revision);
-    this.#waiters.acknowledge(position.revision);
+  /** At once: a moment later another node may have the branch. */
+  #lead(): void {
+    const { revision } = this.#driver.state.log;
+    const replication = this.#disk.replication as Replication;
+    replication.raise(revision);
+    this.#waiters.acknowledge(revision);
     replication.lead(true);
     replication.onLogged((seq) => {
       this.#driver.tell({ type: 'logged', seq });
       this.#weigh();
     });
     this.#weigh();
-    this.#driver.tell({ type: 'logged', seq: replication.durableSeq });
-    this.#checkpoints.due(this.#driver);
-    // Rule: a checkpoint says how the database was made before the log says anything.
-    await this.#driver.until(({ head, phase }) => head?.head.manifest !== null || ENDED.has(phase));
     const { durableSeq } = replication;
-    if (this.#options.shipsFirst)
-      await this.#driver.until(({ log, phase }) => log.seq >= durableSeq || ENDED.has(phase));
+    if (this.#options.shipsFirst) this.#heldSeq = durableSeq;
+    this.#driver.tell({ type: 'logged', seq: durableSeq });
+    this.#checkpoints.due(this.#driver);
+    this.#isReady = true;
   }
 
   #unshippedBytes(): number {
@@ -371,7 +374,7 @@ export class Shell {
   async #close(timeoutMs: number): Promise<number> {
     let left = 0;
     try {
-      if (this.#error === undefined && this.#ready !== undefined && !this.follows) await this.#giveUp(timeoutMs);
+      if (this.#error === undefined && this.#isReady && !this.follows) await this.#giveUp(timeoutMs);
       const held = this.follows ? 0 : (this.#disk.replication?.lastSeq ?? 0);
       left = Math.max(0, held - (this.#driver?.state.log.seq ?? 0));
     } finally {
