@@ -51,6 +51,11 @@ export interface Stats {
   /** How often writes found the memory full, and how long they waited in all. */
   stalls: number;
   stalledMs: number;
+  /**
+   * The longest time that a commit waited for work of the engine beside it (flushes, checkpoints, compactions, other
+   * commits) to let it go on, at most, in milliseconds, to the nanosecond. Stalls and delays are not in it.
+   */
+  commitWaitMsMax: number;
   /** How far compaction is behind, 0 to 1 and above; see `Pressure`. */
   pressure: number;
   /** How often writes waited a moment so that compaction keeps up, and how long in all. */
@@ -89,6 +94,7 @@ export function makeStats(engine: EngineStats, queued: Queued): Stats {
     compactions: engine.compactions,
     stalls: engine.stalls,
     stalledMs: engine.stalledMs,
+    commitWaitMsMax: engine.commitWaitMsMax,
     pressure: engine.pressure,
     delays: engine.delays,
     delayedMs: engine.delayedMs,
@@ -143,6 +149,11 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued, b
   );
   page.counter('stalls_total', 'Times that writes found the memory full.', engine.stalls);
   page.counter('stalled_seconds_total', 'How long writes waited for memory.', engine.stalledMs / 1_000);
+  page.gauge(
+    'commit_wait_seconds_max',
+    'The longest that a commit waited for work beside it to let it go on.',
+    engine.commitWaitMsMax / 1_000,
+  );
   page.gauge('pressure', 'How far compaction is behind; from 0.5 on writes are slowed down.', engine.pressure);
   page.counter('delays_total', 'Times that writes waited a moment so that compaction keeps up.', engine.delays);
   page.counter(

@@ -447,6 +447,7 @@ export interface EngineStats {
   compactedBytes: number;
   stalls: number;
   stalledMs: number;
+  commitWaitMsMax: number;
   /** Now: how far compaction is behind. From 0.5 on writes are slowed down; at 1 they are as slow as compaction. */
   pressure: number;
   delays: number;

@@ -53,6 +53,7 @@ mod trim;
 mod upkeep;
 mod verify;
 mod version;
+mod waits;
 pub mod wal;
 mod work;
 mod write;

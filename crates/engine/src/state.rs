@@ -22,6 +22,7 @@ use crate::snapshot::{Pinned, Snapshots};
 use crate::stats::Counters;
 use crate::table::{PageCache, TableOptions};
 use crate::version::{Tables, Version};
+use crate::waits::LongestWait;
 use crate::wal::{Log, Watermark};
 use crate::work::Work;
 use arc_swap::ArcSwap;
@@ -42,6 +43,8 @@ pub struct State {
     /// The only writer of versions. None in a read-only database, and once closed.
     pub install: Mutex<Option<ManifestLog>>,
     pub commit: Mutex<Commit>,
+    /// For `commit`, of commits.
+    pub waits: LongestWait,
     /// Held by who writes to the parts of a large value; by close, to wait for the end of what is being written.
     pub staging: RwLock<()>,
     /// What large values that no commit has yet take on the disk.
@@ -197,6 +200,7 @@ impl State {
             staging: RwLock::default(),
             staged_bytes: AtomicU64::default(),
             commit: Mutex::new(Commit { last: parts.last, stalled: None, allowance: Allowance::default() }),
+            waits: LongestWait::default(),
             compacting: Mutex::default(),
             compaction_threads,
             pressure,

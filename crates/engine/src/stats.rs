@@ -72,6 +72,9 @@ pub struct Stats {
     pub delayed_ms: u64,
     pub stalls: u64,
     pub stalled_ms: u64,
+    /// At most so long has any commit waited for what others, the background among them, held at that moment. Stalls and
+    /// delays, which end the call, are not in it.
+    pub commit_wait_ns_max: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,6 +157,7 @@ impl State {
             delayed_ms: count(&self.counters.delayed_ms),
             stalls: count(&self.counters.stalls),
             stalled_ms: count(&self.counters.stalled_ms),
+            commit_wait_ns_max: self.waits.nanoseconds() + self.log.append_wait_ns_max(),
         }
     }
 }

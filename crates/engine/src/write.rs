@@ -118,7 +118,7 @@ impl State {
         let mut rounds = 0;
         loop {
             // Others have changed too much too often: now they wait.
-            let early = (rounds >= ROUNDS_BESIDE_OTHERS).then(|| self.commit.lock());
+            let early = (rounds >= ROUNDS_BESIDE_OTHERS).then(|| self.waits.lock(&self.commit));
             rounds += 1;
             let readable = self.readable.load_full();
             let before = self.read_guards(&readable, guards, wait)?;
@@ -127,7 +127,7 @@ impl State {
                 false => None,
             };
 
-            let mut commit = early.unwrap_or_else(|| self.commit.lock());
+            let mut commit = early.unwrap_or_else(|| self.waits.lock(&self.commit));
             // The time of the commit: also what deadlines are compared with.
             let time_ms = self.time.now_ms();
             if (!guards.is_empty() || draft.is_some()) && self.readable.load().flushed != readable.flushed {

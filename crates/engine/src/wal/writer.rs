@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
 use crate::limits;
 use crate::names::FileNumbers;
+use crate::waits::LongestWait;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -29,6 +30,8 @@ pub struct Log {
     /// The folder's file numbers; each is taken once.
     pub(super) numbers: Arc<FileNumbers>,
     pub(super) buffer: Mutex<Buffer>,
+    /// For the buffer, of records to be appended.
+    waits: LongestWait,
     io: Mutex<Io>,
     syncing: Mutex<()>,
     /// Held by whoever makes or recycles the spare.
@@ -133,6 +136,7 @@ impl Log {
             options,
             numbers,
             buffer: Mutex::new(buffer),
+            waits: LongestWait::default(),
             io: Mutex::new(Io { bytes: Vec::new(), unsynced: Vec::new() }),
             syncing: Mutex::new(()),
             making: Mutex::new(()),
@@ -152,7 +156,7 @@ impl Log {
         let header = batch::header(body)?;
         assert!(header.kind == RecordKind::Data, "seals and closes are the log's own");
         assert!(body.len() <= limits::RECORD_BYTES_MAX, "a validated record is within its limit");
-        let mut buffer = self.buffer.lock();
+        let mut buffer = self.waits.lock(&self.buffer);
         if buffer.closed {
             return Err(Error::new(Code::Closed, "the log is closed"));
         }
@@ -165,6 +169,11 @@ impl Log {
         buffer.put(body);
         buffer.last = header;
         Ok(Appended { new_segment, wants_spare: buffer.asks_for_spare() })
+    }
+
+    /// The longest time that a record to be appended has waited for others, in nanoseconds.
+    pub fn append_wait_ns_max(&self) -> u64 {
+        self.waits.nanoseconds()
     }
 
     /// Everything appended so far is with the operating system after this. Any thread.
