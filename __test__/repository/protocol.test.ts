@@ -141,6 +141,25 @@ test('records that linger share a slot, and a close does not wait for them', (t)
   t.deepEqual(s.world.truth.log, [1, 2, 3, 4, 5, 6]);
 });
 
+test('what a slot had no room for does not linger again', (t) => {
+  const s = script({ lingerMs: 60_000, recordsPerSlot: 1 });
+  const owner = s.started(0, 'writer');
+  for (let n = 0; n < 5; n++) owner.commit();
+  s.settle(owner);
+  const slots = s.world.truth.slots.length;
+  const phases: (string | undefined)[] = [];
+  s.until(() => {
+    if (phases.at(-1) !== owner.state?.phase) phases.push(owner.state?.phase);
+    return owner.pending.length === 0;
+  }, owner);
+  t.is(s.world.truth.slots.length, slots + 5);
+  t.is(phases.filter((phase) => phase === 'lingering').length, 1);
+  // What comes later does.
+  owner.commit();
+  s.settle(owner);
+  t.is(owner.state?.phase, 'lingering');
+});
+
 test('a node that has lost everything grows back from a checkpoint and the log after it', (t) => {
   const s = script();
   const owner = s.started(0, 'writer');

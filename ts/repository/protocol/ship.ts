@@ -14,10 +14,12 @@ import { askHere, getHead, getSlot, go, isHead, type Part, type Turn } from './t
 /** Between two slots: the only place where an owner decides what comes next. */
 export const leading: Part = {
   enter(turn) {
-    const { overtaken, closing, logged, log, settings } = turn.state;
+    const { overtaken, closing, logged, due, log, settings } = turn.state;
+    // What a slot had no room for has waited, and there is enough of it for the next.
+    const lingers = settings.lingerMs > 0 && !closing && log.seq >= due;
     // Rule settle-first: a put in flight comes to its end before anyone is told that it has failed.
     if (overtaken) go(turn, 'cutting');
-    else if (logged > log.seq) go(turn, settings.lingerMs > 0 && !closing ? 'lingering' : 'gathering');
+    else if (logged > log.seq) go(turn, lingers ? 'lingering' : 'gathering');
     else if (closing) go(turn, 'releasing');
   },
 };
@@ -28,7 +30,11 @@ export const lingering: Part = {
 };
 
 export const gathering: Part = {
-  enter: (turn) => askHere(turn, { type: 'read log', after: turn.state.log.seq }),
+  enter(turn) {
+    const { log, logged } = turn.state;
+    turn.state.due = logged;
+    askHere(turn, { type: 'read log', after: log.seq });
+  },
   answered(turn, answer) {
     const { overtaken, branchId, epoch, log } = turn.state;
     if (overtaken || answer.type !== 'records') return go(turn, 'leading');

@@ -219,6 +219,8 @@ export interface State {
   readonly log: Position;
   /** The last durable record of the local log. */
   readonly logged: number;
+  /** The last one when a slot was gathered last: what of it the slot did not take waits for the next. */
+  readonly due: number;
   readonly head: Seen | null;
   /** When the owner last showed that it lives. */
   readonly aliveMs: number;

@@ -63,6 +63,7 @@ export function start(settings: Settings, local: Local | null, nowMs: number): [
     branchId: local?.branchId ?? '',
     log: local?.position ?? ORIGIN,
     logged: local?.logged ?? 0,
+    due: 0,
     head: null,
     aliveMs: nowMs,
     told: false,
