@@ -18,6 +18,7 @@ import { coppice } from '../support/command.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
 import { CALM, HostileStore } from '../support/hostile.js';
+import { runProgram } from '../support/program.js';
 import { splitMix32 } from '../support/random.js';
 import { newBucket, testWithServer } from '../support/s3.js';
 
@@ -432,4 +433,29 @@ test('the command line makes, shows, publishes and restores', async (t) => {
   t.is((await coppice(['restore', store, copy, '--time', 'noon'])).code, 2);
   t.is((await coppice(['checkpoint', folder])).code, 2);
   t.regex((await coppice(['checkpoint', `${folder}-typo`, '--store', store])).err, /COPPICE_NOT_FOUND/);
+});
+
+test('a process does not end while a write waits for the store, or a checkpoint does, whatever else is idle', async (t) => {
+  const index = new URL('../../dist/index.js', import.meta.url).href;
+  const { code, output } = await runProgram(
+    await temporaryFolder(t),
+    `const { memoryStore } = await import(${JSON.stringify(index)});
+     const store = memoryStore();
+     let isSlow = false;
+     // A store of somebody's own, which keeps nothing alive.
+     const slow = { ...Object.fromEntries(['get', 'head', 'list', 'del'].map((call) => [call, store[call].bind(store)])),
+       location: 'slow', put: async (...given) => {
+         if (isSlow) await new Promise((resolve) => setTimeout(resolve, 100).unref());
+         return store.put(...given);
+       } };
+     const db = await open(path + '/db', { store: slow, durability: 'remote' });
+     isSlow = true;
+     await db.put('a', '1');
+     console.log('stored');
+     await db.checkpoint();
+     console.log('published');
+     await db.close();`,
+  );
+  t.is(code, 0, output);
+  t.is(output, 'stored\npublished\n');
 });

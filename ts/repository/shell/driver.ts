@@ -17,6 +17,7 @@ import {
   start,
   step,
 } from '../protocol/index.js';
+import { KeepAlive } from './keep-alive.js';
 
 /** An event without the time, which is added here. */
 export type Told = Event extends infer E ? (E extends Event ? Omit<E, 'nowMs'> : never) : never;
@@ -45,6 +46,7 @@ export class Driver {
   readonly #carrier: Carrier;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #watchers = new Set<() => void>();
+  readonly #keepAlive = new KeepAlive();
 
   constructor(settings: Settings, local: Local | null, carrier: Carrier) {
     this.#carrier = carrier;
@@ -77,9 +79,11 @@ export class Driver {
       const watcher = () => {
         if (!this.#stopped && !holds(this.#state)) return;
         this.#watchers.delete(watcher);
+        this.#keepAlive.set(this.#watchers.size > 0);
         resolve();
       };
       this.#watchers.add(watcher);
+      this.#keepAlive.set(true);
       watcher();
     });
   }

@@ -6,6 +6,7 @@
  */
 
 import type { CoppiceError } from '../../errors.js';
+import { KeepAlive } from './keep-alive.js';
 
 interface Waiter {
   readonly promise: Promise<void>;
@@ -13,13 +14,10 @@ interface Waiter {
   readonly reject: (error: CoppiceError) => void;
 }
 
-/** As long as timers take. */
-const EVER_MS = 2 ** 31 - 1;
-
 export class Waiters {
   readonly #waiting = new Map<number, Waiter>();
+  readonly #keepAlive = new KeepAlive();
   #acknowledged = 0;
-  #keepsAlive: NodeJS.Timeout | undefined;
   /** What came of the rest. */
   #ended: ((revision: number) => CoppiceError) | undefined;
 
@@ -28,7 +26,7 @@ export class Waiters {
     if (this.#ended !== undefined) return Promise.reject(this.#ended(revision));
     const known = this.#waiting.get(revision) ?? waiter();
     this.#waiting.set(revision, known);
-    this.#keepsAlive ??= setTimeout(() => {}, EVER_MS);
+    this.#keepAlive.set(true);
     return known.promise;
   }
 
@@ -39,7 +37,7 @@ export class Waiters {
       this.#waiting.delete(waitsFor);
       resolve();
     }
-    this.#letEnd();
+    this.#keepAlive.set(this.#waiting.size > 0);
   }
 
   /** Nothing further will be acknowledged here. */
@@ -47,13 +45,7 @@ export class Waiters {
     this.#ended ??= error;
     for (const [revision, { reject }] of this.#waiting) reject(this.#ended(revision));
     this.#waiting.clear();
-    this.#letEnd();
-  }
-
-  #letEnd(): void {
-    if (this.#waiting.size > 0) return;
-    clearTimeout(this.#keepsAlive);
-    this.#keepsAlive = undefined;
+    this.#keepAlive.set(false);
   }
 }
 
