@@ -4,9 +4,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { CoppiceError, memoryStore, type ObjectStore } from '../../../ts/index.js';
+import type { Head, Named } from '../../../ts/repository/protocol/index.js';
 import { Ahead } from '../../../ts/repository/shell/ahead.js';
 import { Budget } from '../../../ts/repository/shell/budget.js';
+import { Counted } from '../../../ts/repository/shell/counted.js';
+import { noCounts } from '../../../ts/repository/shell/counts.js';
 import { getHead } from '../../../ts/repository/shell/head.js';
+import { Heads } from '../../../ts/repository/shell/heads.js';
 import { Place } from '../../../ts/repository/shell/place.js';
 import { temporaryFolder } from '../../support/database.js';
 import { refuses } from '../../support/errors.js';
@@ -202,6 +206,30 @@ test('a head stays small, and its older checkpoints are read from the list that 
   t.deepEqual(copy.engine.texts, ['0', '1', '2']);
   await copy.shell.close();
   await branch.shell.close();
+});
+
+test('a list goes with the head that was replaced, whatever head is read meanwhile', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  await (await openBranch(store, folder)).shell.close();
+  const heads = () => new Heads(new Counted(store, noCounts(), new AbortController().signal));
+  const [ours, theirs] = [heads(), heads()];
+  const sendOver = (etag: string) => async (body: Uint8Array) =>
+    (await store.put('heads/main', body, { ifMatch: etag })).etag;
+  const longer = (head: Head, nonce: string) => {
+    const named = { epoch: 1, n: 1, sha256: nonce, seq: 1, revision: 2, timeMs: 0, floor: 1 };
+    return { ...head, nonce, retained: [...head.retained, ...Array<Named>(33).fill(named)] };
+  };
+  const first = await ours.get('heads/main');
+  const head = longer(first?.head as Head, 'ours');
+  await ours.put(head, first?.etag as string, async (body) => {
+    const { etag } = await store.put('heads/main', body, { ifMatch: first?.etag as string });
+    // Somebody else replaces it before we hear that it has arrived, and we look who owns it.
+    const seen = await theirs.get('heads/main');
+    await theirs.put(longer(seen?.head as Head, 'theirs'), seen?.etag as string, sendOver(seen?.etag as string));
+    await ours.get('heads/main');
+    return etag;
+  });
+  t.is((await heads().get('heads/main'))?.head.retained.length, 66);
 });
 
 test('slots that exist are fetched before they are asked for, and what was not there is asked for again', async (t) => {

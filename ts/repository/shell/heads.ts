@@ -36,7 +36,7 @@ export class Heads {
   readonly #store: Counted;
   /** The list that was read or written last, which may stand in the next head as well. */
   #known: (Older & { readonly list: readonly Named[] }) | undefined;
-  /** By head, so that it goes with it. */
+  /** By head, so that it goes with that one and no other. */
   #named: { readonly etag: string; readonly key: string } | undefined;
 
   constructor(store: Counted) {
@@ -60,15 +60,19 @@ export class Heads {
     }
   }
 
-  /** Puts what `send` is given: the bytes of a head. Answers what `send` has answered, the ETag of the new one. */
-  async put(head: Head, send: (bytes: Uint8Array) => Promise<string>): Promise<string> {
+  /**
+   * Puts what `send` is given: the bytes of a head, over the one with that ETag. Answers what `send` has answered, the ETag
+   * of the new one.
+   */
+  async put(head: Head, over: string | null, send: (bytes: Uint8Array) => Promise<string>): Promise<string> {
     const older = head.retained.length > RETAINED_MAX ? await this.#keep(head) : undefined;
     const retained = older === undefined ? head.retained : head.retained.slice(-RETAINED_MAX);
     const etag = await send(encodeHead({ ...head, retained, ...(older && { older }) } as Head));
     const before = this.#named;
     this.#named = older && { etag, key: older.key };
-    // What is left of it if this fails is some kilobytes.
-    if (before !== undefined && before.key !== older?.key) await this.#store.del([before.key]).catch(() => {});
+    // Another head that was read meanwhile is not the one that was replaced. What is left if this fails is some kilobytes.
+    if (before !== undefined && before.etag === over && before.key !== older?.key)
+      await this.#store.del([before.key]).catch(() => {});
     return etag;
   }
 

@@ -91,7 +91,7 @@ export class Remote {
     try {
       switch (kind) {
         case 'head':
-          return { type: 'stored', etag: await this.#heads.put(body as Head, send) };
+          return { type: 'stored', etag: await this.#heads.put(body as Head, etag, send) };
         case 'slot':
           return { type: 'stored', etag: await send(encodeSlot(body as Slot)) };
         case 'table':
