@@ -1,5 +1,7 @@
 /** How a branch ends: in whatever it was doing, and with nothing left behind. */
 
+import { rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'ava';
 import { memoryStore, type ObjectStore } from '../../../ts/index.js';
 import { Place } from '../../../ts/repository/shell/place.js';
@@ -57,3 +59,26 @@ test('what was left of a folder that was being emptied is in no branch, nor is i
   t.deepEqual(grown.engine.texts, ['a']);
   await grown.shell.close();
 });
+
+(process.platform === 'linux' ? test : test.skip)(
+  'a disk without room for the position is told to whoever opens, and waited out by whoever leads',
+  async (t) => {
+    const { store, folder } = await temporaryPlace(t);
+    const { shell, write } = await openBranch(store, folder);
+    await write('a');
+    await shell.checkpoint();
+    const fresh = join(folder, '.repository', 'position.new');
+    await symlink('/dev/full', fresh);
+    await write('b');
+    const published = shell.checkpoint();
+    while (shell.status().degraded.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    t.like(shell.status(), { role: 'leading', degraded: [{ doing: 'flushing' }] });
+    await rm(fresh);
+    await published;
+    await shell.close();
+    await symlink('/dev/full', fresh);
+    await refuses(t, 'COPPICE_DISK_FULL', () => openBranch(store, folder), /position/);
+    await rm(fresh);
+    await (await openBranch(store, folder)).shell.close();
+  },
+);

@@ -13,6 +13,7 @@ import { type Manifest, tableName } from '../protocol/index.js';
 import type { Budget } from './budget.js';
 import type { Counted } from './counted.js';
 import { sha256Of } from './digest.js';
+import { unwritten } from './errors.js';
 import { OWN } from './place.js';
 
 /** Inside the folder of the database, so that renames do not leave the file system. */
@@ -75,7 +76,9 @@ export class Downloads {
       const message = `"${key}" is damaged: ${found.body.length} bytes with the digest ${digest}, not ${bytes} with ${sha256}`;
       throw new CoppiceError('CORRUPT', message, { details: { key } });
     }
-    await writeFile(path, found.body);
+    await writeFile(path, found.body).catch((cause) => {
+      throw unwritten(path, cause);
+    });
     return true;
   }
 

@@ -31,8 +31,8 @@ export interface Carrier {
   moved(state: State): void;
   /** Whether the machine is to keep the process alive also while it waits for more to read. */
   isOpening(): boolean;
-  /** The error to an answer that nobody knows; it may end everything. */
-  failed(error: unknown): void;
+  /** The error to an answer that nobody knows, and how often the same request has failed before; it may end everything. */
+  failed(error: unknown, failures: number): void;
 }
 
 /** Waits are stretched by up to so much, so that nodes that lost the store together do not come back together. */
@@ -134,7 +134,7 @@ export class Driver {
       answer = await this.#carrier.carry(request);
     } catch (error) {
       if (this.#stopped) return;
-      this.#carrier.failed(error);
+      this.#carrier.failed(error, this.#state.requests[id]?.failures ?? 0);
       answer = { type: 'unknown', why: (error as Error).message };
     }
     this.tell({ type: 'answer', id, answer });

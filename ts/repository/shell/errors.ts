@@ -49,12 +49,26 @@ export function failedCommit(error: CoppiceError, revision: number): CoppiceErro
   });
 }
 
-/** Whether trying again may be enough. */
-export function isPassing(error: unknown, isOpening: boolean): boolean {
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
+/** A file of this disk could not be written. */
+export function unwritten(file: string, cause: unknown): CoppiceError {
+  const isFull = FULL.has((cause as NodeJS.ErrnoException).code ?? '');
+  const message = isFull ? `there is no room for ${file}` : `cannot write ${file}: ${(cause as Error).message}`;
+  return new CoppiceError(isFull ? 'DISK_FULL' : 'IO', message, { cause, details: { file } });
+}
+
+/** So often is an object read again that seems to be damaged, before that is told to whoever opens. */
+const DAMAGED_MAX = 3;
+
+/** Whether trying again may be enough, what has failed so often before. */
+export function isPassing(error: unknown, isOpening: boolean, failures: number): boolean {
   if (!(error instanceof CoppiceError)) return true;
+  if (error.code === 'COPPICE_FORMAT') return false;
   // What an operator has to mend is told to whoever opens; later it is waited out.
-  if (error.code === 'COPPICE_STORE') return !isOpening || error.details?.retry !== false;
-  return error.code !== 'COPPICE_FORMAT';
+  if (!isOpening) return true;
+  if (error.code === 'COPPICE_CORRUPT') return failures < DAMAGED_MAX;
+  return error.code !== 'COPPICE_DISK_FULL' && error.details?.retry !== false;
 }
 
 const LATER = new Set(['COPPICE_DISK_FULL', 'COPPICE_BUSY', 'COPPICE_STORE']);

@@ -13,6 +13,7 @@ import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoppiceError } from '../../errors.js';
 import type { Position } from '../protocol/index.js';
+import { unwritten } from './errors.js';
 
 /** Hidden, as the engine makes no database among files of others. */
 export const OWN = '.repository';
@@ -131,7 +132,16 @@ async function read(folder: string): Promise<Remembered | undefined> {
 }
 
 async function write(folder: string, remembered: Remembered): Promise<void> {
-  const [file, fresh] = [join(folder, FILE), join(folder, `${FILE}.new`)];
+  const file = join(folder, FILE);
+  try {
+    await replace(folder, file, remembered);
+  } catch (cause) {
+    throw unwritten(file, cause);
+  }
+}
+
+async function replace(folder: string, file: string, remembered: Remembered): Promise<void> {
+  const fresh = `${file}.new`;
   const handle = await open(fresh, 'w');
   try {
     await handle.writeFile(`${JSON.stringify(remembered)}\n`);

@@ -203,7 +203,7 @@ export class Shell {
       notice: (notice) => this.#notice(notice),
       moved: (state) => this.#moved(state),
       isOpening: () => !this.#isOpen,
-      failed: (error) => this.#failed(error),
+      failed: (error, failures) => this.#failed(error, failures),
     });
     this.#driver = driver;
   }
@@ -296,9 +296,9 @@ export class Shell {
     this.#drive(null);
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, failures: number): void {
     this.#counts.failures += 1;
-    if (!isPassing(error, !this.#isReady)) this.#end(error);
+    if (!isPassing(error, !this.#isReady, failures)) this.#end(error);
   }
 
   #notice(notice: Notice): void {
