@@ -167,6 +167,9 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    * Copies the database as of now into a folder, while reads and writes go on. Tables are linked where the file system
    * can, so it takes little time and room.
    *
+   * Of a database that was opened with `durability: 'remote'` the copy may hold commits that the store does not have yet: it
+   * resolves when the store has them, and a copy of which it rejects may hold what is taken back.
+   *
    * Without `to`, of a database with a `store`: publishes a checkpoint of the branch there, so that whoever grows it back
    * reads tables and little of the log. That happens by itself as the log grows; it is never needed for durability.
    *
@@ -194,7 +197,7 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    *
    * A backup that is interrupted, by an error or a power cut, leaves the one before as it was; making it again goes on
    * where it was. Writes that somebody made to the backup itself are gone with the next one. Of a database opened with
-   * `readOnly` it holds what that sees.
+   * `readOnly` it holds what that sees. With `durability: 'remote'` it waits for the store, as `checkpoint` does.
    *
    * @throws `COPPICE_EXISTS` if the folder holds something else than backups of this database, or is its own;
    * `COPPICE_LOCKED` if it is in use; `COPPICE_CORRUPT`, with file and offset, for damage in what is to be copied;

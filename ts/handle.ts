@@ -82,6 +82,11 @@ export class Handle {
     return Promise.all([synced, stored]).then(() => {});
   }
 
+  /** Resolves when a commit is to be seen: until the store has it, where that is the level, it may be taken back. */
+  async visible(revision: number): Promise<void> {
+    if (this.levels.usual === 'remote') await this.settle(revision, 'remote');
+  }
+
   /** Has `close` wait for a write that needs the engine again before it is done. */
   finish<T>(write: Promise<T>): Promise<T> {
     const forget = () => this.#finishing.delete(write);

@@ -108,6 +108,7 @@ export async function checkpoint(handle: Handle, options: CheckpointOptions): Pr
   }
   const location = folderOf(options, 'checkpoint');
   const { revision, tables, bytes } = await handle.live().checkpoint(location);
+  await handle.visible(revision);
   const info = { revision, tables, bytes, at: new Date(), location };
   handle.events.emit('checkpoint', info);
   onProgress?.({ phase: 'checkpoint', done: bytes, total: bytes, unit: 'bytes' });
@@ -121,6 +122,7 @@ export async function backup(handle: Handle, options: BackupOptions): Promise<Ba
   const progress = (done: number, total: number) => onProgress?.({ phase: 'backup', done, total, unit: 'bytes' });
   const result = await handle.live().backup(location, onProgress === undefined ? undefined : progress);
   const { revision, tables, bytes, copiedTables, copiedBytes } = result;
+  await handle.visible(revision);
   return { revision, tables, bytes, copiedTables, copiedBytes, at: new Date(), location };
 }
 

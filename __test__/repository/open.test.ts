@@ -1,5 +1,6 @@
 /** A database in a store, through the public API. */
 
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -149,6 +150,26 @@ test('what a disk holds that the store does not is there when an open has resolv
   t.is(await again.get('a'), '2');
   t.is(again.revision, 3);
   await again.close();
+});
+
+test('a checkpoint or backup in a folder is told of when the store has what is in it', async (t) => {
+  const { store, folder } = await place(t);
+  const away = new HostileStore(store, splitMix32(1), CALM);
+  const db = await open(folder, { store: away, durability: 'remote' });
+  away.isAway = true;
+  const writing = db.put('a', '1');
+  const told: string[] = [];
+  const checkpoint = db.checkpoint({ to: `${folder}-checkpoint` }).then(() => told.push('checkpoint'));
+  const backup = db.backup({ to: `${folder}-backup` }).then(() => told.push('backup'));
+  await db.waitFor(2, 'disk');
+  for (const copy of ['checkpoint', 'backup']) {
+    while (!existsSync(join(`${folder}-${copy}`, 'CURRENT'))) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  t.deepEqual(told, []);
+  away.isAway = false;
+  await Promise.all([writing, checkpoint, backup]);
+  t.is(told.length, 2);
+  await db.close();
 });
 
 test('a close that cannot reach the store waits for nobody longer than it is told to', async (t) => {
