@@ -2,7 +2,8 @@
 // here because it is no reason to build anything.
 
 const HELP = `npm start [-- OPTIONS]
-  Loads a dictionary into a Coppice database, asks it questions, measures it, kills a writer, and shows what is left.
+  Loads a dictionary into a Coppice database, asks it questions, measures it, kills a writer, shows what
+  is left, destroys a disk, and grows it back from a store.
   The first time it sets everything up before, for some minutes.
 
   --path FOLDER  where the databases of the tour are made (.coppice-tour)

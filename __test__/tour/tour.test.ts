@@ -34,8 +34,9 @@ test('the whole tour loses nothing, and what it says to try next works', async (
     t.deepEqual([kill.lost, kill.torn, kill.dictionaryWhole], [0, 0, true], kill.durability);
   }
   t.true(report.verify.ok);
+  t.true(report.grown.same && report.grown.keys > report.load.meanings);
 
-  for (const command of commandsFor(databaseFolder(path))) {
+  for (const command of commandsFor(path)) {
     const stdout = new PassThrough();
     const stderr = new PassThrough();
     const said = Promise.all([text(stdout), text(stderr)]);

@@ -4,12 +4,14 @@
  * @module
  */
 
+import { storeFolder } from './grow.js';
 import { databaseFolder } from './library.js';
 import type { TourOptions } from './options.js';
 import type { Screen } from './screen.js';
 
 /** The arguments of `coppice` that are shown. */
-export function commandsFor(path: string): string[][] {
+export function commandsFor(folder: string): string[][] {
+  const [path, store] = [databaseFolder(folder), storeFolder(folder)];
   // Apart from the meanings, which a later tour reads.
   const mine = ['--sublevel', 'mine'];
   return [
@@ -21,12 +23,14 @@ export function commandsFor(path: string): string[][] {
     ['get', path, 'greeting', '--json', ...mine],
     ['del', path, 'greeting', ...mine],
     ['verify', path],
+    ['status', store],
+    ['verify', store, '--store'],
     ['--help'],
   ];
 }
 
 export function next(screen: Screen, options: TourOptions): void {
-  for (const command of commandsFor(databaseFolder(options.path))) {
+  for (const command of commandsFor(options.path)) {
     screen.code(['npx coppice', ...command.map(quoted)].join(' '));
   }
   screen.line();

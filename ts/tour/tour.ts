@@ -7,6 +7,7 @@
 import { type AnswerReport, ask } from './ask.js';
 import { type BesideReport, beside } from './beside.js';
 import { duration } from './figures.js';
+import { type GrowReport, grow } from './grow.js';
 import { type KillReport, kill } from './kill.js';
 import { databaseFolder, type Library } from './library.js';
 import { type LoadReport, load } from './load.js';
@@ -32,6 +33,7 @@ export interface Report {
   beside: BesideReport;
   kills: KillReport[];
   verify: { ok: boolean; checkedBytes: number };
+  grown: GrowReport;
   ms: number;
 }
 
@@ -56,12 +58,16 @@ export async function run(tour: Tour): Promise<Report> {
   screen.title('5. A writer is killed');
   const { kills, verify } = await kill(tour);
 
-  screen.title('6. What to try next');
+  screen.title('6. A disk is lost');
+  const grown = await grow(tour);
+
+  screen.title('7. What to try next');
   next(screen, options);
   const ms = performance.now() - began;
   screen.line(screen.dim(`The tour took ${duration(ms)}.`));
-  const ok = verify.ok && kills.every(({ lost, torn, dictionaryWhole }) => lost + torn === 0 && dictionaryWhole);
-  return { ok, path, load: loaded, ...questions, beside: compared, kills, verify, ms };
+  const isWhole = verify.ok && grown.same;
+  const ok = isWhole && kills.every(({ lost, torn, dictionaryWhole }) => lost + torn === 0 && dictionaryWhole);
+  return { ok, path, load: loaded, ...questions, beside: compared, kills, verify, grown, ms };
 }
 
 /** Closes the database after `use`, whether it succeeds or not. */
