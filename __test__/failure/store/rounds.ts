@@ -78,7 +78,7 @@ const rounds = Number(process.env.COPPICE_ROUNDS ?? 20);
 const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const shorter = rounds < ROUNDS_FOR_ALL ? SHORTER : 1;
 const random = splitMix32(seed);
-const history = seed % 2 === 0;
+const history = random(2) === 0;
 const ledger = new Ledger();
 const hits = noHits();
 const figures: Record<string, number> = { rounds: 0, 'acknowledged commits': 0, 'commits taken back': 0, kills: 0 };

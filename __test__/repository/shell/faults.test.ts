@@ -11,6 +11,7 @@ import { Counted } from '../../../ts/repository/shell/counted.js';
 import { noCounts } from '../../../ts/repository/shell/counts.js';
 import { getHead } from '../../../ts/repository/shell/head.js';
 import { Heads } from '../../../ts/repository/shell/heads.js';
+import type { ShellOptions } from '../../../ts/repository/shell/options.js';
 import { Place } from '../../../ts/repository/shell/place.js';
 import { temporaryFolder } from '../../support/database.js';
 import { refuses } from '../../support/errors.js';
@@ -150,6 +151,38 @@ test('a folder that was being filled when the process ended begins anew', async 
   const again = await openBranch(store, folder);
   t.deepEqual(again.engine.texts, ['a']);
   await again.shell.close();
+});
+
+test('an owner that is deposed in the middle of a checkpoint is told that it is fenced', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const ended: string[] = [];
+  const on: ShellOptions['on'] = (event) => event.type === 'ended' && ended.push(event.error.code);
+  const older = await openBranch(store, folder, { on });
+  await older.write('a');
+  await older.shell.checkpoint();
+  await older.write('b');
+  const { engine } = older;
+  let isFlushing = false;
+  // The addon does the same: what is under way when it is closed ends so.
+  const closed = new Promise<never>((_, reject) => {
+    const close = engine.close.bind(engine);
+    engine.close = async () => {
+      await close();
+      reject(new CoppiceError('CLOSED', 'this database is closed'));
+    };
+  });
+  engine.flush = () => {
+    isFlushing = true;
+    return closed;
+  };
+  const publishing = refuses(t, 'COPPICE_FENCED', () => older.shell.checkpoint());
+  await until(() => isFlushing);
+  const newer = await openBranch(store, `${folder}2`);
+  await refuses(t, 'COPPICE_FENCED', () => older.write('lost'));
+  await publishing;
+  t.deepEqual(ended, ['COPPICE_FENCED']);
+  await older.shell.close();
+  await newer.shell.close();
 });
 
 test('a head is only replaced by the ETag that was its own', async (t) => {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closed } from '../../errors.js';
+import { CoppiceError, closed } from '../../errors.js';
 import type { Replication } from '../../native/types.js';
 import type { Answer, Manifest, Records, Request, Until } from '../protocol/index.js';
 import { ORIGIN } from '../protocol/index.js';
@@ -76,11 +76,19 @@ export class Disk {
 
   /** The answer to a request of the engine; `LOST` if the folder had to be emptied. */
   carry(request: Request, branchId: string): Promise<Answer | typeof LOST> {
-    const work = this.#carry(request, branchId);
+    const work = this.#carry(request, branchId).catch((error) => this.#closedBeneath(error));
     const forget = () => this.#work.delete(work);
     this.#work.add(work);
     work.then(forget, forget);
     return work;
+  }
+
+  /** Who cuts or empties the folder closes the engine first, also beneath a flush. The machine has no use for that then. */
+  async #closedBeneath(error: unknown): Promise<Answer> {
+    if (this.#closed || !(error instanceof CoppiceError) || error.code !== 'COPPICE_CLOSED') throw error;
+    // It would be asked for again before that is done.
+    await this.#changed;
+    return { type: 'unknown', why: 'the engine was closed meanwhile' };
   }
 
   async #carry(request: Request, branchId: string): Promise<Answer | typeof LOST> {
