@@ -87,6 +87,10 @@ impl Log {
         let _making = self.making.lock();
         let (mut released, has_spare) = {
             let mut buffer = self.buffer.lock();
+            // Somebody else may have the folder by now.
+            if buffer.closed {
+                return Ok(());
+            }
             buffer.flushed = buffer.flushed.max(floor.flushed_sequence);
             (buffer.take_sealed(floor.segment), !matches!(buffer.spare, Spare::None))
         };

@@ -223,3 +223,16 @@ fn a_cut_log_ends_where_it_was_cut_however_often_the_cut_was_begun() {
         }
     }
 }
+
+#[test]
+fn a_closed_log_gives_back_no_segment_of_a_folder_that_may_be_another_ones() {
+    let mut tail = Tail::new(1);
+    let log = tail.open();
+    append(&log, 1, 60, 100);
+    log.close().unwrap();
+    let names = tail.world.names();
+    assert!(names.iter().filter_map(|name| segment_number(name)).count() > 1);
+    log.keep(60);
+    log.release(LogFloor { segment: u64::MAX, flushed_sequence: 60 }).unwrap();
+    assert_eq!(tail.world.names(), names);
+}
