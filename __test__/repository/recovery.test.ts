@@ -1,0 +1,70 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
+import test from 'ava';
+import { run } from '../../ts/cli/run.js';
+import { open } from '../../ts/index.js';
+import { sources } from '../house/sources.js';
+import { temporaryFolder } from '../support/database.js';
+
+const page = sources('docs', 'recovery.md')[0]?.text ?? '';
+const TIME = '2026-01-31T12:00:00Z';
+
+async function coppice(args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const said = Promise.all([text(stdout), text(stderr)]);
+  const code = await run(args, { stdin: Readable.from([]), stdout, stderr });
+  stdout.end();
+  stderr.end();
+  const [out, err] = await said;
+  return { code, out, err };
+}
+
+test('every command of the page about recovery does what it is for', async (t) => {
+  t.timeout(120_000);
+  const folder = await temporaryFolder(t);
+  const [data, store] = [join(folder, 'data'), join(folder, 'store')];
+  const db = await open(data, { store, durability: 'remote' });
+  await db.put('needed', 'yes');
+  await db.put('also', 'yes');
+  await setTimeout(5);
+  const before = new Date().toISOString();
+  await setTimeout(5);
+  await db.del('needed');
+  await db.close();
+
+  const lines = [...page.matchAll(/```sh\n([^`]+)```/g)].flatMap(([, block = '']) => block.trim().split('\n'));
+  t.true(lines.length >= 12);
+  const printed = new Map<string, string>();
+  for (const line of lines) {
+    const words = line.split(' ').map((word) => (word.startsWith('./') ? join(folder, word) : word));
+    if (words[0] === 'mv') {
+      await rename(words[1] as string, words[2] as string);
+      continue;
+    }
+    t.deepEqual(words.splice(0, 2), ['npx', 'coppice'], line);
+    const { code, out, err } = await coppice(words.map((word) => (word === TIME ? before : word)));
+    t.is(code, 0, `${line}: ${out}${err}`);
+    printed.set(line, out);
+  }
+  t.is(printed.get('npx coppice count ./look'), '1\n');
+  t.regex(printed.get('npx coppice scan ./before --limit 10') ?? '', /needed/);
+  await using past = await open(join(folder, 'at-revision'), { readOnly: true });
+  t.is(await past.get('needed'), 'yes');
+  await using again = await open(data, { store, durability: 'remote' });
+  t.is(await again.get('also'), 'yes', 'the branch grows back where the folder was moved away');
+});
+
+test('every test that the page about recovery names is there', (t) => {
+  const tests = sources('__test__', '.test.ts').map(({ text }) => text);
+  const rows = page.split('\n').slice(page.split('\n').indexOf('| failure | test |') + 2);
+  const titles = rows.flatMap((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, title]) => title as string));
+  t.true(titles.length >= 12);
+  for (const title of titles)
+    t.true(
+      tests.some((text) => text.includes(title)),
+      `there is no ${title}`,
+    );
+});
