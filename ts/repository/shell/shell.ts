@@ -305,7 +305,11 @@ export class Shell {
     const { branch, on } = this.#options;
     switch (notice.type) {
       case 'lead':
-        return this.#lead();
+        try {
+          return this.#lead();
+        } catch (error) {
+          return this.#end(error);
+        }
       case 'restored':
         this.#isReady = true;
         return;
