@@ -18,9 +18,8 @@ import {
 import { coppice } from '../support/command.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
-import { CALM, HostileStore } from '../support/hostile.js';
+import { HostileStore } from '../support/hostile.js';
 import { runProgram } from '../support/program.js';
-import { splitMix32 } from '../support/random.js';
 import { newBucket, testWithServer } from '../support/s3.js';
 
 async function place(t: ExecutionContext): Promise<{ store: ObjectStore; folder: string; options: OpenOptions }> {
@@ -66,7 +65,7 @@ for (const [where, declare, make] of stores) {
 
 test('at remote nobody sees a commit that the store does not have', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, durability: 'remote' });
   await db.put('a', '1');
   away.isAway = true;
@@ -83,7 +82,7 @@ test('at remote nobody sees a commit that the store does not have', async (t) =>
 
 test('a check that meets what the store does not have yet is answered when it has it', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, durability: 'remote' });
   away.isAway = true;
   const first = db.put('a', '1');
@@ -106,7 +105,7 @@ test('a check that meets what the store does not have yet is answered when it ha
 
 test('at disk commits are seen at once and shipped a little later, and one may wait for the store', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away });
   away.isAway = true;
   await db.put('a', '1');
@@ -127,7 +126,7 @@ test('at disk commits are seen at once and shipped a little later, and one may w
 
 test('what a disk holds that the store does not is there when an open has resolved', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, durability: 'remote' });
   await db.put('a', '1');
   away.isAway = true;
@@ -154,7 +153,7 @@ test('what a disk holds that the store does not is there when an open has resolv
 
 test('a checkpoint or backup in a folder is told of when the store has what is in it', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, durability: 'remote' });
   away.isAway = true;
   const writing = db.put('a', '1');
@@ -174,7 +173,7 @@ test('a checkpoint or backup in a folder is told of when the store has what is i
 
 test('a close that cannot reach the store waits for nobody longer than it is told to', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, durability: 'remote' });
   await Promise.all([db.put('a', '1'), db.put('b', '2')]);
   away.isAway = true;
@@ -187,7 +186,7 @@ test('a close that cannot reach the store waits for nobody longer than it is tol
 
 test('so much is on the disk only: then writes are refused until the store has caught up', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, unshippedBytesMax: 1 << 20 });
   const value = 'x'.repeat(100_000);
   await db.put('before', value, { durability: 'remote' });
@@ -302,7 +301,7 @@ test('of two that open a branch the newer has it, and the older is told', async 
 
 test('what a database was made with is in the store before anything else, and need not be said again', async (t) => {
   const { store, folder } = await place(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const db = await open(folder, { store: away, durability: 'remote', history: true });
   const { revision } = await db.put('a', '1');
   away.isAway = true;

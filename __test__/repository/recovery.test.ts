@@ -1,26 +1,14 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
-import { run } from '../../ts/cli/run.js';
 import { open } from '../../ts/index.js';
 import { sources } from '../house/sources.js';
+import { coppice } from '../support/command.js';
 import { temporaryFolder } from '../support/database.js';
 
 const page = sources('docs', 'recovery.md')[0]?.text ?? '';
 const TIME = '2026-01-31T12:00:00Z';
-
-async function coppice(args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const said = Promise.all([text(stdout), text(stderr)]);
-  const code = await run(args, { stdin: Readable.from([]), stdout, stderr });
-  stdout.end();
-  stderr.end();
-  const [out, err] = await said;
-  return { code, out, err };
-}
 
 test('every command of the page about recovery does what it is for', async (t) => {
   t.timeout(120_000);

@@ -6,9 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { type Database, memoryStore, type ObjectStore, type OpenOptions, open } from '../../ts/index.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
-import { CALM, HostileStore } from '../support/hostile.js';
+import { HostileStore } from '../support/hostile.js';
 import { runProgram } from '../support/program.js';
-import { splitMix32 } from '../support/random.js';
 
 type Db = Database<string, string>;
 
@@ -30,8 +29,6 @@ async function place(t: ExecutionContext): Promise<Place> {
     replica: (options) => open(join(folder, 'replica'), { store, readOnly: true, pollMs: POLL_MS, ...options }),
   };
 }
-
-const hostile = (store: ObjectStore) => new HostileStore(store, splitMix32(1), CALM);
 
 /** A store, and which of its calls have been made. */
 function watched(store: ObjectStore): { store: ObjectStore; calls: ReadonlySet<string> } {
@@ -135,7 +132,7 @@ test('a replica is read through an outage, and goes on when it is over', async (
   const { store, writer, replica } = await place(t);
   const db = await writer();
   await db.put('a', '1');
-  const away = hostile(store);
+  const away = new HostileStore(store);
   const reader = await replica({ store: away });
   away.isAway = true;
   const { revision } = await db.put('a', '2');
@@ -157,7 +154,7 @@ test('a replica whose log has been collected begins again, and shows no mixture'
   const db = await writer({ checkpoint: { keep: 0, keepMs: 0 }, history: true });
   const write = (n: string) => db.batch(['a', 'b', 'c'].map((key) => ({ type: 'put' as const, key, value: n })));
   await write('1');
-  const away = hostile(store);
+  const away = new HostileStore(store);
   const reader = await replica({ store: away });
   const snapshot = reader.snapshot();
   const rows = reader.entries({ batchSize: 1 })[Symbol.asyncIterator]();
@@ -202,7 +199,7 @@ test('replicas beside a writer that never rests show whole commits, and never an
   })();
   let begunAgain = 0;
   const reading = [1, 2].map(async (number) => {
-    const far = hostile(store);
+    const far = new HostileStore(store);
     const options = { store: far, readOnly: true, pollMs: POLL_MS };
     const reader = await open(join(folder, `replica${number}`), options);
     let newest = 0;
@@ -253,7 +250,7 @@ test('a replica of what is not there is refused, and its folder belongs to nothi
   await refuses(t, 'COPPICE_INVALID', () => replica({ pollMs: 1 }), /^pollMs must be/);
   await refuses(t, 'COPPICE_INVALID', () => open(join(folder, 'none'), { pollMs: 100 }), /with a store/);
   await refuses(t, 'COPPICE_ABORTED', () => {
-    const away = hostile(store);
+    const away = new HostileStore(store);
     away.isAway = true;
     return replica({ store: away, signal: AbortSignal.timeout(50) });
   });
@@ -285,7 +282,7 @@ test('a replica that is open does not keep its process alive, and one that is wa
 
 test('the disk of a writer is followed once all of it is in the store, and written again after', async (t) => {
   const { store, folder, writer, replica } = await place(t);
-  const away = hostile(store);
+  const away = new HostileStore(store);
   const db = await writer({ store: away, durability: 'disk' });
   await db.put('a', '1', { durability: 'remote' });
   away.isAway = true;

@@ -2,7 +2,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { CoppiceError, type ObjectStore, type StorePutOptions } from '../../ts/index.js';
-import type { Random } from './random.js';
+import { type Random, splitMix32 } from './random.js';
 
 export interface Hostility {
   /** In a thousand calls, of any kind: it never gets there. */
@@ -28,7 +28,7 @@ export class HostileStore implements ObjectStore {
   readonly #random: Random;
   readonly #late = new Set<Promise<unknown>>();
 
-  constructor(store: ObjectStore, random: Random, hostility: Hostility) {
+  constructor(store: ObjectStore, random: Random = splitMix32(1), hostility: Hostility = CALM) {
     this.location = store.location;
     this.#store = store;
     this.#random = random;

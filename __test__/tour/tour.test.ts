@@ -1,17 +1,15 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { run as coppice } from '../../ts/cli/run.js';
 import { open } from '../../ts/index.js';
 import { databaseFolder, removeDatabase } from '../../ts/tour/library.js';
 import { commandsFor } from '../../ts/tour/next.js';
 import { parseOptions } from '../../ts/tour/options.js';
 import type { Report } from '../../ts/tour/tour.js';
+import { coppice } from '../support/command.js';
 import { temporaryFolder } from '../support/database.js';
 import { interrupt, startTour } from './support.js';
 
@@ -37,15 +35,10 @@ test('the whole tour loses nothing, and what it says to try next works', async (
   t.true(report.grown.same && report.grown.keys > report.load.meanings);
 
   for (const command of commandsFor(path)) {
-    const stdout = new PassThrough();
-    const stderr = new PassThrough();
-    const said = Promise.all([text(stdout), text(stderr)]);
-    t.is(await coppice(command, { stdin: Readable.from([]), stdout, stderr }), 0, command.join(' '));
-    stdout.end();
-    stderr.end();
-    const [answer, problem] = await said;
-    t.is(problem, '', command.join(' '));
-    if (command[0] !== 'put' && command[0] !== 'del') t.not(answer, '', command.join(' '));
+    const { code, out, err } = await coppice(command);
+    t.is(code, 0, command.join(' '));
+    t.is(err, '', command.join(' '));
+    if (command[0] !== 'put' && command[0] !== 'del') t.not(out, '', command.join(' '));
   }
 });
 

@@ -150,6 +150,17 @@ export interface Opening {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Options about a store, which are checked by those whose they are. */
+export const STORE_OPTIONS: readonly string[] = [
+  'store',
+  'branch',
+  'standby',
+  'checkpoint',
+  'unshippedBytesMax',
+  'pollMs',
+  'onProgress',
+];
+
 const OPEN = names(
   'open',
   [
@@ -173,14 +184,7 @@ const OPEN = names(
     'compaction',
     'syncIntervalMs',
     'signal',
-    // Checked by those whose they are.
-    'store',
-    'branch',
-    'standby',
-    'checkpoint',
-    'unshippedBytesMax',
-    'pollMs',
-    'onProgress',
+    ...STORE_OPTIONS,
   ],
   ['restore', 'log', 'collect'],
 );

@@ -7,6 +7,7 @@
 import { CoppiceError, invalid } from '../errors.js';
 import { DURATION_MS_MAX } from '../limits.js';
 import { boolean, checkNames, fn, integer, names } from '../options/check.js';
+import { STORE_OPTIONS } from '../options/open.js';
 import type { Progress, ShellOptions } from './shell/index.js';
 import { type ObjectStore, storeAt } from './store/index.js';
 
@@ -103,16 +104,6 @@ export interface Branching {
   readonly replicated: 'applied' | 'raised';
 }
 
-/** Names of these options, for the messages of `open`. */
-export const STORE_OPTIONS: readonly string[] = [
-  'store',
-  'branch',
-  'standby',
-  'checkpoint',
-  'unshippedBytesMax',
-  'pollMs',
-  'onProgress',
-];
 const CHECKPOINT = names('checkpoint', ['everyBytes', 'everySlots', 'keep', 'keepMs']);
 const BRANCH_BYTES_MAX = 60;
 const EVERY_BYTES = 64 << 20;

@@ -4,8 +4,7 @@ import test from 'ava';
 import { CoppiceError, memoryStore, type ObjectStore, type StorePutOptions } from '../../../ts/index.js';
 import { codeLines, sources } from '../../house/sources.js';
 import { temporaryFolder } from '../../support/database.js';
-import { CALM, HostileStore } from '../../support/hostile.js';
-import { splitMix32 } from '../../support/random.js';
+import { HostileStore } from '../../support/hostile.js';
 import { openBranch } from '../shell/branch.js';
 
 /** A store whose calls can be met by a test. */
@@ -42,7 +41,7 @@ function gate(): { passed: Promise<void>; open: () => void } {
 test('t4 H3: a standby that has applied nothing takes over', async (t) => {
   const folder = await temporaryFolder(t);
   const store = memoryStore();
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const owner = await openBranch(away, `${folder}/a`, { renewMs: 40 });
   away.isAway = true;
   const standby = await openBranch(store, `${folder}/b`, { mode: 'standby', renewMs: 40 });

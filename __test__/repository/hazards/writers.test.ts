@@ -75,7 +75,7 @@ test('t4 H2: a caller that gives up takes nobody else with it, and leaves no gap
 test('t4 H6: an owner that is cut off acknowledges nothing, and shows nothing of what it could not store', async (t) => {
   const folder = join(await temporaryFolder(t), 'db');
   const store = memoryStore();
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const older = await open(folder, { store: away, durability: 'remote' });
   await older.put('a', '1');
   away.isAway = true;

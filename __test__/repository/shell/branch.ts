@@ -5,6 +5,7 @@ import type { ExecutionContext } from 'ava';
 import { memoryStore, type ObjectStore } from '../../../ts/index.js';
 import { Shell, type ShellOptions } from '../../../ts/repository/shell/index.js';
 import { temporaryFolder } from '../../support/database.js';
+import { HostileStore } from '../../support/hostile.js';
 import { type TextEngine, TextFolder } from './engine.js';
 
 export interface Branch {
@@ -49,4 +50,15 @@ export async function openBranch(
 /** A store and a folder of their own. */
 export async function temporaryPlace(t: ExecutionContext): Promise<{ store: ObjectStore; folder: string }> {
   return { store: memoryStore(), folder: join(await temporaryFolder(t), 'db') };
+}
+
+/** What a writer leaves that was cut off from the store: a commit in a table, which no slot holds. */
+export async function leaveUnshippedTable(store: ObjectStore, folder: string): Promise<void> {
+  const away = new HostileStore(store);
+  const { shell, engine } = await openBranch(away, folder);
+  away.isAway = true;
+  engine.commit('lost');
+  await engine.sync();
+  (await engine.flush()).release();
+  await shell.close(0);
 }

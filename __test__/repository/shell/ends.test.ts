@@ -3,25 +3,30 @@
 import { rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { memoryStore, type ObjectStore } from '../../../ts/index.js';
+import { CoppiceError, memoryStore } from '../../../ts/index.js';
 import { Place } from '../../../ts/repository/shell/place.js';
 import { refuses } from '../../support/errors.js';
-import { CALM, HostileStore } from '../../support/hostile.js';
-import { splitMix32 } from '../../support/random.js';
-import { openBranch, temporaryPlace } from './branch.js';
+import { leaveUnshippedTable, openBranch, temporaryPlace } from './branch.js';
 import { TextFolder } from './engine.js';
 
-const hostile = (store: ObjectStore) => new HostileStore(store, splitMix32(1), CALM);
+test('an engine that refuses to lead ends the branch with its error', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  class Poisoned extends TextFolder {
+    override async open() {
+      const engine = await super.open();
+      engine.lead = (leads) => {
+        if (leads) throw new CoppiceError('POISONED', 'the log could not be written');
+      };
+      return engine;
+    }
+  }
+  await refuses(t, 'COPPICE_POISONED', () => openBranch(store, folder, { engine: new Poisoned(folder) }));
+  await (await openBranch(store, folder)).shell.close();
+});
 
 test('who gives up opening while its folder is emptied asks nothing further', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = hostile(store);
-  const older = await openBranch(away, folder);
-  away.isAway = true;
-  older.engine.commit('lost');
-  await older.engine.sync();
-  (await older.engine.flush()).release();
-  await older.shell.close(0);
+  await leaveUnshippedTable(store, folder);
   await (await openBranch(store, `${folder}2`)).shell.close();
 
   const giveUp = new AbortController();

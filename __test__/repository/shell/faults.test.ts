@@ -15,15 +15,12 @@ import type { ShellOptions } from '../../../ts/repository/shell/options.js';
 import { Place } from '../../../ts/repository/shell/place.js';
 import { temporaryFolder } from '../../support/database.js';
 import { refuses } from '../../support/errors.js';
-import { CALM, HostileStore } from '../../support/hostile.js';
-import { splitMix32 } from '../../support/random.js';
+import { HostileStore } from '../../support/hostile.js';
 import { openBranch, temporaryPlace } from './branch.js';
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
-
-const hostile = (store: ObjectStore) => new HostileStore(store, splitMix32(1), CALM);
 
 /** Puts something else in the place of an object. */
 async function replace(store: ObjectStore, part: string, change: (body: Uint8Array) => Uint8Array): Promise<string> {
@@ -43,7 +40,7 @@ const flip = (body: Uint8Array) => {
 
 test('an outage is waited out: commits wait, the status says why, and nothing has to be opened again', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = hostile(store);
+  const away = new HostileStore(store);
   const { shell, engine, write } = await openBranch(away, folder);
   await write('a');
   await shell.checkpoint();
@@ -67,7 +64,7 @@ test('an outage is waited out: commits wait, the status says why, and nothing ha
 
 test('a close that cannot reach the store ends when it is told to, and says what is left', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = hostile(store);
+  const away = new HostileStore(store);
   const { shell, engine } = await openBranch(away, folder);
   away.isAway = true;
   engine.commit('a');
@@ -99,7 +96,7 @@ test('what an operator has to mend is told to whoever opens, and waited out by w
 
 test('opening goes on trying until its signal says that it should not', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = hostile(store);
+  const away = new HostileStore(store);
   await (await openBranch(away, folder)).shell.close();
   away.isAway = true;
   await refuses(t, 'COPPICE_ABORTED', () => openBranch(away, folder, { signal: AbortSignal.timeout(80) }));

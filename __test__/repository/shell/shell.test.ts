@@ -2,13 +2,13 @@
 
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { fsStore, type ObjectStore } from '../../../ts/index.js';
 import { temporaryFolder } from '../../support/database.js';
 import { refuses } from '../../support/errors.js';
-import { CALM, HostileStore } from '../../support/hostile.js';
-import { splitMix32 } from '../../support/random.js';
-import { openBranch, temporaryPlace } from './branch.js';
+import { HostileStore } from '../../support/hostile.js';
+import { leaveUnshippedTable, openBranch, temporaryPlace } from './branch.js';
 import { type TextEngine, TextFolder } from './engine.js';
 
 /** Where someone stops until it is told to go on. */
@@ -91,7 +91,7 @@ test('what is written is there when the disk is lost, from a checkpoint and the 
 
 test('what had not been shipped is shipped at the next open', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const first = await openBranch(away, folder);
   away.isAway = true;
   first.engine.commit('a');
@@ -135,7 +135,7 @@ test('what was taken back does not return with a close in the middle of the cut'
   await slow.gate.reached;
   const closed = older.shell.close();
   const asked = older.shell.engine();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setTimeout(20);
   slow.gate.open();
   t.deepEqual(((await asked) as TextEngine).texts, ['a']);
   await told;
@@ -155,7 +155,7 @@ test('no commit is accepted once a cut has begun, however slow the disk was when
   const opening = openBranch(store, folder, { engine: slow, renewMs: 10 });
   await slow.lead.reached;
   const newer = await openBranch(store, `${folder}2`);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await setTimeout(50);
   slow.lead.open();
   const { shell, engine } = await opening;
   await slow.cutting.reached;
@@ -167,13 +167,7 @@ test('no commit is accepted once a cut has begun, however slow the disk was when
 
 test('a deposed writer whose tables hold what it had not shipped begins anew', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
-  const older = await openBranch(away, folder);
-  away.isAway = true;
-  older.engine.commit('lost');
-  await older.engine.sync();
-  (await older.engine.flush()).release();
-  await older.shell.close(0);
+  await leaveUnshippedTable(store, folder);
   const newer = await openBranch(store, `${folder}2`);
   await newer.write('a');
   await newer.shell.close();
@@ -202,7 +196,7 @@ test('a standby takes over from an owner that has gone, and from one that gives 
 
 test('a copy of a folder whose original went on is found out, and grows back', async (t) => {
   const { store, folder } = await temporaryPlace(t);
-  const away = new HostileStore(store, splitMix32(1), CALM);
+  const away = new HostileStore(store);
   const first = await openBranch(away, folder);
   await first.shell.checkpoint();
   away.isAway = true;

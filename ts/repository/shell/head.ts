@@ -29,12 +29,10 @@ const known = new WeakMap<Reader, boolean>();
 
 export async function getHead(store: Reader, key: string): Promise<StoredObject | undefined> {
   let before: string | undefined;
-  let hasMd5s = false;
   for (let reads = 0; reads < READS_MAX; reads++) {
     const found = await store.get(key);
     if (found === undefined || isMd5(found)) return found;
-    if (reads === 0) hasMd5s = await namesByMd5(store);
-    if (hasMd5s) await setTimeout(PAUSE_MS * 2 ** reads);
+    if (await namesByMd5(store)) await setTimeout(PAUSE_MS * 2 ** reads);
     else if (found.etag === before) return found;
     before = found.etag;
   }
