@@ -1,5 +1,6 @@
 //! What a commit to a database with history has to know of what there was: each put carries the revision that its key was
-//! created at and how often it was written since, and a range delete becomes one delete for each key that lives.
+//! created at and how often it was written since, a range delete becomes one delete for each key that lives, and a delete
+//! of a key that is not there is left out.
 //!
 //! A draft is made before the commit lock, because tables may have to be read for it, at a revision s. Under the lock
 //! `complete` makes it right: what came after s is in memtables alone, unless one was flushed meanwhile, which the caller
@@ -26,11 +27,19 @@ pub struct Draft {
     pub deleted: Option<u64>,
     /// The operations in their order.
     steps: Vec<Step>,
-    /// What was before of each key that is put.
-    keys: Vec<(Box<[u8]>, Option<Life>)>,
+    keys: Vec<Met>,
     /// The draft holds for this revision and until this time.
     revision: Revision,
     until_ms: i64,
+}
+
+/// A key that is written.
+struct Met {
+    user_key: Box<[u8]>,
+    /// What was before.
+    before: Option<Life>,
+    /// Whether the first operation on it is a delete, which is left out if there was nothing before.
+    is_deleted_first: bool,
 }
 
 /// An operation on one of the keys: of a put, where its fields are.
@@ -90,7 +99,7 @@ impl State {
         for op in batch::ops(body) {
             match op.kind {
                 OpKind::RangeDelete => drafting.delete_range(&op)?,
-                OpKind::Delete => drafting.delete_key(op.key, op.reason),
+                OpKind::Delete => drafting.delete_key(op.key, op.reason)?,
                 OpKind::Put | OpKind::Reference | OpKind::System => drafting.put(&op)?,
             }
         }
@@ -110,7 +119,7 @@ impl Drafting<'_> {
             }
             None => {
                 let before = self.before(op.key)?;
-                self.meet(op.key, before, Now::Put)
+                self.meet(Met { user_key: op.key.into(), before, is_deleted_first: false }, Now::Put)
             }
         };
         let fields = batch::push_put(&mut self.draft.body, op);
@@ -118,23 +127,40 @@ impl Drafting<'_> {
         Ok(())
     }
 
-    fn delete_key(&mut self, user_key: &[u8], reason: Reason) {
-        let key = match self.met.get_mut(user_key) {
+    fn delete_key(&mut self, user_key: &[u8], reason: Reason) -> Result<()> {
+        match self.met.get_mut(user_key) {
+            // There is nothing that it would delete.
+            Some((_, Now::Deleted)) => {}
             Some((key, now)) => {
                 *now = Now::Deleted;
-                *key
+                let key = *key;
+                self.push_delete(key, user_key, reason);
             }
-            // What was before does not matter any more.
-            None => self.meet(user_key, None, Now::Deleted),
-        };
+            None => {
+                let before = self.before(user_key)?;
+                self.delete_first(user_key, before, reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_first(&mut self, user_key: &[u8], before: Option<Life>, reason: Reason) {
+        let met = Met { user_key: user_key.into(), before, is_deleted_first: true };
+        let key = self.meet(met, Now::Deleted);
+        if before.is_some() {
+            self.push_delete(key, user_key, reason);
+        }
+    }
+
+    fn push_delete(&mut self, key: usize, user_key: &[u8], reason: Reason) {
         batch::push_delete(&mut self.draft.body, reason, user_key);
         self.draft.steps.push(Step { key, fields: None });
     }
 
-    fn meet(&mut self, user_key: &[u8], before: Option<Life>, now: Now) -> usize {
+    fn meet(&mut self, met: Met, now: Now) -> usize {
         let key = self.draft.keys.len();
-        self.draft.keys.push((user_key.into(), before));
-        self.met.insert(user_key.into(), (key, now));
+        self.met.insert(met.user_key.clone(), (key, now));
+        self.draft.keys.push(met);
         key
     }
 
@@ -184,13 +210,13 @@ impl Drafting<'_> {
                 Some((_, Now::Deleted | Now::PutAnew)) => {}
                 None => {
                     deleted += u64::from(is_live);
-                    self.delete_key(&user_key, op.reason);
+                    self.delete_first(&user_key, Life::of(rows.entry()), op.reason);
                     self.check_bytes()?;
                 }
             }
         }
         for user_key in put {
-            self.delete_key(&user_key, op.reason);
+            self.delete_key(&user_key, op.reason)?;
         }
         self.draft.deleted = Some(deleted);
         Ok(())
@@ -221,11 +247,15 @@ impl Draft {
             if self.deleted.is_some() {
                 return false;
             }
-            for (user_key, before) in &mut self.keys {
-                let key = StoredKey::new(user_key);
+            for met in &mut self.keys {
+                let key = StoredKey::new(&met.user_key);
                 let newest =
                     readable.get_from_memtables(key.bytes(), Revision::MAX, |entry, _| Life::of(entry));
-                *before = newest.unwrap_or(*before);
+                let Some(before) = newest else { continue };
+                if met.is_deleted_first && before.is_some() != met.before.is_some() {
+                    return false;
+                }
+                met.before = before;
             }
         }
         self.fill(last + 1, time_ms);
@@ -237,7 +267,7 @@ impl Draft {
         self.revision = revision;
         self.until_ms = NO_DEADLINE;
         let mut lives: Vec<Option<Life>> = Vec::with_capacity(self.keys.len());
-        for (_, before) in &self.keys {
+        for Met { before, .. } in &self.keys {
             let alive = before.filter(|life| life.deadline_ms > now_ms);
             if let Some(life) = alive {
                 self.until_ms = self.until_ms.min(life.deadline_ms);

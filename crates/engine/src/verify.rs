@@ -87,6 +87,15 @@ impl State {
         if self.sync_log().is_err() {
             return; // Poisoned: what the log holds is looked at by the next open.
         }
+        // Below the floor only those have records whose log others need.
+        if self.replicated.is_some() {
+            let problems = &mut report.problems;
+            let damaged = &mut |error| problems.push(Problem::new(&error, &self.folder));
+            match self.log.check_kept(floor.segment, damaged) {
+                Ok(read) => report.checked_bytes += read,
+                Err(error) => report.problems.push(Problem::new(&error, &self.folder)),
+            }
+        }
         let mut moving = VerifyReport::default();
         self.read_log(floor, &mut moving);
         if !moving.problems.is_empty() {

@@ -151,6 +151,10 @@ impl State {
                     (&mut draft.body[..], &draft.summary, draft.deleted)
                 }
             };
+            if summary.entries == 0 {
+                // There was nothing of what it deletes.
+                return Ok(written(commit.last.revision, deleted));
+            }
             let wait = match self.make_room(&commit, summary)? {
                 None => self.keep_pace(&mut commit, summary, time_ms),
                 wait => wait,
@@ -161,10 +165,7 @@ impl State {
             }
             let revision = self.log_and_apply(&mut commit, body, summary, time_ms, large)?;
             self.trim_after(&mut commit, time_ms);
-            return Ok(match deleted {
-                None => Written::Committed(revision),
-                Some(keys) => Written::Deleted { revision, keys },
-            });
+            return Ok(written(revision, deleted));
         }
     }
 
@@ -339,6 +340,13 @@ impl State {
         self.check_writable()?;
         self.log.write_out().inspect_err(|error| self.poison(error))?;
         Ok(self.log.written().revision)
+    }
+}
+
+fn written(revision: Revision, deleted: Option<u64>) -> Written {
+    match deleted {
+        None => Written::Committed(revision),
+        Some(keys) => Written::Deleted { revision, keys },
     }
 }
 

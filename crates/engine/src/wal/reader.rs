@@ -98,6 +98,12 @@ impl SegmentReader {
         Ok(Some(Frame { salt: header.salt, record, body, end, synced: header.synced }))
     }
 
+    /// Whether nothing was ever written at `offset`.
+    pub fn is_blank(&mut self, offset: u64) -> Result<bool> {
+        let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
+        Ok(bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0)))
+    }
+
     /// As `frame`. With an unknown header only what looks like a record is checked: a checksum of whatever may be a frame
     /// at every place would read the segment over and over.
     pub fn frame_of_life(&mut self, offset: u64) -> Result<Option<Frame<'_>>> {

@@ -114,7 +114,8 @@ pub fn recover(
     walk.recovered.time_ms = i64::MIN;
     walk.recovered.largest_number = found.segments.last().copied().unwrap_or(0);
     for &number in kept {
-        match kept_segment(disk, folder, number)? {
+        let before = walk.recovered.files.segments.last().copied();
+        match kept_segment(disk, folder, number, before)? {
             Some(segment) => walk.recovered.files.segments.push(segment),
             None => unneeded.push(segment_path(folder, number)),
         }
@@ -203,15 +204,43 @@ fn cut(disk: &dyn Disk, folder: &Path, dropped: &[u64], kept: Option<(u64, u64)>
     Ok(())
 }
 
-/// A segment below the floor, whose records are all in tables. One that was about to be used anew when the power went, or
-/// is damaged, is none: whoever reads the log finds it missing.
-fn kept_segment(disk: &dyn Disk, folder: &Path, number: u64) -> Result<Option<SegmentFile>> {
+/// A segment below the floor, whose records are all in tables. One that holds nothing is none. One whose beginning is
+/// damaged stays all the same, for what comes after the segment before it: whoever reads that is told of the damage.
+fn kept_segment(
+    disk: &dyn Disk,
+    folder: &Path,
+    number: u64,
+    previous: Option<SegmentFile>,
+) -> Result<Option<SegmentFile>> {
     let mut reader = SegmentReader::open(disk, folder, number)?;
-    if reader.header.is_none_or(|header| header.number != number) {
-        return Ok(None);
+    let bytes = reader.bytes;
+    if reader.header.is_some_and(|header| header.number == number) {
+        if let Some(frame) = reader.frame(FIRST_FRAME)? {
+            return Ok(Some(SegmentFile { number, bytes, after: before(&frame.record) }));
+        }
+        if reader.is_blank(FIRST_FRAME)? {
+            return Ok(None);
+        }
     }
-    let first = reader.frame(FIRST_FRAME)?.map(|frame| before(&frame.record));
-    Ok(first.map(|after| SegmentFile { number, bytes: reader.bytes, after }))
+    let after = previous.map_or(Ok(0), |previous| last_of(disk, folder, previous))?;
+    Ok(Some(SegmentFile { number, bytes, after }))
+}
+
+/// The last record that is whole in a segment, or the last before it.
+fn last_of(
+    disk: &dyn Disk,
+    folder: &Path,
+    SegmentFile { number, after, .. }: SegmentFile,
+) -> Result<Sequence> {
+    let mut reader = SegmentReader::open(disk, folder, number)?;
+    let (mut last, mut offset) = (after, FIRST_FRAME);
+    if reader.header.is_none_or(|header| header.number != number) {
+        return Ok(last);
+    }
+    while let Some(frame) = reader.frame(offset)? {
+        (last, offset) = (frame.record.sequence, frame.end);
+    }
+    Ok(last)
 }
 
 /// The last record before this one.

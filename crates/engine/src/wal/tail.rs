@@ -64,6 +64,41 @@ impl Log {
         Ok(records)
     }
 
+    /// Reads the segments below a number that are kept for others, and calls `damaged` for each that is not whole; how many
+    /// bytes they have. What is let go of meanwhile is nobody's business.
+    pub fn check_kept(&self, below: u64, damaged: &mut dyn FnMut(Error)) -> Result<u64> {
+        let mut bytes = 0;
+        let mut number = self.next_segment_after(0).filter(|number| *number < below);
+        while let Some(segment) = number {
+            match self.check_segment(segment) {
+                Ok(read) => bytes += read,
+                Err(_) if self.next_segment_after(segment - 1) != Some(segment) => {}
+                Err(error) if error.code() == Code::Corrupt => damaged(error),
+                Err(error) => return Err(error),
+            }
+            number = self.next_segment_after(segment).filter(|number| *number < below);
+        }
+        Ok(bytes)
+    }
+
+    fn check_segment(&self, segment: u64) -> Result<u64> {
+        let mut reader = SegmentReader::open(&*self.environment.disk, &self.folder, segment)?;
+        let damaged = |reader: &SegmentReader, offset| Err(broken(&reader.path, offset));
+        if reader.header.is_none_or(|header| header.number != segment) {
+            return damaged(&reader, 0);
+        }
+        let mut offset = FIRST_FRAME;
+        while offset < reader.bytes {
+            let Some(frame) = reader.frame(offset)? else { return damaged(&reader, offset) };
+            let is_last = frame.record.kind != RecordKind::Data;
+            offset = frame.end;
+            if is_last {
+                break;
+            }
+        }
+        Ok(offset)
+    }
+
     /// From where to read on for what comes after a record: at or before it.
     fn place_of(&self, after: Sequence) -> Result<Place> {
         let buffer = self.buffer.lock();
@@ -95,11 +130,7 @@ impl Log {
     ) -> Result<()> {
         let mut reader = SegmentReader::open_narrow(&*self.environment.disk, &self.folder, place.segment)?;
         let path = reader.path.clone();
-        let damaged = |offset: u64| {
-            Error::corrupt("a record of the log that was synced is not whole")
-                .in_file(&path)
-                .at_offset(offset)
-        };
+        let damaged = |offset: u64| broken(&path, offset);
         if reader.header.is_none_or(|header| header.number != place.segment) {
             return Err(damaged(0));
         }
@@ -132,6 +163,10 @@ fn push(records: &mut Option<Records>, header: Header, body: &[u8]) {
     let records = records.get_or_insert_with(|| Records { first, last: header, bytes: Vec::new() });
     records.last = header;
     batch::put_body(&mut records.bytes, body);
+}
+
+fn broken(path: &Path, offset: u64) -> Error {
+    Error::corrupt("a record of the log that was synced is not whole").in_file(path).at_offset(offset)
 }
 
 fn not_kept(after: Sequence) -> Error {

@@ -74,13 +74,68 @@ fn a_range_delete_becomes_a_delete_of_each_key_that_lives() {
     let nothing = write(&db, |batch| {
         batch.delete_range(0, b"x", Some(b"y")).unwrap();
     });
-    assert_eq!(nothing, Written::Deleted { revision: 9, keys: 0 }, "a revision is taken all the same");
-    assert_eq!(world.delete(&db, "absent"), 10);
-    assert_eq!(versions(&db, "absent", (None, None)), ["10 gone"]);
+    assert_eq!(nothing, Written::Deleted { revision: 8, keys: 0 }, "nothing has changed");
     db.write_out().unwrap();
     drop(db);
     let db = world.open(kept());
-    assert_eq!((db.visible(), world.rows(&db, false).len()), (10, 3));
+    assert_eq!((db.visible(), world.rows(&db, false).len()), (8, 3));
+}
+
+#[test]
+fn a_delete_of_what_is_not_there_changes_nothing() {
+    let world = World::new();
+    let db = world.open(kept());
+    world.put(&db, "gone", "1");
+    world.put_until(&db, "expired", "2", world.now() + 5);
+    world.delete(&db, "gone");
+    world.clock.advance(10);
+    let commits = db.stats().commits;
+    for key in ["absent", "gone"] {
+        assert_eq!(world.delete(&db, key), 4);
+    }
+    assert_eq!(db.stats().commits, commits);
+    assert_eq!(versions(&db, "absent", (None, None)), [""; 0]);
+    assert_eq!(versions(&db, "gone", (None, None)), ["4 gone", "2 v1 of 2 = 1"]);
+    assert_eq!(world.delete(&db, "expired"), 5, "it is there for whoever reads at a revision");
+    assert_eq!(world.delete(&db, "expired"), 5);
+
+    let written = write(&db, |batch| {
+        batch.delete(0, b"absent", Reason::User).unwrap();
+        batch.put(0, b"absent", b"new", None).unwrap();
+        batch.put(0, b"short", b"", None).unwrap();
+        batch.delete(0, b"short", Reason::User).unwrap();
+        batch.delete(0, b"short", Reason::User).unwrap();
+    });
+    assert_eq!(written, Written::Committed(6));
+    assert_eq!(versions(&db, "absent", (None, None)), ["6 v1 of 6 = new"]);
+    assert_eq!(versions(&db, "short", (None, None)), ["6 gone"]);
+    db.flush().unwrap();
+    assert_eq!(world.delete(&db, "short"), 6, "tables say it too");
+}
+
+#[test]
+fn a_key_that_comes_or_goes_while_its_delete_is_made_is_seen() {
+    let world = World::new();
+    let db = std::sync::Arc::new(world.open(kept()));
+    let (mut puts, mut deletes) = (0, 0);
+    std::thread::scope(|threads| {
+        let others = threads.spawn(|| {
+            for _ in 0..2_000 {
+                world.put(&db, "key", "");
+                world.delete(&db, "key");
+            }
+        });
+        while !others.is_finished() {
+            world.delete(&db, "key");
+        }
+    });
+    for version in versions(&db, "key", (None, None)) {
+        match version.contains("gone") {
+            true => deletes += 1,
+            false => puts += 1,
+        }
+    }
+    assert_eq!((puts, deletes), (2_000, 2_000), "each delete has taken one put away");
 }
 
 #[test]

@@ -143,7 +143,6 @@ impl Model {
                 written => break written,
             }
         };
-        self.revision += 1;
         let had = self.live_at_present(now_ms);
         let ranges = changes.iter().any(|change| matches!(change, Change::DeleteRange(..)));
         let in_ranges = self.apply(&changes, now_ms);
@@ -159,9 +158,9 @@ impl Model {
     }
 
     /// The keys that range deletes of the changes took while they had the value that they had before the commit, or one of
-    /// the commit in its place.
+    /// the commit in its place. A revision is taken if anything changed.
     fn apply(&mut self, changes: &[Change], now_ms: i64) -> Vec<Vec<u8>> {
-        let revision = self.revision;
+        let revision = self.revision + 1;
         let lasts: BTreeMap<Vec<u8>, Version> = self
             .versions
             .iter()
@@ -188,16 +187,16 @@ impl Model {
                     self.set(key, put);
                 }
                 Change::Delete(key) => {
-                    taken.push(key.clone());
-                    self.set(key, gone(revision));
+                    if self.versions.get(key).is_some_and(|versions| is_put(versions)) {
+                        taken.push(key.clone());
+                        self.set(key, gone(revision));
+                    }
                 }
                 Change::DeleteRange(from, until) => {
                     let until = until.clone().map_or(Bound::Unbounded, Bound::Excluded);
                     let inside = self.versions.range((Bound::Included(from.clone()), until));
-                    let there: Vec<Vec<u8>> = inside
-                        .filter(|(_, versions)| versions.last().is_some_and(|last| last.value.is_some()))
-                        .map(|(key, _)| key.clone())
-                        .collect();
+                    let there: Vec<Vec<u8>> =
+                        inside.filter(|(_, versions)| is_put(versions)).map(|(key, _)| key.clone()).collect();
                     for key in there {
                         if !taken.contains(&key) {
                             deleted.push(key.clone());
@@ -208,6 +207,8 @@ impl Model {
                 }
             }
         }
+        let changed = |versions: &Vec<Version>| versions.last().is_some_and(|last| last.revision == revision);
+        self.revision += u64::from(self.versions.values().any(changed));
         deleted
     }
 
@@ -404,6 +405,10 @@ fn version(entry: &Entry<'_>) -> Version {
         create_revision: entry.create_revision,
         version: entry.version,
     }
+}
+
+fn is_put(versions: &[Version]) -> bool {
+    versions.last().is_some_and(|last| last.value.is_some())
 }
 
 fn gone(revision: Revision) -> Version {

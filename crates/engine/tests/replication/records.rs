@@ -3,6 +3,7 @@
 use crate::node::{Node, replicated};
 use crate::support::small;
 use coppice_engine::batch::{self, bodies};
+use coppice_engine::disk::Disk;
 use coppice_engine::error::Code;
 use coppice_engine::{Event, Listener, Options, Until, View};
 use std::sync::{Arc, Mutex};
@@ -156,4 +157,30 @@ fn what_has_expired_stays_until_the_log_says_that_it_is_gone() {
     assert_eq!(node.world.get(node.db(), "key0"), None, "but nobody reads it");
     let at_any_time = View { revision: u64::MAX, now_ms: Some(i64::MIN) };
     assert!(node.db().has(b"key0", at_any_time).unwrap());
+}
+
+#[test]
+fn damage_of_a_log_that_is_only_kept_for_others_is_verified_and_told_and_loses_nothing_here() {
+    let mut node = leader();
+    put(&node, 1, 400);
+    node.db().flush().unwrap();
+    let folder = node.world.folder.clone();
+    let mut logs = node.world.disk.list(&folder).unwrap();
+    logs.retain(|name| name.ends_with(".log") && name != "spare.log");
+    logs.sort();
+    let damaged = folder.join(&logs[0]);
+    node.world.disk.flip(&damaged, 2, 1).unwrap();
+    let files = |node: &Node| -> Vec<_> {
+        node.db().verify(&mut |_| ()).unwrap().problems.into_iter().map(|problem| problem.file).collect()
+    };
+    assert_eq!(files(&node), std::slice::from_ref(&damaged));
+    node.close();
+    node.open();
+    assert_eq!(files(&node), std::slice::from_ref(&damaged));
+    let error = node.db().read_log(0, usize::MAX).unwrap_err();
+    assert_eq!((error.code(), error.file()), (Code::Corrupt, Some(&*damaged)));
+    assert_eq!(node.world.rows(node.db(), false).len(), 400);
+    // Once nobody needs it, nobody minds.
+    node.db().keep_log(400).unwrap();
+    assert_eq!(files(&node), [] as [std::path::PathBuf; 0]);
 }

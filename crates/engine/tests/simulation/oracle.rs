@@ -51,6 +51,16 @@ pub fn apply(rows: &mut Rows, changes: &[Change], revision: Revision) {
     }
 }
 
+/// Whether these changes leave all rows as they are: they delete what is not there. With history that is no commit.
+pub fn is_nothing(rows: &Rows, changes: &[Change]) -> bool {
+    let mut after = rows.clone();
+    let are_deletes = changes.iter().all(|change| !matches!(change.act, Act::Put(_)));
+    are_deletes && {
+        apply(&mut after, changes, EMPTY_REVISION);
+        after.len() == rows.len()
+    }
+}
+
 /// Rows whose deadline has not passed.
 pub fn live(rows: &Rows, now_ms: i64) -> Rows {
     let live = rows.iter().filter(|(_, row)| row.deadline_ms > now_ms);

@@ -3,8 +3,9 @@
 use super::*;
 use crate::batch;
 use crate::disk::simulated::Loss;
-use crate::error::Code;
+use crate::error::{Code, Error};
 use crate::simulation::SeededRandom;
+use crate::wal::segment::FIRST_FRAME;
 
 const KEEPING: LogOptions = LogOptions { keeps: true, ..TINY };
 
@@ -180,6 +181,51 @@ fn a_damaged_record_is_told_and_not_taken_for_one_that_was_let_go_of() {
     let error = log.read(1, 1).unwrap_err();
     assert_eq!((error.code(), error.offset().is_some()), (Code::Corrupt, true));
     assert!(log.read(0, 1).unwrap().is_some());
+}
+
+/// Wherever a segment that is kept for others is damaged, its beginning included, whoever opens the log anew reads what comes
+/// before, is told of the damage, with the file, and is never told that the record has been let go of.
+#[test]
+fn damage_of_a_segment_that_is_kept_is_told_after_the_next_open_too() {
+    for which in 0..3 {
+        for offset in [0, 9, 20, FIRST_FRAME + 4, FIRST_FRAME + 30, FIRST_FRAME + 300] {
+            let mut tail = Tail::new(1);
+            let log = tail.open();
+            append(&log, 1, 60, 100);
+            log.sync().unwrap();
+            tail.world.floor = LogFloor { segment: log.active_segment(), flushed_sequence: 60 };
+            drop(log);
+            let segments: Vec<u64> =
+                tail.world.names().iter().filter_map(|name| segment_number(name)).collect();
+            let damaged = segment_path(Path::new(FOLDER), segments[which]);
+            tail.world.disk.flip(&damaged, offset, 1).unwrap();
+
+            for _ in 0..2 {
+                let log = tail.open();
+                let mut after = 0;
+                let error = loop {
+                    match log.read(after, 1) {
+                        Ok(records) => after = records.expect("the damage comes first").last.sequence,
+                        Err(error) => break error,
+                    }
+                };
+                assert_eq!(error.code(), Code::Corrupt, "{which} {offset}: {error}");
+                assert_eq!(error.file(), Some(&*damaged));
+                assert_eq!(after > 0, which > 0 || offset > FIRST_FRAME + 200);
+                let mut told = Vec::new();
+                log.check_kept(tail.world.floor.segment, &mut |error| told.push(error)).unwrap();
+                assert_eq!(told.iter().map(Error::file).collect::<Vec<_>>(), [Some(&*damaged)]);
+                assert!(log.read(59, 1).unwrap().is_some(), "what comes after is whole");
+            }
+            // When nobody needs it any more it goes like any other.
+            let log = tail.open();
+            log.keep(60);
+            log.release(tail.world.floor).unwrap();
+            assert!(
+                !tail.world.names().contains(&damaged.file_name().unwrap().to_string_lossy().into_owned())
+            );
+        }
+    }
 }
 
 #[test]

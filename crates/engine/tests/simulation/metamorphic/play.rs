@@ -4,10 +4,11 @@ use super::history::{Bytes, CURSORS, Expected, Op, Plan, SNAPSHOTS, show};
 use super::sets::OptionSet;
 use crate::check::FOLDER;
 use crate::large::Ready;
+use crate::oracle::{Change, Rows, apply, is_nothing};
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::{Error, Result};
-use coppice_engine::key::Revision;
+use coppice_engine::key::{EMPTY_REVISION, Revision};
 use coppice_engine::simulation::{FixedClock, environment};
 use coppice_engine::{Db, Event, Guard, Listener, Options, Range, RangeCursor, Snapshot, View, Written};
 use std::any::Any;
@@ -71,6 +72,10 @@ struct Player<'a> {
     checkpoints: usize,
     work: Work,
     has_flushed: bool,
+    /// What there is, expired or not.
+    there: Rows,
+    /// What the revisions, from that of an empty database on, are with history: commits that change nothing take none there.
+    shown: Vec<Revision>,
 }
 
 /// Longer than anything here takes on the slowest machine.
@@ -90,6 +95,8 @@ pub fn play(ops: &[Op], set: &OptionSet, seed: u64) -> Played {
         checkpoints: 0,
         work: Work::default(),
         has_flushed: false,
+        there: Rows::new(),
+        shown: vec![EMPTY_REVISION],
     };
     for (number, op) in ops.iter().enumerate() {
         // A panic of the engine is an answer as false as any, and one that can be shrunk.
@@ -128,14 +135,18 @@ impl Player<'_> {
             Op::Get { key, at } => self.get(&db, key, *at)?,
             Op::Scan { range, at, limit } => {
                 let mut cursor = db.range(range.clone(), self.view(*at))?;
-                format!("scan{}", rows(&mut cursor, *limit)?)
+                format!("scan{}", self.rows(&mut cursor, *limit)?)
             }
             Op::OpenCursor { place, range, at } => {
                 self.cursors[*place] = Some(db.range(range.clone(), self.view(*at))?);
                 "cursor".into()
             }
-            Op::MoveCursor { place, rows: limit } => match &mut self.cursors[*place] {
-                Some(cursor) => format!("move{}", rows(cursor, *limit)?),
+            Op::MoveCursor { place, rows: limit } => match self.cursors[*place].take() {
+                Some(mut cursor) => {
+                    let moved = format!("move{}", self.rows(&mut cursor, *limit)?);
+                    self.cursors[*place] = Some(cursor);
+                    moved
+                }
                 None => "no cursor".into(),
             },
             Op::SeekCursor { place, key } => match &mut self.cursors[*place] {
@@ -148,9 +159,9 @@ impl Player<'_> {
             Op::CloseCursor(place) => format!("closed {}", self.cursors[*place].take().is_some()),
             Op::Snapshot(place) => {
                 let snapshot = db.snapshot()?;
-                let view = snapshot.view();
+                let View { revision, now_ms } = snapshot.view();
                 self.snapshots[*place] = Some(snapshot);
-                format!("snapshot {view:?}")
+                format!("snapshot {} {now_ms:?}", self.shown(revision))
             }
             Op::Release(place) => format!("released {}", self.snapshots[*place].take().is_some()),
             Op::Clock(by_ms) => {
@@ -158,7 +169,7 @@ impl Player<'_> {
                 // The engine's time never steps back, so all sets must have seen the same.
                 format!("clock {}", db.now_ms())
             }
-            Op::WriteOut => format!("written {}", db.write_out()?),
+            Op::WriteOut => format!("written {}", self.shown(db.write_out()?)),
             Op::Sync => self.sync(&db),
             Op::Background => {
                 self.background(&db);
@@ -167,7 +178,7 @@ impl Player<'_> {
             Op::Flush => {
                 db.flush()?;
                 self.has_flushed = true;
-                format!("flush {}", db.durable())
+                format!("flush {}", self.shown(db.durable()))
             }
             Op::Compact { lower, upper } => {
                 let key = |end: &Option<Bytes>| end.as_ref().map(|key| key.0.to_vec());
@@ -196,14 +207,14 @@ impl Player<'_> {
         snapshot.map_or(View::LATEST, Snapshot::view)
     }
 
-    fn write(&self, db: &Db, plans: &[Plan], guards: &[(Bytes, Expected)]) -> Result<String> {
+    fn write(&mut self, db: &Db, plans: &[Plan], guards: &[(Bytes, Expected)]) -> Result<String> {
         let now_ms = self.clock.now_ms();
         let changes: Vec<_> = plans.iter().map(|plan| plan.change(now_ms)).collect();
         let mut revisions = Vec::new();
         for (key, expected) in guards {
             revisions.push(match expected {
                 Expected::Absent => None,
-                Expected::Revision(revision) => Some(*revision),
+                Expected::Revision(revision) => Some(self.taken(*revision)),
                 Expected::Found => db.get(&key.0, View::LATEST, |entry| entry.revision)?,
             });
         }
@@ -216,17 +227,52 @@ impl Player<'_> {
         let mut ready = Ready::new(db, &changes, self.set.large_from)?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            match ready.commit(db, &guards)? {
+            let answer = match ready.commit(db, &guards)? {
                 // When there is room is the set's own affair.
-                Written::Stalled => self.background(db),
-                // What only some sets tell.
-                Written::Deleted { revision, .. } => {
-                    return Ok(format!("{:?} for {revisions:?}", Written::Committed(revision)));
+                Written::Stalled => {
+                    self.background(db);
+                    continue;
                 }
-                answered => return Ok(format!("{answered:?} for {revisions:?}")),
-            }
+                // How many were deleted only some sets tell.
+                Written::Committed(revision) | Written::Deleted { revision, .. } => {
+                    self.committed(revision, &changes);
+                    format!("committed {}", self.shown(revision))
+                }
+                Written::Conflict { revision, conflicts } => {
+                    let conflicts =
+                        conflicts.iter().map(|(guard, met)| (guard, met.map(|met| self.shown(met))));
+                    format!("conflict at {}: {:?}", self.shown(revision), conflicts.collect::<Vec<_>>())
+                }
+            };
+            let revisions = revisions.iter().map(|revision| revision.map(|revision| self.shown(revision)));
+            return Ok(format!("{answer} for {:?}", revisions.collect::<Vec<_>>()));
         }
         Err(Error::invalid("the write stalled for good"))
+    }
+
+    fn committed(&mut self, revision: Revision, changes: &[Change]) {
+        let newest = self.newest();
+        if revision == EMPTY_REVISION + self.shown.len() as u64 {
+            self.shown.push(newest + u64::from(!is_nothing(&self.there, changes)));
+        }
+        apply(&mut self.there, changes, newest + 1);
+    }
+
+    /// What this revision is in every set; of one that there is not yet, as far beyond the newest.
+    fn shown(&self, revision: Revision) -> Revision {
+        let place = (revision - EMPTY_REVISION) as usize;
+        let beyond = |newest: Revision| newest + (place + 1 - self.shown.len()) as u64;
+        self.shown.get(place).copied().unwrap_or_else(|| beyond(self.newest()))
+    }
+
+    /// The revision of this set that is shown as this one.
+    fn taken(&self, shown: Revision) -> Revision {
+        let place = self.shown.partition_point(|&other| other < shown) as u64;
+        EMPTY_REVISION + place + shown.saturating_sub(self.newest() + 1)
+    }
+
+    fn newest(&self) -> Revision {
+        self.shown[self.shown.len() - 1]
     }
 
     /// Does what is due, or gives the engine's threads the time to.
@@ -241,7 +287,7 @@ impl Player<'_> {
 
     fn get(&self, db: &Db, key: &Bytes, at: Option<usize>) -> Result<String> {
         let found = db.get(&key.0, self.view(at), |entry| {
-            format!("{} of {} until {}", show(entry.value), entry.revision, entry.deadline_ms)
+            format!("{} of {} until {}", show(entry.value), self.shown(entry.revision), entry.deadline_ms)
         })?;
         let forgets = self.set.lies && self.has_flushed && key.0.len() > 10;
         Ok(format!("get {:?}", found.filter(|_| !forgets)))
@@ -253,7 +299,7 @@ impl Player<'_> {
         while db.durable() < db.visible() && Instant::now() < deadline {
             self.background(db);
         }
-        format!("durable {}", db.durable())
+        format!("durable {}", self.shown(db.durable()))
     }
 
     fn checkpoint(&mut self, db: &Db) -> Result<String> {
@@ -261,9 +307,9 @@ impl Player<'_> {
         self.checkpoints += 1;
         let info = db.checkpoint(&folder)?;
         let copy = self.open(&folder)?;
-        let found = everything(&copy)?;
+        let found = self.everything(&copy)?;
         copy.close()?;
-        Ok(format!("checkpoint {}{found}", info.revision))
+        Ok(format!("checkpoint {}{found}", self.shown(info.revision)))
     }
 
     /// A process that does not close loses what it did not write out, so here it does.
@@ -282,7 +328,7 @@ impl Player<'_> {
         // The one before must be gone before the next can have the lock.
         drop(db);
         let db = self.open(Path::new(FOLDER))?;
-        let line = format!("open at {}, {}{}", db.visible(), db.now_ms(), everything(&db)?);
+        let line = format!("open at {}, {}{}", self.shown(db.visible()), db.now_ms(), self.everything(&db)?);
         self.db = Some(db);
         Ok(line)
     }
@@ -294,29 +340,29 @@ impl Player<'_> {
             self.work.stalls += stats.stalls;
         }
     }
-}
 
-fn everything(db: &Db) -> Result<String> {
-    let range = Range { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse: false };
-    rows(&mut db.range(range, View::LATEST)?, usize::MAX)
-}
-
-/// Up to so many rows from where the cursor stands.
-fn rows(cursor: &mut RangeCursor, limit: usize) -> Result<String> {
-    let mut text = String::new();
-    for _ in 0..limit {
-        if !cursor.next()? {
-            text.push_str(" end");
-            break;
-        }
-        let (key, entry) = cursor.row()?;
-        text.push_str(&format!(
-            "\n  {} = {} of {} until {}",
-            show(key),
-            show(entry.value),
-            entry.revision,
-            entry.deadline_ms
-        ));
+    fn everything(&self, db: &Db) -> Result<String> {
+        let range = Range { lower: Bound::Unbounded, upper: Bound::Unbounded, reverse: false };
+        self.rows(&mut db.range(range, View::LATEST)?, usize::MAX)
     }
-    Ok(text)
+
+    /// Up to so many rows from where the cursor stands.
+    fn rows(&self, cursor: &mut RangeCursor, limit: usize) -> Result<String> {
+        let mut text = String::new();
+        for _ in 0..limit {
+            if !cursor.next()? {
+                text.push_str(" end");
+                break;
+            }
+            let (key, entry) = cursor.row()?;
+            text.push_str(&format!(
+                "\n  {} = {} of {} until {}",
+                show(key),
+                show(entry.value),
+                self.shown(entry.revision),
+                entry.deadline_ms
+            ));
+        }
+        Ok(text)
+    }
 }
