@@ -11,6 +11,7 @@ import {
   type Slab,
   STALLED,
 } from '../ts/native/types.js';
+import { Turns } from '../ts/turns.js';
 import { WriteQueue } from '../ts/write-queue.js';
 import { refuses } from './support/errors.js';
 
@@ -108,7 +109,7 @@ class TextSlab {
 }
 
 function queueOf(engine: StallingEngine, events = new Emitter()): WriteQueue {
-  return new WriteQueue(engine as unknown as Engine, events, () => engine.settle());
+  return new WriteQueue(engine as unknown as Engine, events, new Turns(), () => engine.settle());
 }
 
 function stalledQueue(): { engine: StallingEngine; queue: WriteQueue; events: Emitter } {

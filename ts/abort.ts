@@ -29,3 +29,12 @@ export function unknownOutcome(signal: AbortSignal, revision: number): CoppiceEr
   const message = `gave up waiting for revision ${revision}, which is logged: waitFor(${revision}) tells when it is safe`;
   return new CoppiceError('UNKNOWN_OUTCOME', message, { cause: signal.reason, details: { revision } });
 }
+
+/** Resolves with `promise`, or when so long has passed. */
+export async function orElapsed(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const elapsed = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer));
+}

@@ -260,8 +260,8 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    * Refuses further calls, lets pending writes finish, and closes. Calling it again answers the same promise. Opening
    * afterwards replays nothing.
    *
-   * With a `store` everything is shipped and the branch given up, for which it waits `timeoutMs` at most, by default 30 s.
-   * `unshipped` is how many commits are on this disk only then: they are shipped when the database is opened here again.
+   * With a `store` everything is shipped and the branch given up, for which it waits `timeoutMs` at most, by default 30 s; if
+   * other threads of this process have the database open, they go on with that. `unshipped` is how many commits are on this disk only then: they are shipped when the database is opened here again.
    */
   close(options: CloseOptions = {}): Promise<{ unshipped: number }> {
     return this.handle.close(closeTimeout(options));

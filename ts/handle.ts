@@ -4,18 +4,20 @@
  * @module
  */
 
+import { orElapsed } from './abort.js';
 import { type CoppiceError, closed } from './errors.js';
 import { Emitter } from './events.js';
 import { CLOSE_MS } from './limits.js';
 import type { Engine, EngineEvent } from './native/types.js';
 import type { Durability, Levels } from './options/write.js';
-import type { Shell, ShellEvent } from './repository/shell/index.js';
+import type { Branch, ShellEvent } from './repository/shell/index.js';
+import { Turns } from './turns.js';
 import { WriteQueue } from './write-queue.js';
 
 /** What was opened: an engine, and the branch that it is the disk of, if it is. */
 export interface Opened {
   readonly engine: Engine;
-  readonly branch?: Shell;
+  readonly branch?: Branch;
 }
 
 /** Opens the engine; `on` gets what it, and the branch, tell. */
@@ -25,10 +27,11 @@ export class Handle {
   status: 'open' | 'closing' | 'closed' = 'open';
   readonly path: string;
   readonly engine: Engine;
-  readonly branch: Shell | undefined;
+  readonly branch: Branch | undefined;
   readonly levels: Levels;
   readonly events: Emitter;
   readonly writes: WriteQueue;
+  readonly turns = new Turns();
   /** Whether the database keeps past versions. */
   readonly history: boolean;
   #closing: Promise<{ unshipped: number }> | undefined;
@@ -45,7 +48,7 @@ export class Handle {
     this.levels = { usual: durability, hasStore: branch !== undefined };
     this.events = events;
     const settle = (revision: number, level: Durability) => this.settle(revision, level);
-    this.writes = new WriteQueue(engine, events, settle, branch?.backlog);
+    this.writes = new WriteQueue(engine, events, this.turns, settle, branch?.backlog);
   }
 
   /**
@@ -152,13 +155,4 @@ export class Handle {
       }
     }
   }
-}
-
-/** Resolves with `promise`, or when so long has passed. */
-async function orElapsed(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const elapsed = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer));
 }

@@ -32,7 +32,7 @@ export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from 
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { HistoryOptions, RangeOptions } from './reader.js';
-export type { BranchOptions, BranchStatus, StoreCheckpoints } from './repository/index.js';
+export type { BranchOptions, BranchStatus, RestoreFrom, StoreCheckpoints } from './repository/index.js';
 export {
   fsStore,
   type Loss,

@@ -12,8 +12,9 @@ import { aborted, CoppiceError } from './errors.js';
 import { Handle } from './handle.js';
 import { Keyspace } from './keyspace.js';
 import { openEngine } from './native/index.js';
+import { fn } from './options/check.js';
 import { checkPath, type FolderOptions, resolveOpen } from './options/open.js';
-import { type BranchOptions, branching, isPlace, openBranch } from './repository/index.js';
+import { type BranchOptions, beginWith, branching, isPlace, openBranch, sourceOf } from './repository/index.js';
 
 /**
  * How a database is opened. Everything has a default; an unknown name or a wrong value is refused with an error that
@@ -31,7 +32,8 @@ export interface OpenOptions<K extends KeyEncoding = 'utf8', V extends ValueEnco
  *
  * @param path The folder. Relative to the working directory.
  * @throws `COPPICE_INVALID` or `COPPICE_UNSUPPORTED` for an option, which is named; `COPPICE_LOCKED` if another process
- * has the database open; `COPPICE_NOT_FOUND`, `COPPICE_EXISTS` as the options say; `COPPICE_FORMAT` for a folder that holds
+ * has the database open; `COPPICE_NOT_FOUND`, `COPPICE_EXISTS` as the options say, the latter also for a folder
+ * with a database that is no part of the branch; `COPPICE_FORMAT` for a folder that holds
  * something else, or was written by a newer version; `COPPICE_CORRUPT` with file and offset for damaged files;
  * `COPPICE_READONLY` for a folder that cannot be written to; `COPPICE_IO` for the rest.
  * @example
@@ -57,6 +59,14 @@ export async function open(
   const { engine, keys, values, durability, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
   const store = branching(options, { isRemote: durability === 'remote', readOnly: engine.readOnly });
+  const { restore, onProgress } = options;
+  if (restore !== undefined) {
+    const source = sourceOf(restore, { ...options, readOnly: engine.readOnly });
+    const copying = { ...source, signal, onProgress: onProgress && fn(onProgress, 'onProgress') };
+    // The copy is no database that was there before.
+    if (await beginWith(folder, resolveOpen({}).engine, copying, store?.shell))
+      engine.errorIfExists &&= store !== undefined;
+  }
   if (store === undefined) await checkOwn(folder, engine.readOnly);
   const opening = Handle.open(
     folder,

@@ -69,7 +69,9 @@ export class Reader<K, V> {
   get(key: K, options?: ReadOptions): Promise<V | undefined> {
     try {
       if (options !== undefined) return Promise.resolve(this.#readWith(key, options));
-      return Promise.resolve(this.#read(this.handle.live(), key, this.pin.number()));
+      const value = this.#read(this.handle.live(), key, this.pin.number());
+      const turned = value instanceof Promise ? undefined : this.handle.turns.due();
+      return turned === undefined ? Promise.resolve(value) : turned.then(() => value);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -5,10 +5,9 @@
  */
 
 import { resolve } from 'node:path';
-import { CoppiceError, invalid } from './errors.js';
-import { checkNames, signal as checkSignal, fn, names, revision } from './options/check.js';
+import { checkNames, signal as checkSignal, fn, names } from './options/check.js';
 import { checkPath, resolveOpen } from './options/open.js';
-import { branchName, restoreBranch, storeOf } from './repository/index.js';
+import { branchName, momentOf, restoreBranch, storeOf } from './repository/index.js';
 import type { ObjectStore } from './repository/store/index.js';
 import type { Progress } from './upkeep.js';
 
@@ -23,7 +22,7 @@ export interface RestoreOptions {
   time?: Date;
   /** Called now and then, as `onProgress` of `open`. */
   onProgress?: (progress: Progress) => void;
-  /** Gives up. The folder may then be removed. */
+  /** Gives up. Whatever fails, the folder holds nothing then; a process that was killed leaves what the next copy into it replaces. */
   signal?: AbortSignal;
 }
 
@@ -52,14 +51,8 @@ const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'onProgres
 export async function restore(store: ObjectStore | string, options: RestoreOptions): Promise<{ location: string }> {
   checkNames(options, RESTORE);
   const location = resolve(checkPath(options.to, 'to'));
-  const { time, signal, onProgress } = options;
-  if (time !== undefined && !(time instanceof Date && Number.isFinite(time.getTime()))) {
-    throw invalid('time', 'a valid Date', time);
-  }
-  if (time !== undefined && options.revision !== undefined) {
-    throw new CoppiceError('INVALID', 'give revision or time, not both', { details: { option: 'time' } });
-  }
-  const until = time !== undefined ? { timeMs: time.getTime() } : revisionOf(options.revision);
+  const { signal, onProgress } = options;
+  const until = momentOf(options);
   await restoreBranch(location, resolveOpen({}).engine, {
     store: storeOf(store),
     branch: branchName(options.branch ?? 'main'),
@@ -68,8 +61,4 @@ export async function restore(store: ObjectStore | string, options: RestoreOptio
     onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
   });
   return { location };
-}
-
-function revisionOf(given: unknown): { revision: number } | undefined {
-  return given === undefined ? undefined : { revision: revision(given, 'revision') };
 }

@@ -27,6 +27,7 @@ import {
   STALLED,
 } from './native/types.js';
 import type { Durability } from './options/write.js';
+import type { Turns } from './turns.js';
 
 /** A write that is done. */
 export interface Commit {
@@ -90,6 +91,7 @@ export interface Bound {
 export class WriteQueue {
   readonly #engine: Engine;
   readonly #events: Emitter;
+  readonly #turns: Turns;
   readonly #settle: Settle;
   readonly #bound: Bound | undefined;
   /** The newest commit of this handle. It may not be visible yet. */
@@ -103,9 +105,10 @@ export class WriteQueue {
   #ended: CoppiceError | undefined;
   #spare: Slab | undefined;
 
-  constructor(engine: Engine, events: Emitter, settle: Settle, bound?: Bound) {
+  constructor(engine: Engine, events: Emitter, turns: Turns, settle: Settle, bound?: Bound) {
     this.#engine = engine;
     this.#events = events;
+    this.#turns = turns;
     this.#settle = settle;
     this.#bound = bound;
   }
@@ -125,10 +128,10 @@ export class WriteQueue {
   del(key: Encoded, durability: Durability): Promise<Commit> {
     this.#admit();
     const revision = this.#waiting.size === 0 ? this.#engine.del(key) : STALLED;
-    if (revision !== STALLED) return this.#acknowledge(revision, 1, durability);
+    if (revision > 0) return this.#acknowledge(revision, 1, durability);
     const slab = this.takeSlab();
     slab.del(key);
-    return this.#enqueue(slab, durability, undefined) as Promise<Commit>;
+    return this.#enqueue(slab, durability, undefined, revision === LATER) as Promise<Commit>;
   }
 
   /** Commits a slab from `takeSlab` and takes it back, whatever comes of it. Without checks it never refuses. */
@@ -212,7 +215,10 @@ export class WriteQueue {
   #settled(revision: number, durability: Durability): Promise<void> {
     const settled = this.#settle(revision, durability);
     const delayMs = this.#bound?.delayMs ?? 0;
-    if (delayMs === 0) return settled;
+    if (delayMs === 0) {
+      const turned = this.#turns.due();
+      return turned === undefined ? settled : settled.then(() => turned);
+    }
     return settled.then(() => new Promise((resolve) => setTimeout(resolve, delayMs)));
   }
 

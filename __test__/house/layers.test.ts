@@ -37,7 +37,7 @@ const engine = [
 
 const api = [
   ['errors', 'limits', 'uncaught'],
-  ['native', 'options', 'encoding', 'abort', 'events'],
+  ['native', 'options', 'encoding', 'abort', 'events', 'turns'],
   ['repository'],
   ['keyspace', 'write-queue', 'stats'],
   [

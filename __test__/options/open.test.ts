@@ -90,7 +90,7 @@ test('options that are not an object are refused', async (t) => {
 });
 
 test('an option of a later version is refused as such', async (t) => {
-  for (const option of ['restore', 'collect']) {
+  for (const option of ['log', 'collect']) {
     await refuses(
       t,
       'COPPICE_UNSUPPORTED',

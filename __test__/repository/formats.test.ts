@@ -5,6 +5,7 @@ import test from 'ava';
 import {
   decodeHead,
   decodeManifest,
+  decodeOlder,
   decodeSlot,
   encodeHead,
   encodeManifest,
@@ -109,6 +110,43 @@ test('a head keeps what this version does not know, unless it has to be known', 
   await refuses(t, 'COPPICE_FORMAT', () => decodeHead('h', encodeHead({ ...head, format: 2 } as never)), /format 2/);
   for (const bytes of ['', '{', '[]', 'null', '{"format":1}']) {
     await refuses(t, bytes === '[]' ? 'COPPICE_FORMAT' : 'COPPICE_CORRUPT', () => decodeHead('h', Buffer.from(bytes)));
+  }
+});
+
+test('a head of which any field is not what it should be is damaged, and says which', async (t) => {
+  const named = { epoch: 1, n: 1, sha256, seq: 1, revision: 2, timeMs: 3, floor: 1 };
+  const full = { ...head, manifest: named, retained: [named], older: { key: 'k', sha256 } };
+  t.deepEqual(decodeHead('h', encodeHead(full)), full);
+  const wrong: Record<string, unknown[]> = {
+    name: [undefined, 1],
+    branchId: [undefined, null],
+    nonce: [undefined, 7],
+    epoch: [undefined, -1, 1.5, '1'],
+    owner: [undefined, 'me', { ...owner, boot: undefined }, { ...owner, renewMs: 'often' }],
+    manifest: [undefined, 3, { ...named, floor: undefined }, { ...named, timeMs: null }],
+    retained: [undefined, {}, [null], [{ ...named, sha256: 1 }]],
+    wal: [undefined, null, { floor: 1 }],
+    collected: [undefined, { epoch: 0 }],
+    trimRevision: [undefined, null],
+    policy: [undefined, { keep: 1 }],
+    older: [null, { key: 'k' }],
+    requires: [null, 'ice', [1]],
+  };
+  for (const [field, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const bytes = Buffer.from(JSON.stringify({ ...full, [field]: value }));
+      const error = await refuses(t, 'COPPICE_CORRUPT', () => decodeHead('h', bytes), new RegExp(`${field} is wrong`));
+      t.is(error.details?.key, 'h');
+    }
+  }
+  t.deepEqual(decodeOlder('l', Buffer.from(JSON.stringify([named]))), [named]);
+  for (const text of ['', '{}', '[1]']) await refuses(t, 'COPPICE_CORRUPT', () => decodeOlder('l', Buffer.from(text)));
+});
+
+test('a manifest that says nothing is damaged', async (t) => {
+  for (const text of ['null', '1', '{"format":1}', '{"format":1,"manifest":null}']) {
+    const error = text === '1' ? /no object/ : /damaged/;
+    await refuses(t, 'COPPICE_CORRUPT', () => decodeManifest('m', gzipSync(text)), error);
   }
 });
 

@@ -10,13 +10,13 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { open } from '../../ts/index.js';
 import { temporaryFolder } from '../support/database.js';
-import { splitMix32 } from '../support/random.js';
+import { seedOfRun, splitMix32 } from '../support/random.js';
 
 const WRITER = fileURLToPath(new URL('killed/writer.ts', import.meta.url));
 const KILLS = Number(process.env.COPPICE_ROUNDS ?? 8);
 
 test('what was told to be stored is there after kills and lost disks, and in the order in which it was written', async (t) => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
+  const seed = seedOfRun();
   const random = splitMix32(seed);
   const top = await temporaryFolder(t);
   const store = join(top, 'store');
@@ -44,7 +44,7 @@ test('what was told to be stored is there after kills and lost disks, and in the
   const revisions: number[] = [];
   for (const key of told) revisions.push((await db.getEntry(key))?.revision ?? 0);
   const count = await db.count();
-  t.log(`SEED=${seed}: ${KILLS} kills, ${disksLost} disks lost, ${told.length} told, ${count} in the branch`);
+  t.log(`COPPICE_SEED=${seed}: ${KILLS} kills, ${disksLost} disks lost, ${told.length} told, ${count} in the branch`);
   t.deepEqual(
     told.filter((_, n) => (revisions[n] as number) <= (revisions[n - 1] ?? 1)),
     [],

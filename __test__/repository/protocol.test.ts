@@ -1,7 +1,7 @@
 /** What the protocol does where others have failed: each test is a hazard that was found in a system like this one. */
 
 import test from 'ava';
-import type { Table } from '../../ts/repository/protocol/index.js';
+import type { State, Table } from '../../ts/repository/protocol/index.js';
 import * as protocol from '../../ts/repository/protocol/index.js';
 import { of, Script } from '../simulator/script.js';
 
@@ -193,6 +193,34 @@ test('older checkpoints are kept by number and by age, with the log that they ne
     s.world.truth.restorable();
     t.is(s.world.counters['checkpoints restored'], 3);
   }
+});
+
+test('what kept checkpoints name is remembered while they are kept, and so much of it', (t) => {
+  const script = new Script(protocol, undefined, { keep: 1 });
+  const owner = script.started(0, 'writer');
+  for (let n = 0; n < 5; n++) {
+    script.write(owner, 1);
+    script.checkpoint(owner);
+  }
+  script.collect(owner);
+  const state = owner.state as State;
+  const [older, newest, ...others] = Object.keys(state.known) as [string, string];
+  t.deepEqual(
+    [older, newest].map((name) => name.split('/').at(-1)),
+    ['0000000001-0000000008', '0000000001-0000000010'],
+  );
+  t.deepEqual(others, []);
+
+  const many = Array<string>(600_000).fill('a table');
+  const known = {
+    [older]: [...(state.known[older] ?? []), ...many],
+    [newest]: [...(state.known[newest] ?? []), ...many],
+  };
+  owner.state = { ...state, known };
+  script.collect(owner);
+  t.deepEqual(Object.keys(owner.state.known), [newest]);
+  script.collect(owner);
+  script.world.truth.restorable();
 });
 
 test('a copy holds the branch as it was after a revision, or at a time, and follows it no further', (t) => {

@@ -167,7 +167,17 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'recognise',
     without: 'a slot that is taken counts as lost',
-    edits: [['ship', 'if (digest === turn.state.slot?.digest) return shipped(turn);', 'void digest;']],
+    edits: [['ship', '(answer.body as Slot).digest === turn.state.slot?.digest', 'answer === undefined']],
+  },
+  {
+    rule: 'collected-slot',
+    without: 'what stands in a slot that has been collected is believed',
+    edits: [['ship', 'head.wal.floor > log.slot', 'head.wal.floor > Infinity']],
+  },
+  {
+    rule: 'collected-slot',
+    without: 'a slot that has been collected counts as written',
+    edits: [['ship', 'if (!fences.some(({ slot }) => slot === log.slot)) shipped(turn);', 'shipped(turn, fences);']],
   },
   {
     rule: 'same-bytes',
@@ -269,7 +279,8 @@ export const MUTANTS: Mutant[] = [
         `function sweepAtOnce(turn: Turn, change: Parameters<typeof propose>[1]): void {
   const next = changed(change, turn.state.head?.head ?? null);
   if (next === null) return;
-  turn.state.collection = { head: next, unread: namedBy(next), live: [] };
+  const kept = namedBy(next).map((named) => manifestName(turn.state.branchId, named));
+  turn.state.collection = { head: next, kept, unread: kept };
   spare(turn);
   propose(turn, change);
 }
@@ -290,6 +301,11 @@ export const MUTANTS: Mutant[] = [
         "if (answer.type !== 'found') return spare(turn);",
       ],
     ],
+  },
+  {
+    rule: 'unread-spares',
+    without: 'a manifest that is not known names nothing',
+    edits: [['collect', 'kept.filter((key) => known[key] === undefined)', '[]']],
   },
   {
     rule: 'fences-for-ever',

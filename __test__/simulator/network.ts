@@ -190,7 +190,8 @@ export class Network {
       case 'list': {
         const stale = this.world.chance(plan.staleList);
         if (stale) counters['stale lists'] += 1;
-        return { type: 'listed', keys: bucket.list(request.prefix, random, stale) };
+        const keys = bucket.list(request.prefix, random, stale).filter((key) => key < request.before);
+        return { type: 'listed', keys };
       }
       case 'delete': {
         counters.collections += 1;

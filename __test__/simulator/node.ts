@@ -28,7 +28,7 @@ export type Protocol = Pick<typeof import('../../ts/repository/protocol/index.js
 type Told = Event extends infer E ? (E extends Event ? Omit<E, 'nowMs'> : never) : never;
 
 const ENDED = new Set(['deposed', 'closed', 'restored']);
-const LEADING = new Set(['leading', 'lingering', 'gathering', 'shipping', 'settling']);
+const LEADING = new Set(['leading', 'lingering', 'gathering', 'shipping', 'settling', 'disputing']);
 
 /** Clocks run at different speeds, and none is asked for the time of day. */
 export const CLOCK_RATE_MAX = 1.3;

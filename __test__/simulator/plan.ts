@@ -12,6 +12,8 @@ export interface Plan {
   nodes: number;
   /** Nodes that only read. */
   replicas: number;
+  /** Commits of a database that was there before its branch; 0: there was none. */
+  before: number;
   lostRequest: number;
   lostAnswer: number;
   /** Puts that arrive twice, the second time whenever. */
@@ -56,6 +58,7 @@ export function planOf(random: Random): Plan {
   return {
     nodes: one(2, 3, 3, 4),
     replicas: one(0, 1, 1),
+    before: 0,
     lostRequest: one(0, 10, 50, 150),
     lostAnswer: one(0, 20, 100, 250),
     doubled: one(0, 30, 150),

@@ -31,6 +31,31 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     script.world.truth.restorable();
   },
 
+  /**
+   * As in `confirm`; but the slot was the old owner's, which never heard that it was stored. It looks there, and finds
+   * the fence.
+   */
+  'collected-slot'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner, slow, quick] = threeNodes(script);
+    const { bucket, network } = script.world;
+    script.hold(of(slow, 'put', '/wal/'));
+    slow.tell({ type: 'claim' });
+    script.settle(slow);
+    const slot = slotName(owner.engine.branchId, owner.state?.log.slot ?? 0);
+    network.losesAnswers = true;
+    owner.commit();
+    script.until(() => bucket.get(slot) !== undefined, owner);
+    network.losesAnswers = false;
+    script.take(quick);
+    collectAll(script, quick);
+    must(bucket.get(slot) === undefined, 'the slot is still kept');
+    script.hold();
+    script.settle(slow);
+    must(bucket.get(slot) !== undefined, 'nobody is too late');
+    script.until(() => owner.ended, owner);
+  },
+
   /** A standby has given up hope, and the owner shows that it lives before the claim gets through. */
   silence(protocol, trace) {
     const script = new Script(protocol, trace, { renewMs: 50 });
@@ -192,15 +217,19 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     must(!slow.leads, 'it still leads');
   },
 
-  /** A collector is overtaken before it has read what is live; what it misses is live under a newer manifest. */
+  /**
+   * A collector, which has not published the manifest of its head itself, is overtaken before it has read what is live;
+   * what it misses is live under a newer manifest.
+   */
   'unread-spares'(protocol, trace) {
     const script = new Script(protocol, trace);
-    const [owner, , quick] = threeNodes(script);
-    script.write(owner, 2);
-    script.checkpoint(owner);
-    script.until(() => quick.engine.log.length === owner.engine.log.length, quick);
+    const [before, owner, quick] = threeNodes(script);
+    script.write(before, 2);
+    script.checkpoint(before);
+    script.until(() => quick.engine.log.length === before.engine.log.length, quick);
     quick.crash(true);
     script.started(2, 'standby');
+    script.take(owner);
     script.hold(of(owner, 'get', '/manifests/'));
     owner.tell({ type: 'collect' });
     script.settle(owner);

@@ -17,6 +17,7 @@ const MOVES_MAX = 2_000;
 const PLAN: Plan = {
   nodes: 4,
   replicas: 0,
+  before: 0,
   lostRequest: 0,
   lostAnswer: 0,
   doubled: 0,

@@ -2,14 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import * as protocol from '../../ts/repository/protocol/index.js';
+import { splitMix32 } from '../support/random.js';
 import { addCounters, MANY, noCounters } from './counters.js';
 import { MUTANTS, notices, withoutRule } from './mutants.js';
 import type { Protocol } from './node.js';
+import { planOf } from './plan.js';
 import { SCHEDULES } from './schedules.js';
 import { simulate } from './world.js';
 
-/** The same ones each time: fresh ones are for the proof. `SEED=7 SEEDS=1 npm test` plays one again. */
-const first = Number(process.env.SEED ?? 1);
+/** The same ones each time: fresh ones are for the proof. `COPPICE_SEED=7 SEEDS=1 npm test` plays one again. */
+const first = Number(process.env.COPPICE_SEED ?? 1);
 const seeds = Number(process.env.SEEDS ?? 500);
 
 test('500 runs against a hostile store lose nothing, double nothing, show nothing fenced, and end well', (t) => {
@@ -19,11 +21,27 @@ test('500 runs against a hostile store lose nothing, double nothing, show nothin
     try {
       addCounters(total, simulate(protocol, seed));
     } catch (error) {
-      t.fail(`SEED=${seed}: ${(error as Error).message}`);
+      t.fail(`COPPICE_SEED=${seed}: ${(error as Error).message}`);
     }
   }
   t.log(JSON.stringify(total));
   t.true(total.steps >= 1000 * seeds);
+  for (const name of MANY) t.true(total[name] > 0, `no ${name}`);
+});
+
+test('nor do runs of branches that began with a database that was there before', (t) => {
+  const total = noCounters();
+  const runs = Math.ceil(seeds / 10);
+  for (let seed = first; seed < first + runs; seed++) {
+    const random = splitMix32(seed);
+    const plan = { ...planOf(random), before: 1 + random(8) };
+    try {
+      addCounters(total, simulate(protocol, seed, undefined, plan));
+    } catch (error) {
+      t.fail(`COPPICE_SEED=${seed}: ${(error as Error).message}`);
+    }
+  }
+  t.log(JSON.stringify(total));
   for (const name of MANY) t.true(total[name] > 0, `no ${name}`);
 });
 

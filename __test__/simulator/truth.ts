@@ -45,6 +45,12 @@ export class Truth {
     readonly counters: Counters,
   ) {}
 
+  /** The branch begins with what a database held: the log goes on after that, and its first slot will never be filled. */
+  began(commits: readonly number[], { digest, epoch }: Position): void {
+    this.slots.push({ branchId: '', epoch, slot: 1, previous: '', digest });
+    for (const commit of commits) this.#add(commit);
+  }
+
   /** An object was put where nothing stood, or a head over another one. */
   stored(key: string, body: unknown): void {
     if (key.startsWith('heads/')) this.#headStored(body as Head);
@@ -80,10 +86,14 @@ export class Truth {
     for (const commit of body) {
       must(!this.#at.has(commit), `commit ${commit} is in the log twice`);
       must(!this.#fenced.has(commit), `commit ${commit} was fenced, and is in the log`);
-      this.#folds.push(fold(this.#folds.at(-1) ?? 0, commit));
-      this.log.push(commit);
-      this.#at.set(commit, this.log.length);
+      this.#add(commit);
     }
+  }
+
+  #add(commit: number): void {
+    this.#folds.push(fold(this.#folds.at(-1) ?? 0, commit));
+    this.log.push(commit);
+    this.#at.set(commit, this.log.length);
   }
 
   #fenceStored({ slot, owner }: Slot): void {

@@ -7,6 +7,7 @@
 
 import { type Head, type Mode, namedBy, type Request, type Until } from '../../ts/repository/protocol/index.js';
 import { type Random, splitMix32 } from '../support/random.js';
+import { adopt } from './adopted.js';
 import { Bucket } from './bucket.js';
 import { type Counters, noCounters } from './counters.js';
 import { MS_BETWEEN_COMMITS } from './engine.js';
@@ -45,6 +46,7 @@ export class World {
     this.random = splitMix32(seed);
     this.plan = plan ?? planOf(this.random);
     for (let n = 0; n < this.plan.nodes + this.plan.replicas; n++) this.nodes.push(new Node(this, `n${n}`));
+    if (this.plan.before > 0) adopt(this, this.nodes[0] as Node);
   }
 
   chance(inThousand: number): boolean {
@@ -182,6 +184,6 @@ export class World {
   }
 }
 
-export function simulate(protocol: Protocol, seed: number, trace?: Trace): Counters {
-  return new World(protocol, seed, trace).run();
+export function simulate(protocol: Protocol, seed: number, trace?: Trace, plan?: Plan): Counters {
+  return new World(protocol, seed, trace, plan).run();
 }

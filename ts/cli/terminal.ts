@@ -23,6 +23,7 @@ const INPUT_BYTES_MAX = 64 << 20;
 export class Terminal {
   readonly #streams: Streams;
   #bar = false;
+  #why: string | undefined;
   /** Whether nobody reads the output any more, as after `| head`. */
   gone = false;
 
@@ -56,8 +57,13 @@ export class Terminal {
     this.#streams.stderr.write(`${text}\n`);
   }
 
-  /** Draws how far a command is, if a person watches. */
-  progress({ phase, done, total }: Progress): void {
+  /** Draws how far a command is, if a person watches. What it waits for is told once, whoever watches. */
+  progress({ phase, done, total, why }: Progress): void {
+    if (why !== undefined) {
+      if (why !== this.#why) this.note(`waiting: ${why}`);
+      this.#why = why;
+      return;
+    }
     if (!this.#streams.stderr.isTTY) return;
     const part = total === 0 ? 1 : Math.min(1, done / total);
     const bar = '#'.repeat(Math.round(part * BAR_WIDTH)).padEnd(BAR_WIDTH, '.');

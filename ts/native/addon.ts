@@ -19,6 +19,7 @@ export const WAKE_EVENT = 1;
 export const WAKE_DONE = 2;
 export const WAKE_PROGRESS = 3;
 export const WAKE_LOGGED = 4;
+export const WAKE_SEAT = 5;
 
 /** An answer of `put`, `del` and `commit` that is no revision; the others are `STALLED` and `LATER`. */
 export const WRITE_REFUSED = -2;
@@ -161,6 +162,21 @@ export interface Addon {
   lockFile(path: string): number | null;
   unlockFile(lock: number): null | undefined;
 
+  /** A member of the seat of a folder. */
+  joinSeat(folder: string, lock: string, agreement: string): number | null;
+  leaveSeat(member: number): null | undefined;
+  agreementOfSeat(member: number): string | null;
+  attachToSeat(member: number): 0 | 1 | null;
+  takeSeat(member: number): 0 | 1 | null;
+  saySeat(member: number, text: string): null | undefined;
+  saidOfSeat(member: number): string | null;
+  seatIsCurrent(member: number): 0 | 1 | null;
+  askSeat(member: number, text: string): null | undefined;
+  askedOfSeat(member: number): string | undefined | null;
+  othersOfSeat(member: number): number | null;
+  handOverSeat(member: number): 0 | 1 | null;
+  detachFromSeat(member: number): 0 | 1 | null;
+
   revision(handle: number): number | null;
   keepsHistory(handle: number): 0 | 1 | null;
   now(handle: number): number | null;
@@ -234,6 +250,7 @@ export interface Addon {
   checkpoint(handle: number, folder: string): number | null;
   backup(handle: number, folder: string): number | null;
   salvage(from: string, to: string): number | null;
+  untilClosed(folder: string): number | null;
   installFiles(folder: string, manifest: Uint8Array): number | null;
   clearFolder(folder: string): number | null;
   /** Comes to 1 if everything beyond is gone, to 0 if nothing was done. */

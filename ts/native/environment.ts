@@ -9,7 +9,16 @@
 
 import { CoppiceError, fromNative, type NativeFailure } from '../errors.js';
 import { uncaught } from '../uncaught.js';
-import { type Addon, HEADER_BYTES, WAKE_DONE, WAKE_DURABLE, WAKE_EVENT, WAKE_LOGGED, WAKE_PROGRESS } from './addon.js';
+import {
+  type Addon,
+  HEADER_BYTES,
+  WAKE_DONE,
+  WAKE_DURABLE,
+  WAKE_EVENT,
+  WAKE_LOGGED,
+  WAKE_PROGRESS,
+  WAKE_SEAT,
+} from './addon.js';
 import { load } from './load.js';
 
 const SHARED_BYTES = 256 * 1024;
@@ -53,6 +62,8 @@ export class Environment {
   /** Views of the first bytes of its data, by their number: making one anew would cost as much as copying. */
   readonly #views = new Array<Uint8Array | undefined>(POINT_BYTES_MAX + 1).fill(undefined);
   readonly listeners = new Map<number, Listener>();
+  /** Who hears that something has changed of the seat that it is a member of. */
+  readonly members = new Map<number, () => void>();
   readonly #tasks = new Map<number, Task>();
   #holds = 0;
 
@@ -109,6 +120,9 @@ export class Environment {
         break;
       case WAKE_EVENT:
         this.listeners.get(number)?.onEvent(a as NativeEvent);
+        break;
+      case WAKE_SEAT:
+        this.members.get(number)?.();
         break;
       case WAKE_DONE:
         this.#done(number, a as NativeFailure | undefined, b);

@@ -158,6 +158,7 @@ export const STORE_OPTIONS: readonly string[] = [
   'checkpoint',
   'unshippedBytesMax',
   'pollMs',
+  'restore',
   'onProgress',
 ];
 
@@ -186,7 +187,7 @@ const OPEN = names(
     'signal',
     ...STORE_OPTIONS,
   ],
-  ['restore', 'log', 'collect'],
+  ['log', 'collect'],
 );
 const RETAIN = names('retain', ['revisions', 'ms']);
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);

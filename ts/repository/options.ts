@@ -9,13 +9,16 @@ import { DURATION_MS_MAX } from '../limits.js';
 import { boolean, checkNames, fn, integer, names } from '../options/check.js';
 import { STORE_OPTIONS } from '../options/open.js';
 import type { Progress, ShellOptions } from './shell/index.js';
+import type { RestoreFrom } from './source.js';
 import { type ObjectStore, storeAt } from './store/index.js';
 
 export interface BranchOptions {
   /**
    * Where the database lives besides its folder: a bucket or a folder by name (`s3://bucket/prefix`), or a store. What is
    * committed is shipped there, and grows back from there on an empty folder. One process writes a branch at a time: whoever
-   * opens it takes it, and the one before is told so (`COPPICE_FENCED`). Default: none.
+   * opens it takes it, and the one before is told so (`COPPICE_FENCED`); threads of one process share it. Of a folder that holds a database without a store
+   * the branch is made, if it is not there yet (`COPPICE_EXISTS` if it is). While the store cannot be reached, an open waits
+   * for it, until `signal` says that it should not. Default: none.
    *
    * @example
    * ```ts
@@ -55,8 +58,29 @@ export interface BranchOptions {
    */
   pollMs?: number;
   /**
+   * What a database begins with that is opened in an empty folder: a copy of a branch of a store, as it is or as it was. It
+   * is made once; where there is a database already, or the branch that is to be made of it, this says nothing. Without the
+   * option `store` the copy belongs to no store, with it the copy is the first content of the branch. Default: none.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-of-shop', { store: './store-of-shop', durability: 'remote' });
+   * const { revision } = await db.put('price', '10');
+   * await db.put('price', '12');
+   * const past = await open('./data-of-past', { store: './store-of-shop', branch: 'past', restore: { revision } });
+   * console.log(await past.get('price')); // 10
+   * await past.close();
+   * await db.close();
+   * ```
+   */
+  restore?: RestoreFrom;
+  /**
    * Called now and then while the database grows back: with the `bytes` of `tables` that are here, and the `objects` of
-   * the `log` that have been read, as far as it is known how many there are. What it throws is an uncaught exception.
+   * the `log` that have been read, as far as it is known how many there are. While a database that was there before goes
+   * into the store: with the `bytes` of the `checkpoint` that are there. While the store cannot be reached: with the phase
+   * `waiting` and `why`, each time that it was tried in vain. What it throws is an uncaught exception.
    *
    * @example
    * ```ts
@@ -102,7 +126,12 @@ export interface Branching {
   >;
   /** Whether commits are seen as soon as they are applied, or only once they are in the store. */
   readonly replicated: 'applied' | 'raised';
+  /** What all threads have to agree on that have the folder open. */
+  readonly agreement: Agreement;
 }
+
+/** By the names of options. */
+export type Agreement = Readonly<Record<string, unknown>>;
 
 const CHECKPOINT = names('checkpoint', ['everyBytes', 'everySlots', 'keep', 'keepMs']);
 const BRANCH_BYTES_MAX = 60;
@@ -128,7 +157,10 @@ export function branching(
 ): Branching | undefined {
   const { store, branch = 'main', standby, checkpoint = {}, pollMs = POLL_MS } = options;
   const { unshippedBytesMax = UNSHIPPED_BYTES_MAX, onProgress } = options;
-  const withoutStore = STORE_OPTIONS.find((name) => options[name as keyof BranchOptions] !== undefined);
+  // A copy comes from a store, and need not go to one.
+  const ofCopies = options.restore === undefined ? [] : ['restore', 'onProgress'];
+  const given = (name: string) => options[name as keyof BranchOptions] !== undefined && !ofCopies.includes(name);
+  const withoutStore = STORE_OPTIONS.find(given);
   if (store === undefined) {
     if (withoutStore === undefined) return undefined;
     throw new CoppiceError('INVALID', `option "${withoutStore}" is for databases with a store`, {
@@ -162,7 +194,16 @@ export function branching(
     shipsFirst: isRemote,
     onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
   };
-  return { shell, replicated: isRemote || readOnly ? 'raised' : 'applied' };
+  const { policy, checkpoint: every, unshippedBytesMax: bytesMax } = shell;
+  const agreement: Agreement = {
+    store: shell.store.location,
+    branch: shell.branch,
+    durability: isRemote,
+    standby: stands,
+    checkpoint: { ...every, ...policy },
+    unshippedBytesMax: bytesMax,
+  };
+  return { shell, replicated: isRemote || readOnly ? 'raised' : 'applied', agreement };
 }
 
 /** The store that an option names. */

@@ -4,24 +4,40 @@
  * @module
  */
 
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { CoppiceError } from '../errors.js';
 import type { EngineOptions } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
-import { isPlace, type OnProgress, OWN, Shell, type ShellOptions } from './shell/index.js';
+import { headName } from './protocol/index.js';
+import { isVacant, type OnProgress, occupied, readHead, Shell, tellTrying, throughOutage } from './shell/index.js';
+import type { Source } from './source.js';
 import type { ObjectStore } from './store/index.js';
 
 /** Of `Until`: later than any commit. */
 const EVER_MS = Number.MAX_SAFE_INTEGER;
 const POLL_MS = 1_000;
 
-export interface Restoring {
-  readonly store: ObjectStore;
-  readonly branch: string;
-  readonly until: NonNullable<ShellOptions['until']> | undefined;
+export interface Restoring extends Source {
   readonly signal: AbortSignal | undefined;
   readonly onProgress: OnProgress | undefined;
+}
+
+/**
+ * Makes the copy that a database is to begin with, once: not where there is a database already, nor where the branch is there
+ * that is to be made of it. Answers whether it has been made.
+ */
+export async function beginWith(
+  folder: string,
+  options: EngineOptions,
+  source: Restoring,
+  target: { readonly store: ObjectStore; readonly branch: string } | undefined,
+): Promise<boolean> {
+  const { signal = new AbortController().signal, onProgress } = source;
+  if (!(await isVacant(folder, new DatabaseFolder(folder, options, () => {})))) return false;
+  if (target !== undefined) {
+    const head = () => readHead(target.store, headName(target.branch));
+    if ((await throughOutage(head, signal, (error) => tellTrying(onProgress, error))) !== undefined) return false;
+  }
+  await restoreBranch(folder, options, source);
+  return true;
 }
 
 /** Makes the copy; nobody's right to write the branch changes. */
@@ -31,10 +47,8 @@ export async function restoreBranch(
   { store, branch, until, signal, onProgress }: Restoring,
 ): Promise<void> {
   const engine = new DatabaseFolder(folder, { ...options, replicated: 'applied' }, () => {});
-  if ((await isPlace(folder)) || !(await engine.isEmpty())) {
-    throw new CoppiceError('EXISTS', `${folder} holds a database: restore into an empty folder`, {
-      details: { file: folder },
-    });
+  if (!(await isVacant(folder, engine))) {
+    throw occupied(folder);
   }
   const shell = await Shell.open({
     store,
@@ -57,6 +71,4 @@ export async function restoreBranch(
     on: () => {},
   });
   await shell.close();
-  // It is nobody's disk: what is written to it is its own.
-  await rm(join(folder, OWN), { recursive: true, force: true });
 }

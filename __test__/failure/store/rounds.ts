@@ -19,7 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { open, restore, s3 } from '../../../ts/index.js';
 import { branchesIn, verifyBranch } from '../../../ts/repository/index.js';
 import { startProxy } from '../../support/proxy.js';
-import { splitMix32 } from '../../support/random.js';
+import { seedOfRun, splitMix32 } from '../../support/random.js';
 import { bucketOn, server, startServer } from '../../support/s3-server.js';
 import { type Errand, type Forecast, noHits, Weather } from '../../support/weather.js';
 import { Ledger } from './ledger.js';
@@ -75,7 +75,7 @@ const SHORTER = 5;
 const ROUND_MS_MAX = 300_000;
 
 const rounds = Number(process.env.COPPICE_ROUNDS ?? 20);
-const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 const shorter = rounds < ROUNDS_FOR_ALL ? SHORTER : 1;
 const random = splitMix32(seed);
 const history = random(2) === 0;
@@ -142,9 +142,10 @@ async function playRound(n: number): Promise<void> {
   }
   doing = `a kill is aimed at ${aim}`;
   await writer.ended;
-  await end(FATES[random(FATES.length)] as (typeof FATES)[number]);
+  // Each fate comes with each aim, and none is left out.
+  await end(FATES[(n + Math.floor(n / AIMS.length) + seed) % FATES.length] as (typeof FATES)[number]);
   doing = 'a copy is made';
-  const there = await check();
+  const there = await check(n % 3 === seed % 3);
   figures.rounds = n + 1;
   console.log(`round ${n} (${aim}): ${ledger.acknowledged - began} acknowledged, ${there} there`);
 }
@@ -175,7 +176,7 @@ async function write(n: number): Promise<void> {
 /** The other machine takes the branch; resolves when the one before has found out, and has ended. */
 async function overtake(older: Writer): Promise<Writer> {
   doing = 'the branch is taken';
-  const isCutOff = random(2) === 0;
+  const isCutOff = (figures['taken over'] ?? 0) % 2 === seed % 2;
   if (isCutOff) here.weather.part(random(2) === 0 ? 'cut' : 'silence');
   [here, other] = [other, here];
   const newer = begin(here);
@@ -217,11 +218,11 @@ async function end(fate: (typeof FATES)[number]): Promise<void> {
 }
 
 /** Copies the branch as it is, and now and then as it was. */
-async function check(): Promise<number> {
+async function check(isPastToo: boolean): Promise<number> {
   const told = ledger.told;
   const there = await checkCopy(undefined, told);
   ledger.has(there);
-  if (random(3) > 0) return there;
+  if (!isPastToo) return there;
   const [info] = await branchesIn(store);
   const oldest = info?.oldestRevision ?? 1;
   const revision = oldest + random(there + 2 - oldest);

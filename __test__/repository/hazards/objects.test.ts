@@ -54,23 +54,30 @@ test('t4 H3: a standby that has applied nothing takes over', async (t) => {
 test('t4 H7: a collection that cannot read what is named deletes nothing', async (t) => {
   const folder = await temporaryFolder(t);
   const { store, on } = watched();
-  const { shell, write } = await openBranch(store, `${folder}/a`, { policy: { keep: 1, retainMs: 0 } });
-  const checkpoint = async (text: string) => {
-    await write(text);
-    await shell.checkpoint();
-  };
-  for (const text of ['a', 'b', 'c']) await checkpoint(text);
+  const policy = { keep: 2, retainMs: 0 };
+  const before = await openBranch(store, `${folder}/a`, { policy });
+  for (const text of ['a', 'b', 'c', 'd']) {
+    await before.write(text);
+    await before.shell.checkpoint();
+  }
+  await before.shell.close();
+  // Whoever has published a manifest knows what it names: this one has to read those of before.
+  const { shell, write } = await openBranch(store, `${folder}/a`, { policy });
+  const kept: string[] = [];
+  for await (const { key } of store.list('d/')) if (key.includes('/manifests/')) kept.push(key);
   const deleted: string[] = [];
   let asked = 0;
   on.del = (keys) => deleted.push(...keys);
   on.get = async (key) => {
-    if (!key.includes('/manifests/')) return;
+    // The newest is read before anything is uploaded, the oldest is about to go.
+    if (key !== kept[1]) return;
     asked += 1;
     throw new CoppiceError('STORE', 'cannot be read', {
       details: { reason: 'server', outcome: 'unknown', retry: true },
     });
   };
-  const collecting = checkpoint('d');
+  await write('e');
+  const collecting = shell.checkpoint();
   while (asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
   t.deepEqual(deleted, []);
   on.get = async () => {};

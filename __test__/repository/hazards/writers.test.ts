@@ -103,7 +103,7 @@ test('t4 H9: a copy of the past is never taken for the branch, and the branch st
   const { revision } = await db.put('a', '1');
   await db.put('a', '2');
   await restore(store, { to: `${folder}-copy`, revision });
-  await refuses(t, 'COPPICE_EXISTS', () => open(`${folder}-copy`, options), /belongs to no store/);
+  await refuses(t, 'COPPICE_EXISTS', () => open(`${folder}-copy`, options), /no part of it/);
   await db.close();
   await rm(folder, { recursive: true });
   const again = await open(folder, options);

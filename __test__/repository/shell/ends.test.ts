@@ -24,6 +24,30 @@ test('an engine that refuses to lead ends the branch with its error', async (t) 
   await (await openBranch(store, folder)).shell.close();
 });
 
+test('a branch whose log cannot be read has failed, and says why', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const damage = new CoppiceError('CORRUPT', 'a record of the log is not whole', {
+    details: { file: 'x.log', offset: 1 },
+  });
+  class Damaged extends TextFolder {
+    isDamaged = false;
+
+    override async open() {
+      const engine = await super.open();
+      const read = engine.readLog.bind(engine);
+      engine.readLog = (...parameters) => (this.isDamaged ? Promise.reject(damage) : read(...parameters));
+      return engine;
+    }
+  }
+  const engine = new Damaged(folder);
+  const { shell, write } = await openBranch(store, folder, { engine });
+  await write('a');
+  engine.isDamaged = true;
+  await refuses(t, 'COPPICE_CORRUPT', () => write('b'), /not whole/);
+  t.like(shell.status(), { role: 'failed', ready: false, reason: damage.message });
+  await shell.close();
+});
+
 test('who gives up opening while its folder is emptied asks nothing further', async (t) => {
   const { store, folder } = await temporaryPlace(t);
   await leaveUnshippedTable(store, folder);

@@ -10,14 +10,14 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { fsStore } from '../../../ts/index.js';
 import { temporaryFolder } from '../../support/database.js';
-import { splitMix32 } from '../../support/random.js';
+import { seedOfRun, splitMix32 } from '../../support/random.js';
 import { openBranch } from './branch.js';
 
 const WRITER = fileURLToPath(new URL('writer.ts', import.meta.url));
 const KILLS = Number(process.env.COPPICE_ROUNDS ?? 8);
 
 test('what a writer was told before it was killed is in the branch once and in order', async (t) => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
+  const seed = seedOfRun();
   const random = splitMix32(seed);
   const top = await temporaryFolder(t);
   const told: string[] = [];
@@ -44,7 +44,9 @@ test('what a writer was told before it was killed is in the branch once and in o
   const { shell, engine } = await openBranch(fsStore(join(top, 'store')), join(top, 'last'));
   const { texts } = engine;
   await shell.close();
-  t.log(`SEED=${seed}: ${KILLS} kills, ${disksLost} disks lost, ${told.length} told, ${texts.length} in the branch`);
+  t.log(
+    `COPPICE_SEED=${seed}: ${KILLS} kills, ${disksLost} disks lost, ${told.length} told, ${texts.length} in the branch`,
+  );
   t.is(new Set(texts).size, texts.length, 'nothing is there twice');
   const places = told.map((text) => texts.indexOf(text));
   t.deepEqual(

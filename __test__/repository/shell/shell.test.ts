@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { fsStore, type ObjectStore } from '../../../ts/index.js';
+import type { ShellEvent } from '../../../ts/repository/shell/index.js';
 import { temporaryFolder } from '../../support/database.js';
 import { refuses } from '../../support/errors.js';
 import { HostileStore } from '../../support/hostile.js';
@@ -37,18 +38,23 @@ class SlowToCut extends TextFolder {
   }
 }
 
-/** Slow to remember where it begins to lead, and after that where it is cut. */
+/** Slow to remember where it begins to lead. */
 class SlowToRemember extends TextFolder {
-  readonly lead = new Gate();
-  readonly cutting = new Gate();
+  readonly gate = new Gate();
+  /** What it was told. */
+  readonly leads: boolean[] = [];
 
   override async open(): Promise<TextEngine> {
     const engine = await super.open();
-    const keep = engine.keepLog.bind(engine);
-    const gates = [undefined, this.lead, this.cutting];
+    const [keep, lead] = [engine.keepLog.bind(engine), engine.lead.bind(engine)];
+    const gates = [undefined, this.gate];
     engine.keepLog = async (seq) => {
       await gates.shift()?.pass();
       return keep(seq);
+    };
+    engine.lead = (leads) => {
+      this.leads.push(leads);
+      lead(leads);
     };
     return engine;
   }
@@ -152,15 +158,17 @@ test('no commit is accepted once a cut has begun, however slow the disk was when
   await first.write('a');
   await first.shell.close();
   const slow = new SlowToRemember(folder);
-  const opening = openBranch(store, folder, { engine: slow, renewMs: 10 });
-  await slow.lead.reached;
+  const ended = new Gate();
+  const on = ({ type }: ShellEvent) => void (type === 'ended' && ended.pass());
+  const opening = openBranch(store, folder, { engine: slow, renewMs: 10, on });
+  await slow.gate.reached;
   const newer = await openBranch(store, `${folder}2`);
   await setTimeout(50);
-  slow.lead.open();
+  slow.gate.open();
   const { shell, engine } = await opening;
-  await slow.cutting.reached;
+  await ended.reached;
   t.throws(() => engine.commit('lost'), { code: 'COPPICE_NOT_LEADER' });
-  slow.cutting.open();
+  t.true(slow.leads.lastIndexOf(true) < slow.leads.indexOf(false));
   await shell.close();
   await newer.shell.close();
 });
@@ -174,6 +182,30 @@ test('a deposed writer whose tables hold what it had not shipped begins anew', a
   const again = await openBranch(store, folder);
   t.deepEqual(again.engine.texts, ['a']);
   await again.shell.close();
+});
+
+test('what is written by whoever hears of a slot shares the next one with what has waited for it', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const gate = new Gate();
+  const puts: string[] = [];
+  const held: ObjectStore = Object.assign(Object.create(store), {
+    put: async (...[key, ...rest]: Parameters<ObjectStore['put']>) => {
+      if (key.includes('/wal/') && puts.push(key) === 2) await gate.pass();
+      return store.put(key, ...rest);
+    },
+  });
+  for (const name of ['get', 'head', 'list', 'del'] as const) Object.assign(held, { [name]: store[name].bind(store) });
+  const { shell, engine } = await openBranch(held, folder);
+  const a = shell.stored(engine.commit('a'));
+  const c = a.then(() => shell.stored(engine.commit('c')));
+  await gate.reached;
+  const b = shell.stored(engine.commit('b'));
+  await engine.sync();
+  gate.open();
+  await Promise.all([a, b, c]);
+  // A fence, a, and both others.
+  t.is(puts.length, 3);
+  await shell.close();
 });
 
 test('a standby takes over from an owner that has gone, and from one that gives the branch up', async (t) => {
@@ -268,13 +300,13 @@ test('checkpoints are taken as the log grows, and nothing of this disk is told t
   await branch.shell.close();
 });
 
-test('a database that belongs to no store, or to another branch, is left alone', async (t) => {
+test('a database that is no part of the branch, or of another one, is left alone', async (t) => {
   const { store, folder } = await temporaryPlace(t);
   const { shell } = await openBranch(store, folder);
   await shell.close();
   await refuses(t, 'COPPICE_INVALID', () => openBranch(store, folder, { branch: 'other' }), /holds the branch "main"/);
   await rm(join(folder, '.repository', 'position'));
-  await refuses(t, 'COPPICE_EXISTS', () => openBranch(store, folder), /belongs to no store/);
+  await refuses(t, 'COPPICE_EXISTS', () => openBranch(store, folder), /no part of it/);
 });
 
 test('a folder is open once, and branches of any name stand side by side', async (t) => {

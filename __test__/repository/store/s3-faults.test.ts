@@ -1,3 +1,4 @@
+import { S3Client } from '@aws-sdk/client-s3';
 import test, { type ExecutionContext } from 'ava';
 import { type CoppiceError, type ObjectStore, outcomeOf, type S3Options, s3 } from '../../../ts/index.js';
 import { refuses } from '../../support/errors.js';
@@ -200,4 +201,29 @@ testWithServer('a delete that is carried out twice is no error', async (t) => {
   proxy.faults = ['cut-after'];
   await store.del(['k']);
   t.is(await direct.get('k'), undefined);
+});
+
+test('gets and puts do without the middleware of the SDK, unless the client is your own', async (t) => {
+  const [store, proxy] = await answered(t);
+  const client = new S3Client({ ...OPTIONS, endpoint: proxy.url, forcePathStyle: true, maxAttempts: 1 });
+  for (const [of, isDirect] of [
+    [store, true],
+    [s3({ bucket: 'bucket', client }), false],
+  ] as const) {
+    proxy.seen.length = 0;
+    proxy.faults = () => ({ status: 403, code: 'AccessDenied' });
+    await refuses(t, 'COPPICE_STORE', () => of.get('a/b=c@d~e'));
+    await refuses(t, 'COPPICE_STORE', () => of.put('a/b=c@d~e', bytes('x'), { ifNoneMatch: '*' }));
+    const found = proxy.seen.map(({ method, path, headers }) => [
+      method,
+      path.split('?')[0],
+      'amz-sdk-request' in headers,
+    ]);
+    const path = '/bucket/a/b%3Dc%40d~e';
+    t.deepEqual(found, [
+      ['GET', path, !isDirect],
+      ['PUT', path, !isDirect],
+    ]);
+  }
+  client.destroy();
 });

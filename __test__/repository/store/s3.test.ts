@@ -34,6 +34,22 @@ testWithStrictServer('the hash of an object is checked by the server and answere
   t.is((await store.head('k'))?.sha256, right);
 });
 
+testWithServer('a list begins with a short page, for whoever stops early, and goes on with long ones', async (t) => {
+  const bucket = await newBucket();
+  const proxy = await faultyProxy(t, bucket.endpoint);
+  const store = s3({ ...bucket, endpoint: proxy.url });
+  const keys = Array.from({ length: 150 }, (_, n) => `k${String(n).padStart(3, '0')}`);
+  await Promise.all(keys.map((key) => store.put(key, bytes(key))));
+  proxy.seen.length = 0;
+  const listed = [];
+  for await (const { key } of store.list('k')) listed.push(key);
+  t.deepEqual(listed, keys);
+  t.deepEqual(
+    proxy.seen.map(({ path }) => new URL(path, proxy.url).searchParams.get('max-keys')),
+    ['100', null],
+  );
+});
+
 testWithServer('a client of your own serves, and its puts are sent once all the same', async (t) => {
   const { bucket, ...options } = await newBucket();
   const client = new S3Client({ ...options, forcePathStyle: true, maxAttempts: 5 });
@@ -107,7 +123,7 @@ testWithServer('a probe costs as many requests as the documents say', async (t) 
 
 test('nobody who opens no bucket loads the SDK', async (t) => {
   const client = await readFile(new URL('../../../ts/repository/store/s3/client.ts', import.meta.url), 'utf8');
-  t.regex(client, /await import\('@aws-sdk\/client-s3'\)/);
+  t.regex(client, /^ +return require\('@aws-sdk\/client-s3'\)/m);
   const store = s3({ bucket: 'not-asked-for', endpoint: 'http://127.0.0.1:1' });
   t.is(store.location, 's3://not-asked-for/?endpoint=http://127.0.0.1:1');
 });

@@ -5,6 +5,7 @@ pub mod get;
 pub mod large;
 pub mod lock;
 pub mod range;
+pub mod seat;
 pub mod settle;
 pub mod snapshot;
 pub mod write;
@@ -37,6 +38,20 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"largeDrop", callback!(large::drop_value)),
         (c"lockFile", callback!(lock::lock)),
         (c"unlockFile", callback!(lock::unlock)),
+        (c"joinSeat", callback!(seat::join)),
+        (c"leaveSeat", callback!(seat::leave)),
+        (c"agreementOfSeat", callback!(seat::agreement)),
+        (c"attachToSeat", callback!(seat::attach)),
+        (c"takeSeat", callback!(seat::take)),
+        (c"saySeat", callback!(seat::say)),
+        (c"saidOfSeat", callback!(seat::said)),
+        (c"seatIsCurrent", callback!(seat::is_current)),
+        (c"askSeat", callback!(seat::ask)),
+        (c"askedOfSeat", callback!(seat::asked)),
+        (c"othersOfSeat", callback!(seat::others)),
+        (c"handOverSeat", callback!(seat::hand_over)),
+        (c"detachFromSeat", callback!(seat::detach)),
+        (c"untilClosed", callback!(seat::until_closed)),
         (c"revision", callback!(settle::revision)),
         (c"keepsHistory", callback!(settle::keeps_history)),
         (c"now", callback!(settle::now)),

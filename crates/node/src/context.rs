@@ -11,7 +11,7 @@ use crate::calls::snapshot::Pinned;
 use crate::mailbox::Mailbox;
 use crate::pool;
 use crate::raw::{accepted, panicked};
-use crate::registry::Handle;
+use crate::registry::{Handle, Member};
 use crate::replication::PinnedFiles;
 use crate::shared::Shared;
 use crate::slots::Slots;
@@ -31,6 +31,7 @@ pub struct Context {
     pub large: Slots<Large>,
     pub pins: Slots<PinnedFiles>,
     pub locks: Slots<Box<dyn Lock>>,
+    pub members: Slots<Member>,
     /// Room for a key on its way in, kept from call to call.
     pub key: Vec<u8>,
     /// Room for the log record of a single put or delete.
@@ -61,6 +62,7 @@ impl Context {
             large: Slots::new("large value"),
             pins: Slots::new("pinned version"),
             locks: Slots::new("lock"),
+            members: Slots::new("seat"),
             key: Vec::new(),
             body: Vec::new(),
             failure: None,
@@ -189,6 +191,7 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     let pins = context.pins.remove_where(|_| true);
     let handles = context.handles.remove_where(|_| true);
     let locks = context.locks.remove_where(|_| true);
+    let members = context.members.remove_where(|_| true);
     context.shared = None;
     if let Some(mailbox) = context.mailbox.take() {
         mailbox.shut();
@@ -197,6 +200,8 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
         pool::let_go((cursors, large, pins));
     }
     drop((snapshots, handles, locks));
+    // Whoever goes on finds nothing of this environment any more.
+    drop(members);
 }
 
 unsafe extern "C" fn finalize(_env: sys::napi_env, cell: *mut c_void, _hint: *mut c_void) {

@@ -69,6 +69,12 @@ impl Mailbox {
         Ok(mailbox)
     }
 
+    /// One of an environment that has ended.
+    #[cfg(test)]
+    pub fn deaf() -> Arc<Mailbox> {
+        Arc::new(Mailbox(Mutex::new(State { function: None, waiting: Vec::new(), woken: false })))
+    }
+
     /// From any thread. Nothing happens once the environment is ending.
     pub fn post(&self, message: Message) {
         let mut state = self.0.lock();
@@ -85,6 +91,11 @@ impl Mailbox {
                 state.waiting.iter_mut().rev().find(|waiting| waiting.is_logged_of(handle))
         {
             *last = seq.max(*last);
+            return;
+        }
+        if let Message::Seat { member } = message
+            && state.waiting.iter().any(|waiting| waiting.is_seat_of(member))
+        {
             return;
         }
         if message.may_be_dropped() && state.waiting.len() >= EVENTS_MAX {

@@ -24,6 +24,8 @@ pub enum Message {
     Logged { handle: u64, seq: u64 },
     /// `wake(1, handle, event)`
     Event { handle: u64, event: Event },
+    /// `wake(5, member, undefined)`: of the seat that it is a member of, something has changed.
+    Seat { member: u64 },
     /// `wake(2, task, failure | undefined, result)`
     Done { task: u64, outcome: Result<Outcome> },
     /// `wake(3, task, done, total)`
@@ -177,6 +179,10 @@ impl Message {
         matches!(self, Message::Logged { handle, .. } if *handle == of)
     }
 
+    pub fn is_seat_of(&self, of: u64) -> bool {
+        matches!(self, Message::Seat { member } if *member == of)
+    }
+
     /// Whether nobody waits for it.
     pub fn may_be_dropped(&self) -> bool {
         matches!(self, Message::Event { event, .. } if !matches!(event, Event::Room | Event::Failed(_)))
@@ -190,6 +196,9 @@ impl Message {
             }
             Message::Logged { handle, seq } => {
                 [value(env, 4)?, number(env, handle)?, number(env, seq)?, value(env, ())?]
+            }
+            Message::Seat { member } => {
+                [value(env, 5)?, number(env, member)?, value(env, ())?, value(env, ())?]
             }
             Message::Event { handle, event } => {
                 [value(env, 1)?, number(env, handle)?, value(env, EventData::from(event))?, value(env, ())?]

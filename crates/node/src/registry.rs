@@ -7,6 +7,7 @@
 
 mod fanout;
 mod identity;
+mod seats;
 
 use crate::engine::{Db, Environment, Listener, Options};
 use crate::lifecycle::OpenOptions;
@@ -15,6 +16,7 @@ use fanout::Fanout;
 pub use fanout::Inbox;
 use identity::Identity;
 use parking_lot::{Condvar, Mutex, RwLock};
+pub use seats::Member;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -110,6 +112,16 @@ fn create(path: &Path, options: &OpenOptions, environment: &Environment) -> Resu
 fn seat_of(path: &Path, options: &OpenOptions) -> Option<Seat> {
     let reader = if options.read_only { READERS.fetch_add(1, Ordering::Relaxed) } else { 0 };
     Identity::of(path).map(|identity| (identity, reader))
+}
+
+/// Blocks until nobody in this process has the folder open to write.
+pub fn wait_until_closed(path: &Path) {
+    let Some(identity) = Identity::of(path) else { return };
+    let seat = (identity, 0);
+    let mut engines = ENGINES.lock();
+    while engines.contains_key(&seat) {
+        CHANGED.wait(&mut engines);
+    }
 }
 
 /// How many engines this process has open, is opening or is closing.

@@ -1,30 +1,92 @@
 /**
- * A head as JSON. Fields that this version does not know are kept, unless the head says that they have to be known.
+ * A head as JSON, and the list that one may name. Fields that this version does not know are kept, unless the head says that
+ * they have to be known; those that it knows are what they should be, for whoever decides by them.
  *
  * @module
  */
 
-import type { Head } from '../protocol/index.js';
+import type { Head, Named } from '../protocol/index.js';
 import { checkFormat, damaged } from './damaged.js';
 
-export function encodeHead(head: Head): Uint8Array {
+/** Where the older ones of the checkpoints are that a head keeps. */
+export interface Older {
+  readonly key: string;
+  readonly sha256: string;
+}
+
+export function encodeHead(head: Head & { readonly older?: Older | undefined }): Uint8Array {
   return Buffer.from(JSON.stringify(head));
 }
 
-export function decodeHead(key: string, body: Uint8Array): Head {
-  const head = parse(key, Buffer.from(body).toString()) as Head & { requires?: string[] };
-  if (typeof head !== 'object' || head === null) throw damaged(key, 'it is no object');
-  checkFormat(key, head.format, head.requires ?? []);
-  const { branchId, nonce, epoch, wal } = head;
-  const sound = typeof branchId === 'string' && typeof nonce === 'string' && Number.isSafeInteger(epoch);
-  if (!sound || !Number.isSafeInteger(wal?.floor)) throw damaged(key, 'it is no head');
-  return head;
+/**
+ * @throws `COPPICE_CORRUPT` with the key and what is wrong; `COPPICE_FORMAT` for a head of a later version.
+ */
+export function decodeHead(key: string, body: Uint8Array): Head & { readonly older?: Older } {
+  const head = parse(key, body);
+  if (!isObject(head)) throw damaged(key, 'it is no object');
+  const { requires = [] } = head;
+  if (!isListOf(isText)(requires)) throw damaged(key, 'it is no head: requires is wrong');
+  checkFormat(key, head.format, requires as string[]);
+  const wrong = Object.entries(FIELDS).find(([name, is]) => !is(head[name]))?.[0];
+  if (wrong !== undefined) throw damaged(key, `it is no head: ${wrong} is wrong`);
+  return head as unknown as Head;
 }
 
-function parse(key: string, text: string): unknown {
+/** The older checkpoints of a head that keeps many. */
+export function decodeOlder(key: string, body: Uint8Array): readonly Named[] {
+  const list = parse(key, body);
+  if (!isListOf(isNamed)(list)) throw damaged(key, 'it is no list of checkpoints');
+  return list as Named[];
+}
+
+function parse(key: string, body: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(Buffer.from(body).toString());
   } catch (cause) {
     throw damaged(key, 'it is no JSON', cause);
   }
 }
+
+type Is = (value: unknown) => boolean;
+
+const isText: Is = (value) => typeof value === 'string';
+const isCount: Is = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isNumber: Is = (value) => Number.isFinite(value);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isListOf =
+  (is: Is): Is =>
+  (value) =>
+    Array.isArray(value) && value.every(is);
+const orNull =
+  (is: Is): Is =>
+  (value) =>
+    value === null || is(value);
+const has =
+  (fields: Readonly<Record<string, Is>>): Is =>
+  (value) =>
+    isObject(value) && Object.entries(fields).every(([name, is]) => is(value[name]));
+
+const isNamed = has({
+  epoch: isCount,
+  n: isCount,
+  sha256: isText,
+  seq: isCount,
+  revision: isCount,
+  timeMs: isNumber,
+  floor: isCount,
+});
+
+const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | 'older', Is>> = {
+  name: isText,
+  branchId: isText,
+  nonce: isText,
+  epoch: isCount,
+  owner: orNull(has({ node: isText, disk: isText, boot: isText, renewMs: orNull(isCount) })),
+  manifest: orNull(isNamed),
+  retained: isListOf(isNamed),
+  wal: has({ floor: isCount, hint: isCount }),
+  collected: has({ epoch: isCount, n: isCount }),
+  trimRevision: isCount,
+  policy: has({ keep: isCount, retainMs: isCount }),
+  older: (value) => value === undefined || has({ key: isText, sha256: isText })(value),
+};

@@ -26,7 +26,9 @@ export async function encodeManifest(manifest: Manifest): Promise<Uint8Array> {
 
 export async function decodeManifest(key: string, body: Uint8Array): Promise<Manifest> {
   const wrapped = await unpack(key, body);
+  if (typeof wrapped !== 'object' || wrapped === null) throw damaged(key, 'it is no object');
   checkFormat(key, wrapped.format, wrapped.requires ?? []);
+  if (typeof wrapped.manifest !== 'object' || wrapped.manifest === null) throw damaged(key, 'it says nothing');
   if (sha256(JSON.stringify(wrapped.manifest)) !== wrapped.sha256) throw damaged(key, 'its digest is another one');
   return wrapped.manifest;
 }

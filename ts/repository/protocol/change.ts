@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Head, type Named, namedBy, type Owner, type Policy } from './objects.js';
+import { type Head, type Manifest, type Named, namedBy, type Owner, type Policy } from './objects.js';
 
 export type Change =
   | {
@@ -83,6 +83,38 @@ function created({ name, branchId, owner, policy }: Change & { kind: 'create' })
     wal: { floor: 1, hint: 1 },
     collected: { epoch: 0, n: 0 },
     trimRevision: 0,
+    policy,
+  };
+}
+
+/** The first head of a branch that begins with a database that was there before. Nobody owns it yet. */
+export function adopted(first: {
+  readonly name: string;
+  readonly nonce: string;
+  readonly policy: Policy;
+  readonly manifest: Manifest;
+  /** Of the manifest. */
+  readonly digest: string;
+  readonly trimRevision: number;
+}): Head {
+  const { name, nonce, policy, digest, trimRevision } = first;
+  const { branchId, epoch, n, seq, revision, timeMs, position } = first.manifest;
+  const { slot } = position;
+  const manifest: Named = { epoch, n, sha256: digest, seq, revision, timeMs, floor: slot };
+  const wal = { floor: slot, hint: slot };
+  // What attempts before have left is of no later epoch than this, and goes as whatever is older than an owner does.
+  return {
+    format: 1,
+    name,
+    branchId,
+    nonce,
+    epoch,
+    owner: null,
+    manifest,
+    retained: [],
+    wal,
+    collected: { epoch: 0, n: 0 },
+    trimRevision,
     policy,
   };
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { know } from './collect.js';
 import { judge } from './depose.js';
 import { propose } from './head.js';
 import { manifestName, tableName } from './names.js';
@@ -41,6 +42,7 @@ export const comparing: Part = {
     // Rule doubt-yourself: it may be gone because a successor, of whom nothing is known here yet, has collected it.
     if (answer.type !== 'found') return ask(turn, 'comparing', getHead(turn));
     turn.state.manifest = answer.body as Manifest;
+    know(turn, turn.state.manifest);
     upload(turn);
   },
 };
@@ -134,5 +136,6 @@ export function checkpointWon(turn: Turn): void {
   if (manifest === null) return;
   state.manifest = manifest;
   state.checkpoint = null;
+  know(turn, manifest);
   turn.actions.push({ type: 'published', seq: manifest.seq });
 }

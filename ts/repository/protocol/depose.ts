@@ -8,9 +8,17 @@ import { owns } from './change.js';
 import { propose } from './head.js';
 import type { Head } from './objects.js';
 import type { Answer, Phase } from './state.js';
-import { ask, askHere, fail, getHead, go, type Part, type Turn, waitsHere } from './turn.js';
+import { ask, askHere, fail, getHead, go, type Part, type Turn } from './turn.js';
 
-const OWNING: readonly Phase[] = ['leading', 'lingering', 'gathering', 'shipping', 'settling', 'releasing'];
+const OWNING: readonly Phase[] = [
+  'leading',
+  'lingering',
+  'gathering',
+  'shipping',
+  'settling',
+  'disputing',
+  'releasing',
+];
 /** Nothing of the log is on its way. */
 const BETWEEN_SLOTS: readonly Phase[] = ['leading', 'lingering', 'releasing'];
 
@@ -26,14 +34,12 @@ export function overtake(turn: Turn): void {
 
 /** Something is not as an owner left it. The head says whether this node has been overtaken, or the store is damaged. */
 export function judge(turn: Turn, answer: Answer, reason: string): void {
-  const { phase } = turn.state;
-  if (isOurs(turn, answer)) return fail(turn, reason);
-  overtake(turn);
-  // Nothing is in flight any more if it was the slot that raised the doubt.
-  if (phase === 'settling' && !waitsHere(turn)) go(turn, 'leading');
+  if (isOurs(turn, answer)) fail(turn, reason);
+  else overtake(turn);
 }
 
-function isOurs({ state }: Turn, answer: Answer): boolean {
+/** What an answer says about the head: whether it is still this node's. */
+export function isOurs({ state }: Turn, answer: Answer): boolean {
   const { branchId, epoch, settings } = state;
   return answer.type === 'found' && owns(answer.body as Head, { branchId, epoch, boot: settings.owner.boot });
 }

@@ -5,8 +5,21 @@
  * @module
  */
 
-export { branchPrefix, HEADS, headName, manifestName, parseName, slotName, tableName } from './names.js';
+export { adopted } from './change.js';
 export {
+  branchPrefix,
+  epochOfList,
+  HEADS,
+  headName,
+  listName,
+  manifestName,
+  type Parsed,
+  parseName,
+  slotName,
+  tableName,
+} from './names.js';
+export {
+  adoptedAt,
   type Head,
   type Made,
   type Manifest,

@@ -35,6 +35,16 @@ export const manifestName = (branchId: string, manifest: Numbered) =>
 export const tableName = (table: Numbered & { readonly branchId: string; readonly sha256: string }) =>
   `${branchPrefix(table.branchId)}tables/${numbered(table)}-${table.sha256.slice(0, 16)}`;
 
+/** Of the older checkpoints that a head of this epoch names. */
+export const listName = (branchId: string, epoch: number, nonce: string) =>
+  `${branchPrefix(branchId)}lists/${digits(epoch, 10)}-${nonce}`;
+const LIST = /^d\/[^/]+\/lists\/(?<epoch>\d{10})-/;
+
+/** Infinity for what is no list. */
+export function epochOfList(name: string): number {
+  return Number(LIST.exec(name)?.groups?.epoch ?? Number.POSITIVE_INFINITY);
+}
+
 const NAME =
   /^d\/[^/]+\/(?:wal\/(?<slot>\d{20})|(?<kind>manifest|table)s\/(?<epoch>\d{10})-(?<n>\d{10})(?:-[0-9a-f]{16})?)$/;
 

@@ -42,6 +42,17 @@ export interface Position {
 /** The beginning of every branch. An empty database is at revision 1. */
 export const ORIGIN: Position = { slot: 1, seq: 0, revision: 1, epoch: 0, digest: '', fences: [], checked: 1 };
 
+/**
+ * The beginning of a branch whose first checkpoint is a database that was there before. Slot 1 is never filled: the floor is
+ * above it from the first, as where a log has been collected, and nobody takes the branch for one that began empty. In place
+ * of its digest stands one of what was there.
+ */
+export function adoptedAt(branchId: string, seq: number, revision: number): Position {
+  const digest = sha256(`${branchId} adopted ${seq} ${revision}`);
+  const slot = ORIGIN.slot + 1;
+  return { ...ORIGIN, slot, seq, revision, digest, checked: slot };
+}
+
 /** Consecutive records of a log. What they say is the engine's. */
 export interface Records {
   readonly first: number;

@@ -6,10 +6,10 @@
  */
 
 import { covered } from './checkpoint.js';
-import { judge, lookUp, overtake } from './depose.js';
-import { slotName } from './names.js';
-import { after, type Slot, seal } from './objects.js';
-import { askHere, getHead, getSlot, go, isHead, type Part, type Turn } from './turn.js';
+import { isOurs, lookUp, overtake } from './depose.js';
+import { manifestName, slotName } from './names.js';
+import { after, type Head, type Manifest, type Slot, seal } from './objects.js';
+import { askHere, fail, getHead, getSlot, go, isHead, type Part, type Turn } from './turn.js';
 
 /** Between two slots: the only place where an owner decides what comes next. */
 export const leading: Part = {
@@ -52,16 +52,39 @@ export const shipping: Part = {
   answered: (turn, answer) => (answer.type === 'stored' ? shipped(turn) : go(turn, 'settling')),
 };
 
-/** The slot is taken: by our own put whose answer was lost, or by the fence of a successor. */
+/** The slot is taken: by our own put whose answer was lost, or by someone else. */
 export const settling: Part = {
   enter: (turn) => askHere(turn, getSlot(turn)),
-  answered(turn, answer, request) {
-    if (isHead(request)) return judge(turn, answer, 'someone else has written into the log of this epoch');
+  answered(turn, answer) {
     if (answer.type !== 'found') return go(turn, 'shipping');
-    const { digest, epoch } = answer.body as Slot;
     // Rule recognise: only the very same slot acknowledges.
-    if (digest === turn.state.slot?.digest) return shipped(turn);
-    if (epoch <= turn.state.epoch) return askHere(turn, getHead(turn));
+    if ((answer.body as Slot).digest === turn.state.slot?.digest) shipped(turn);
+    else go(turn, 'disputing');
+  },
+};
+
+/**
+ * Something else stands in the slot: the fence of a successor, or, if a successor has read our slot and let go of it, the
+ * fence of someone too late. The head says whether the slot was still kept when it was read; if not, the manifest of the
+ * head says where all fences were.
+ */
+export const disputing: Part = {
+  enter: (turn) => askHere(turn, getHead(turn)),
+  answered(turn, answer, request) {
+    const { branchId, log } = turn.state;
+    if (isHead(request)) {
+      if (isOurs(turn, answer)) return fail(turn, 'someone else has written into the log of this epoch');
+      const head = answer.type === 'found' ? (answer.body as Head) : null;
+      // Rule collected-slot: what stands below the floor does not say what stood there.
+      if (head?.manifest && head.branchId === branchId && head.wal.floor > log.slot) {
+        return askHere(turn, { type: 'get', key: manifestName(branchId, head.manifest) });
+      }
+    } else {
+      // It has been collected as well, and the head names a newer one.
+      if (answer.type !== 'found') return go(turn, 'disputing');
+      const { fences } = (answer.body as Manifest).position;
+      if (!fences.some(({ slot }) => slot === log.slot)) shipped(turn);
+    }
     overtake(turn);
     go(turn, 'leading');
   },

@@ -68,7 +68,8 @@ export type Request =
     }
   /** Whether it is there; its content is not wanted. */
   | { readonly type: 'look'; readonly key: string }
-  | { readonly type: 'list'; readonly prefix: string }
+  /** `before`: only names that come before this one. */
+  | { readonly type: 'list'; readonly prefix: string; readonly before: string }
   | { readonly type: 'delete'; readonly keys: readonly string[] }
   | { readonly type: 'wait'; readonly ms: number }
   /** Durable records after this one, as many as fit in a slot. */
@@ -146,6 +147,7 @@ export type Phase =
   | 'gathering'
   | 'shipping'
   | 'settling'
+  | 'disputing'
   | 'releasing'
   | 'cutting'
   | 'leading'
@@ -204,11 +206,15 @@ export interface Checkpoint {
   readonly manifest: Manifest | null;
 }
 
+/** The names of the tables that manifests name, by the names of the manifests. */
+export type Known = Readonly<Record<string, readonly string[]>>;
+
 export interface Collection {
   readonly head: Head;
-  /** Manifests still to be read. */
-  readonly unread: readonly Named[];
-  readonly live: readonly string[];
+  /** The manifests that it names, */
+  readonly kept: readonly string[];
+  /** and those of them that still have to be read. */
+  readonly unread: readonly string[];
 }
 
 export interface State {
@@ -242,6 +248,8 @@ export interface State {
   readonly changes: readonly Change[];
   readonly checkpoint: Checkpoint | null;
   readonly collection: Collection | null;
+  /** What has been read or written once, and is kept. */
+  readonly known: Known;
   /** The number of the last object that was named in this epoch. */
   readonly n: number;
   readonly nonces: number;

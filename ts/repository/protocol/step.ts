@@ -13,7 +13,7 @@ import { cutting, leads, looking, overtake, released, releasing, renewing } from
 import { applying, ending, installing, opening, reading, regrowing, waiting } from './follow.js';
 import { changing, nextChange, rereading } from './head.js';
 import { ORIGIN } from './objects.js';
-import { gathering, leading, lingering, settling, shipping } from './ship.js';
+import { disputing, gathering, leading, lingering, settling, shipping } from './ship.js';
 import type { Action, Event, Local, Pending, Purpose, Settings, State } from './state.js';
 import { again, againLater, answered, go, type Part, type Turn } from './turn.js';
 
@@ -36,6 +36,7 @@ const parts: Record<Purpose, Part> = {
   gathering,
   shipping,
   settling,
+  disputing,
   releasing,
   cutting,
   changing,
@@ -77,6 +78,7 @@ export function start(settings: Settings, local: Local | null, nowMs: number): [
     changes: [],
     checkpoint: null,
     collection: null,
+    known: {},
     n: 0,
     nonces: 0,
     lastId: 0,

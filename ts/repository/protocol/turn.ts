@@ -88,11 +88,6 @@ export function isHead(request: Request): boolean {
   return 'key' in request && request.key.startsWith(HEADS);
 }
 
-/** Whether the phase still waits for an answer. */
-export function waitsHere({ state }: Turn): boolean {
-  return Object.values(state.requests).some(({ purpose }) => purpose === state.phase);
-}
-
 export function getSlot({ state: { branchId, log, head } }: Turn): Request {
   const ahead = Math.max(0, (head?.head.wal.hint ?? 0) - log.slot - 1);
   return { type: 'get', key: slotName(branchId, log.slot), ahead };

@@ -27,15 +27,32 @@ export class Ahead {
     const [key, ...ahead] = keys as [string, ...string[]];
     const here = this.#fetched.get(key) ?? this.#fetch(key);
     this.#fetched.delete(key);
-    const wanted = ahead.slice(0, Math.max(1, Math.min(SLOTS_MAX, Math.floor(BYTES_MAX / this.#bytes))));
+    const wanted = ahead.slice(0, this.#room);
     for (const known of this.#fetched.keys()) if (!wanted.includes(known)) this.#fetched.delete(known);
-    for (const next of wanted) if (!this.#fetched.has(next)) this.#begin(next);
+    for (const next of wanted) this.#begin(next);
     const found = await here;
-    this.#bytes = Math.max(this.#bytes / 2, found?.body.length ?? 0);
+    this.#measure(found);
     return found;
   }
 
+  /** Fetches what will be asked for: the first of `keys`, and others when that has said how long they may be. */
+  async begin(keys: readonly string[]): Promise<void> {
+    const [first, ...others] = keys as [string, ...string[]];
+    this.#begin(first);
+    this.#measure(await this.#fetched.get(first));
+    for (const next of others.slice(0, this.#room)) this.#begin(next);
+  }
+
+  get #room(): number {
+    return Math.max(1, Math.min(SLOTS_MAX, Math.floor(BYTES_MAX / this.#bytes)));
+  }
+
+  #measure(found: StoredObject | undefined): void {
+    this.#bytes = Math.max(this.#bytes / 2, found?.body.length ?? 0);
+  }
+
   #begin(key: string): void {
+    if (this.#fetched.has(key)) return;
     const fetching = this.#fetch(key);
     this.#fetched.set(key, fetching);
     const forget = () => {

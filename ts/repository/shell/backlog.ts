@@ -11,10 +11,12 @@ const DELAY_MS_MAX = 100;
 
 export class Backlog {
   readonly bytesMax: number;
+  readonly #onWeighed: () => void;
   #bytes = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, onWeighed: () => void = () => {}) {
     this.bytesMax = bytesMax;
+    this.#onWeighed = onWeighed;
   }
 
   /** Of the log, by whole files. */
@@ -35,5 +37,6 @@ export class Backlog {
 
   weigh(bytes: number): void {
     this.#bytes = bytes;
+    this.#onWeighed();
   }
 }

@@ -6,8 +6,8 @@
 
 /** Enough to fill a fast line over a long distance. */
 const TRANSFERS_MAX = 16;
-/** Objects have at most 64 MiB. */
-const BYTES_MAX = 128 << 20;
+/** What is on its way is in memory. No object has more. */
+const BYTES_MAX = 64 << 20;
 
 export class Budget {
   #transfers = 0;

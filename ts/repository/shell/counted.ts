@@ -23,8 +23,9 @@ export class Counted {
     this.#signal = signal;
   }
 
-  async get(key: string): Promise<StoredObject | undefined> {
-    const found = await this.#ask('get', () => this.#store.get(key, { signal: this.#signal }));
+  async get(key: string, range?: readonly [number, number]): Promise<StoredObject | undefined> {
+    const options = range === undefined ? { signal: this.#signal } : { signal: this.#signal, range };
+    const found = await this.#ask('get', () => this.#store.get(key, options));
     this.#counts.downloadedBytes += found?.body.length ?? 0;
     return found;
   }
@@ -39,12 +40,15 @@ export class Counted {
     return etag;
   }
 
-  /** In order. `after`: only those that come after it. */
-  list(prefix: string, after?: string): Promise<string[]> {
+  /** In order. Only those that come after `after`, and before `before`: what comes behind that is not asked for. */
+  list(prefix: string, { after, before }: { after?: string; before?: string } = {}): Promise<string[]> {
     return this.#ask('list', async () => {
       const keys: string[] = [];
       const options = after === undefined ? { signal: this.#signal } : { signal: this.#signal, after };
-      for await (const { key } of this.#store.list(prefix, options)) keys.push(key);
+      for await (const { key } of this.#store.list(prefix, options)) {
+        if (before !== undefined && key >= before) break;
+        keys.push(key);
+      }
       return keys;
     });
   }

@@ -6,9 +6,10 @@
  * @module
  */
 
+import { setImmediate } from 'node:timers/promises';
 import { CoppiceError, closed } from '../../errors.js';
 import type { Replication } from '../../native/types.js';
-import type { Answer, Manifest, Records, Request, Until } from '../protocol/index.js';
+import type { Answer, Flushed, Manifest, Records, Request, Until } from '../protocol/index.js';
 import { ORIGIN } from '../protocol/index.js';
 import { sha256Of } from './digest.js';
 import type { Downloads } from './download.js';
@@ -37,6 +38,8 @@ export class Disk {
   #closed = false;
   /** Reached and not written yet. */
   #reached: Reached | undefined;
+  /** The same, where that has to be written before anything is added to what the folder holds. */
+  #owed: Reached | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** What has been begun is done before the folder is anybody else's. */
   readonly #work = new Set<Promise<unknown>>();
@@ -68,6 +71,13 @@ export class Disk {
       engine.replication.raise(local.position.revision);
     }
     return engine;
+  }
+
+  /** All there is, in tables that are kept while they may be read. Of a database that belongs to no branch yet. */
+  async whole(): Promise<Flushed> {
+    const { replication } = await this.open();
+    replication.raise(Number.MAX_SAFE_INTEGER);
+    return this.pinned.hold(await replication.flush());
   }
 
   get replication(): Replication | undefined {
@@ -120,10 +130,20 @@ export class Disk {
     }, REMEMBER_MS).unref();
   }
 
+  /**
+   * The same, and at the latest before anything comes after it. Without it a disk that stopped there would begin from before,
+   * and take what came after for something to be taken back, or away.
+   */
+  #owe(local: Reached): void {
+    this.reach(local);
+    this.#owed = local;
+  }
+
   /** The same, at once. */
   async #remember(local: Reached): Promise<void> {
     this.#reached = local;
     await this.#rememberReached();
+    this.#owed = undefined;
   }
 
   /** Empties the folder: it holds something else than the branch. */
@@ -155,6 +175,7 @@ export class Disk {
 
   async #shut(): Promise<void> {
     this.#forgetReached();
+    this.#owed = undefined;
     this.pinned.release();
     const engine = this.#engine;
     this.#engine = undefined;
@@ -179,6 +200,10 @@ export class Disk {
 
   async #read(after: number): Promise<Answer> {
     const { replication } = await this.open();
+    // Whoever was told of the slot before has had its turn then: what it wrote next shares this slot, instead of one more
+    // slot after this. If it cannot be synced, what is durable is read all the same.
+    await setImmediate();
+    if (replication.lastSeq > replication.durableSeq) await replication.sync().catch(() => {});
     const found = await replication.readLog(after, SLOT_BYTES);
     if (found === undefined) return { type: 'unknown', why: 'nothing is on the disk yet' };
     const { first, last, revision, timeMs, body } = found;
@@ -203,6 +228,7 @@ export class Disk {
       await this.lose();
       return LOST;
     }
+    if (this.#owed !== undefined) await this.#remember(this.#owed);
     await replication.apply(records.body as Uint8Array, until ?? undefined);
     if (until === null) this.reach(local);
     return { type: 'done' };
@@ -212,14 +238,16 @@ export class Disk {
     const { replication } = await this.open();
     replication.lead(false);
     const { seq } = local.position;
-    if (replication.lastSeq > seq) {
-      const isCut = await this.#change(async () => {
-        const done = await this.#folder.cut(seq);
-        if (!done) await this.#clear();
-        return done;
-      });
-      if (!isCut) return LOST;
+    if (replication.lastSeq <= seq) {
+      this.#owe(local);
+      return { type: 'done' };
     }
+    const isCut = await this.#change(async () => {
+      const done = await this.#folder.cut(seq);
+      if (!done) await this.#clear();
+      return done;
+    });
+    if (!isCut) return LOST;
     await this.#remember(local);
     return { type: 'done' };
   }
@@ -238,7 +266,7 @@ export class Disk {
     const { replication } = await this.open();
     // Of what is older than its checkpoint a database does not have all.
     replication.raise(manifest?.revision ?? ORIGIN.revision);
-    await this.#remember({ branchId, position: manifest?.position ?? ORIGIN });
+    this.#owe({ branchId, position: manifest?.position ?? ORIGIN });
     return { type: 'done' };
   }
 }

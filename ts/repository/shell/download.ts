@@ -1,23 +1,29 @@
 /**
- * The tables of a checkpoint, into a folder: many at once, each checked, and taken from there by a rename when all are
- * there. What an attempt before has left is used if it is whole.
+ * The tables of a checkpoint, into a folder: many at once, in pieces, each table checked and synced, and taken from there by
+ * a rename when all are there. What an attempt before has left is used if it is whole.
  *
  * @module
  */
 
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { CoppiceError } from '../../errors.js';
 import type { InstallFile } from '../../native/types.js';
 import { type Manifest, tableName } from '../protocol/index.js';
+import type { StoredObject } from '../store/index.js';
 import type { Budget } from './budget.js';
 import type { Counted } from './counted.js';
-import { sha256Of } from './digest.js';
 import { unwritten } from './errors.js';
-import { OWN } from './place.js';
+import { OWN } from './own.js';
 
 /** Inside the folder of the database, so that renames do not leave the file system. */
 const FOLDER = join(OWN, 'tables');
+/** Tables are fetched in pieces, so many of each at once. */
+const PIECE_BYTES = 8 << 20;
+const PIECES = 2;
 
 export class Downloads {
   readonly #folder: string;
@@ -40,6 +46,7 @@ export class Downloads {
   /** Whether all were there; if one was not, none has been taken. */
   async fetch(manifest: Manifest, files: readonly InstallFile[]): Promise<boolean> {
     await mkdir(join(this.#folder, FOLDER), { recursive: true });
+    const left = await readdir(join(this.#folder, FOLDER));
     const keys = new Map(manifest.tables.map((table) => [table.id, tableName(table)]));
     const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
     let done = 0;
@@ -47,11 +54,13 @@ export class Downloads {
     this.#progress(done, total);
     const fetchOne = async (file: InstallFile): Promise<void> => {
       if (isMissing) return;
-      if (!(await this.#fetch(file, keys.get(file.id)))) isMissing = true;
+      const isLeft = left.includes(file.name) && (await digestOf(this.#path(file.name))) === file.sha256;
+      if (!isLeft && !(await this.#fetch(file, keys.get(file.id)))) isMissing = true;
       done += file.bytes;
       this.#progress(done, total);
     };
-    const ends = await Promise.allSettled(files.map((file) => this.#budget.take(file.bytes, () => fetchOne(file))));
+    const taken = ({ bytes }: InstallFile) => Math.min(bytes, PIECES * PIECE_BYTES);
+    const ends = await Promise.allSettled(files.map((file) => this.#budget.take(taken(file), () => fetchOne(file))));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return !isMissing;
   }
@@ -66,23 +75,65 @@ export class Downloads {
     if (key === undefined) {
       throw new CoppiceError('CORRUPT', `a manifest lacks the table "${name}" that its engine needs`);
     }
-    const path = this.#path(name);
-    const before = await readFile(path).catch(() => undefined);
-    if (before !== undefined && (await sha256Of(before)) === sha256) return true;
-    const found = await this.#store.get(key);
-    if (found === undefined) return false;
-    const digest = await sha256Of(found.body);
-    if (digest !== sha256) {
-      const message = `"${key}" is damaged: ${found.body.length} bytes with the digest ${digest}, not ${bytes} with ${sha256}`;
+    const digest = await this.#copy(key, bytes, this.#path(name));
+    if (digest !== undefined && digest !== sha256) {
+      const message = `"${key}" is damaged: its digest is ${digest}, not ${sha256}`;
       throw new CoppiceError('CORRUPT', message, { details: { key } });
     }
-    await writeFile(path, found.body).catch((cause) => {
-      throw unwritten(path, cause);
-    });
-    return true;
+    return digest !== undefined;
+  }
+
+  /** Answers the digest of what has been copied; nothing if there is no such object. */
+  async #copy(key: string, bytes: number, path: string): Promise<string | undefined> {
+    const hash = createHash('sha256');
+    const pieces: Promise<StoredObject | undefined>[] = [];
+    const syncs: Promise<void>[] = [];
+    const ask = (from: number) => {
+      const range = [from, Math.min(from + PIECE_BYTES, bytes)] as const;
+      if (from < bytes) pieces.push(later(this.#store.get(key, range)));
+    };
+    for (let n = 0; n < PIECES; n++) ask(n * PIECE_BYTES);
+    const file = await open(path, 'w').catch(failedAt(path));
+    try {
+      for (let at = 0; at < bytes; at += PIECE_BYTES) {
+        const found = await pieces.shift();
+        if (found === undefined) return undefined;
+        hash.update(found.body);
+        await file.writeFile(found.body).catch(failedAt(path));
+        // It goes to the disk while others come.
+        syncs.push(later(file.datasync()));
+        ask(at + PIECES * PIECE_BYTES);
+      }
+      await Promise.all(syncs).catch(failedAt(path));
+    } finally {
+      await file.close();
+    }
+    return hash.digest('hex');
   }
 
   #path(name: string): string {
     return join(this.#folder, FOLDER, name);
   }
+}
+
+/** Of a file, if it can be read. */
+async function digestOf(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  const isRead = pipeline(createReadStream(path), hash).then(
+    () => true,
+    () => false,
+  );
+  return (await isRead) ? hash.digest('hex') : undefined;
+}
+
+function failedAt(path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw unwritten(path, cause);
+  };
+}
+
+/** What is waited for later, unless something else has failed by then. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

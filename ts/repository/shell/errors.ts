@@ -22,10 +22,39 @@ export function branchExists(branch: string, where: string): CoppiceError {
   return new CoppiceError('EXISTS', `the branch "${branch}" in ${where} exists, and errorIfExists was given`);
 }
 
+/** The database in a folder would be the first content of a branch that is there, with something else in it. */
+export function branchOfOthers(
+  branch: string,
+  { location }: { readonly location: string },
+  folder: string,
+): CoppiceError {
+  const message = `the branch "${branch}" in ${location} exists, and ${folder} holds a database that is no part of it: give another branch, or an empty folder`;
+  return new CoppiceError('EXISTS', message, { details: { option: 'store', branch, file: folder } });
+}
+
+/** Whoever only reads a branch makes none. */
+export function belongsToNone(folder: string): CoppiceError {
+  const message = `${folder} holds a database that is in no store: open it for writing with the store, which makes a branch of it, or follow in an empty folder`;
+  return new CoppiceError('EXISTS', message, { details: { option: 'readOnly', file: folder } });
+}
+
 /** A folder of which a replica would not know what to show: it may hold more than the branch does. */
 export function ofOwner(folder: string): CoppiceError {
   const message = `${folder} holds commits that are not in the store: open it with the store to ship them, or follow in an empty folder`;
   return new CoppiceError('INVALID', message, { details: { option: 'readOnly', file: folder } });
+}
+
+/** A copy is made in an empty folder. */
+export function occupied(folder: string): CoppiceError {
+  return new CoppiceError('EXISTS', `${folder} holds a database: restore into an empty folder`, {
+    details: { file: folder },
+  });
+}
+
+/** Whoever made a copy was killed. */
+export function halfCopied(folder: string): CoppiceError {
+  const message = `${folder} holds a copy of a branch that is not complete: restore into it again, or remove it`;
+  return new CoppiceError('INVALID', message, { details: { file: folder } });
 }
 
 /** A commit that the store does not have, and never will. */
@@ -38,6 +67,12 @@ export function fencedCommit(branch: string, revision: number): CoppiceError {
 export function unshipped(revision: number): CoppiceError {
   const message = `closed before revision ${revision} was in the store: it is on this disk, and goes there at the next open`;
   return new CoppiceError('UNKNOWN_OUTCOME', message, { details: { revision } });
+}
+
+/** A commit that may be in the store or not: the thread that shipped it has ended, and then another node took the branch. */
+export function doubtful(branch: string, revision: number): CoppiceError {
+  const message = `revision ${revision} may be in the store or not: the thread that was shipping it ended, and another node took the branch "${branch}"`;
+  return new CoppiceError('UNKNOWN_OUTCOME', message, { details: { branch, revision } });
 }
 
 /** A commit about which something else is wrong. */
@@ -69,6 +104,13 @@ export function isPassing(error: unknown, isOpening: boolean, failures: number):
   if (!isOpening) return true;
   if (error.code === 'COPPICE_CORRUPT') return failures < DAMAGED_MAX;
   return error.code !== 'COPPICE_DISK_FULL' && error.details?.retry !== false;
+}
+
+/** Whether a store that failed so often before may answer yet, with nothing mended. */
+export function isOutage(error: unknown, failures: number): boolean {
+  if (!(error instanceof CoppiceError)) return true;
+  if (error.code === 'COPPICE_CORRUPT') return failures < DAMAGED_MAX;
+  return error.code === 'COPPICE_STORE' && error.details?.retry !== false;
 }
 
 const LATER = new Set(['COPPICE_DISK_FULL', 'COPPICE_BUSY', 'COPPICE_STORE']);

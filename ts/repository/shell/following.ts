@@ -83,7 +83,9 @@ export class Following {
     this.#isListing = true;
     try {
       const first = slotName(branchId, hint);
-      const keys = await this.#store.list(first.slice(0, first.lastIndexOf('/') + 1), slotName(branchId, hint - 1));
+      const keys = await this.#store.list(first.slice(0, first.lastIndexOf('/') + 1), {
+        after: slotName(branchId, hint - 1),
+      });
       const last = parseName(keys.at(-1) ?? '');
       // A list may be old; that slots exist up to the hint is certain.
       this.#listed = { slot: last?.kind === 'slot' ? Math.max(hint, last.slot + 1) : hint, ms };

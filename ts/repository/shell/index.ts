@@ -4,13 +4,21 @@
  * @module
  */
 
+export { Backlog } from './backlog.js';
+export { isVacant } from './belonging.js';
+export type { Branch } from './branch.js';
 export { Budget } from './budget.js';
 export { sha256Of } from './digest.js';
 export type { EngineFolder, OpenEngine } from './engine.js';
+export { branchExists, doubtful, failedCommit, fenced, fencedCommit, occupied, unshipped } from './errors.js';
 export { readHead } from './heads.js';
+export { KeepAlive } from './keep-alive.js';
 export type { ShellOptions } from './options.js';
-export { isPlace, OWN } from './place.js';
-export type { OnProgress, Progress } from './progress.js';
-export { openRoot } from './root.js';
-export { Shell, type ShellEvent } from './shell.js';
+export { throughOutage } from './outage.js';
+export { OWN } from './own.js';
+export { isPlace } from './place.js';
+export { type OnProgress, type Progress, tellProgress, tellTrying } from './progress.js';
+export { findRoot, openRoot } from './root.js';
+export { type Published, Shell, type ShellEvent } from './shell.js';
 export type { BranchStatus } from './status.js';
+export { Waiters } from './waiters.js';

@@ -8,6 +8,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Mode, Policy, Settings, Until } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
+import type { Backlog } from './backlog.js';
 import type { EngineFolder } from './engine.js';
 import type { OnProgress } from './progress.js';
 import type { ShellEvent } from './shell.js';
@@ -44,6 +45,13 @@ export interface ShellOptions {
    * beneath whoever has read already.
    */
   readonly shipsFirst: boolean;
+  /**
+   * Whether another thread of this process has shipped before, and this one goes on beneath those who read and write: what
+   * the branch does not have is not replaced, but given up.
+   */
+  readonly takesOver?: boolean;
+  /** Of its own, unless it is given. */
+  readonly backlog?: Backlog;
   /** Gives up opening. */
   readonly signal?: AbortSignal | undefined;
   /** Hears how far opening is. */
@@ -51,8 +59,9 @@ export interface ShellOptions {
   readonly on: (event: ShellEvent) => void;
 }
 
-const BACK_OFF_MS_MIN = 25;
-const BACK_OFF_MS_MAX = 10_000;
+/** What nobody knows the outcome of is tried again after so long, then after twice as long each time, up to the other. */
+export const BACK_OFF_MS_MIN = 25;
+export const BACK_OFF_MS_MAX = 10_000;
 
 export function settingsOf(options: ShellOptions, disk: string): Settings {
   const { branch, mode, until, policy, lingerMs, renewMs, pollMs, takeoverMs } = options;

@@ -9,6 +9,9 @@ import { CoppiceError } from '../../errors.js';
 import type { Replication } from '../../native/types.js';
 import type { Records } from '../protocol/index.js';
 
+/** Tables hold the records, the log not any more, or not whole. */
+const GONE = new Set(['COPPICE_COMPACTED', 'COPPICE_CORRUPT']);
+
 /** Compares the records that are held already; those that only tables hold are believed. */
 export async function holdsOthers(replication: Replication, { first, body }: Records): Promise<boolean> {
   if (first > replication.lastSeq) return false;
@@ -18,7 +21,7 @@ export async function holdsOthers(replication: Replication, { first, body }: Rec
     const length = Math.min(held?.body.length ?? 0, theirs.length);
     return held !== undefined && !held.body.subarray(0, length).equals(theirs.subarray(0, length));
   } catch (error) {
-    if (error instanceof CoppiceError && error.code === 'COPPICE_COMPACTED') return false;
+    if (error instanceof CoppiceError && GONE.has(error.code)) return false;
     throw error;
   }
 }

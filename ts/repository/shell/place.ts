@@ -9,18 +9,13 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CoppiceError } from '../../errors.js';
 import type { Position } from '../protocol/index.js';
-import { unwritten } from './errors.js';
+import { inodeOf, OWN, readOwn, removeOwn, writeOwn } from './own.js';
 
-/** Hidden, as the engine makes no database among files of others. */
-export const OWN = '.repository';
 const FILE = join(OWN, 'position');
 const FORMAT = 1;
-/** No such file, or what should be the folder is a file. */
-const ABSENT = new Set(['ENOENT', 'ENOTDIR']);
 
 export interface Remembered {
   readonly format: typeof FORMAT;
@@ -33,6 +28,8 @@ export interface Remembered {
   readonly inode: string;
   /** Null while the folder holds nothing that is whole. */
   readonly local: Reached | null;
+  /** A copy is being made in it, which is to belong to nobody. */
+  readonly copies?: true;
 }
 
 /** How far the records of a disk are known to be those of the branch. */
@@ -44,12 +41,15 @@ export interface Reached {
 export class Place {
   readonly #folder: string;
   #remembered: Remembered;
+  /** What the file says, for certain. */
+  #durable: Remembered | undefined;
   #written: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  private constructor(folder: string, remembered: Remembered) {
+  private constructor(folder: string, remembered: Remembered, durable: Remembered | undefined) {
     this.#folder = folder;
     this.#remembered = remembered;
+    this.#durable = durable;
   }
 
   /** What the folder remembers. Nothing, if it has never belonged to a repository. */
@@ -58,18 +58,24 @@ export class Place {
     if (remembered === undefined) return undefined;
     const inode = await inodeOf(folder);
     const isCopy = inode !== remembered.inode;
-    return new Place(folder, isCopy ? { ...remembered, inode, disk: randomUUID() } : remembered);
+    return new Place(folder, isCopy ? { ...remembered, inode, disk: randomUUID() } : remembered, remembered);
   }
 
   /** A folder that begins to belong to one. Nothing is written yet. */
-  static async make(folder: string, databaseId: string, branch: string): Promise<Place> {
+  static async make(folder: string, databaseId: string, branch: string, copies = false): Promise<Place> {
     await mkdir(join(folder, OWN), { recursive: true });
     const inode = await inodeOf(folder);
-    return new Place(folder, { format: FORMAT, databaseId, branch, disk: randomUUID(), inode, local: null });
+    const remembered: Remembered = { format: FORMAT, databaseId, branch, disk: randomUUID(), inode, local: null };
+    return new Place(folder, copies ? { ...remembered, copies } : remembered, undefined);
   }
 
   get remembered(): Remembered {
     return this.#remembered;
+  }
+
+  /** The folder does not say yet to whom it belongs. */
+  get isNew(): boolean {
+    return this.#durable === undefined;
   }
 
   /** Remembers a position whose records are durable. Calls that come while one is written share the next. */
@@ -77,14 +83,26 @@ export class Place {
     return this.#remember({ ...this.#remembered, local });
   }
 
-  /** What the folder holds is about to be replaced. */
-  clear(): Promise<void> {
-    return this.#remember({ ...this.#remembered, local: null });
+  /** What the folder holds, if anything, is about to be replaced. */
+  async clear(): Promise<void> {
+    await this.settled();
+    if (this.#remembered.local !== null || this.#durable?.local !== null) {
+      await this.#remember({ ...this.#remembered, local: null });
+    }
   }
 
-  /** What the folder held is lost, and what comes is another disk. */
+  /** What the folder held is lost, and what comes is another disk, unless nobody has heard of this one. */
   forget(): Promise<void> {
-    return this.#remember({ ...this.#remembered, disk: randomUUID(), local: null });
+    const disk = this.isNew ? this.#remembered.disk : randomUUID();
+    return this.#remember({ ...this.#remembered, disk, local: null });
+  }
+
+  /** The folder belongs to no repository any more. */
+  async remove(): Promise<void> {
+    await this.settled();
+    this.#remembered = { ...this.#remembered, local: null };
+    this.#durable = undefined;
+    await removeOwn(this.#folder, FILE);
   }
 
   /** Resolves when nothing is being written any more. */
@@ -97,7 +115,10 @@ export class Place {
     this.#remembered = remembered;
     this.#next ??= this.settled().then(() => {
       this.#next = undefined;
-      this.#written = write(this.#folder, this.#remembered);
+      const written = this.#remembered;
+      this.#written = writeOwn(this.#folder, FILE, written).then(() => {
+        this.#durable = written;
+      });
       return this.#written;
     });
     return this.#next;
@@ -109,57 +130,6 @@ export async function isPlace(folder: string): Promise<boolean> {
   return (await read(folder)) !== undefined;
 }
 
-async function read(folder: string): Promise<Remembered | undefined> {
-  const file = join(folder, FILE);
-  let remembered: Remembered;
-  try {
-    remembered = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    if (ABSENT.has((cause as NodeJS.ErrnoException).code ?? '')) return undefined;
-    if (!(cause instanceof SyntaxError))
-      throw new CoppiceError('IO', `cannot read ${file}`, { cause, details: { file } });
-    throw new CoppiceError('CORRUPT', `${file} is damaged: remove the folder, and it grows back from the store`, {
-      cause,
-      details: { file, offset: 0 },
-    });
-  }
-  if (remembered.format !== FORMAT) {
-    throw new CoppiceError('FORMAT', `${file} is of format ${remembered.format}: use a newer version of coppice`, {
-      details: { file },
-    });
-  }
-  return remembered;
-}
-
-async function write(folder: string, remembered: Remembered): Promise<void> {
-  const file = join(folder, FILE);
-  try {
-    await replace(folder, file, remembered);
-  } catch (cause) {
-    throw unwritten(file, cause);
-  }
-}
-
-async function replace(folder: string, file: string, remembered: Remembered): Promise<void> {
-  const fresh = `${file}.new`;
-  const handle = await open(fresh, 'w');
-  try {
-    await handle.writeFile(`${JSON.stringify(remembered)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, file);
-  await syncNames(join(folder, OWN));
-  await syncNames(folder);
-}
-
-async function syncNames(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const names = await open(folder, 'r');
-  await names.sync().finally(() => names.close());
-}
-
-async function inodeOf(folder: string): Promise<string> {
-  return String((await stat(folder, { bigint: true })).ino);
+function read(folder: string): Promise<Remembered | undefined> {
+  return readOwn<Remembered>(join(folder, FILE), FORMAT, 'remove the folder, and it grows back from the store');
 }

@@ -15,6 +15,8 @@ export interface Progress {
   done: number;
   total: number;
   unit: 'bytes' | 'keys' | 'objects';
+  /** In the phase `waiting`: what has just failed. It is tried again until it succeeds. */
+  why?: string;
 }
 
 export type OnProgress = (progress: Progress) => void;
@@ -26,6 +28,12 @@ export function tellProgress(listener: OnProgress, progress: Progress): void {
   } catch (thrown) {
     uncaught(thrown);
   }
+}
+
+/** Opening has met something that waiting may mend, as an outage of the store. */
+export function tellTrying(listener: OnProgress | undefined, error: unknown): void {
+  if (listener === undefined) return;
+  tellProgress(listener, { phase: 'waiting', done: 0, total: 0, unit: 'objects', why: (error as Error).message });
 }
 
 /** How far a machine has read the log on its way to be opened. */

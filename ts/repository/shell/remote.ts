@@ -54,13 +54,26 @@ export class Remote {
           ? { type: 'missing' }
           : { type: 'found', body: null, etag: '' };
       case 'list':
-        return { type: 'listed', keys: await this.#store.list(request.prefix) };
+        return this.#list(request);
       case 'delete':
         await this.#store.del(request.keys);
         return { type: 'done' };
       default:
         return undefined;
     }
+  }
+
+  /** Fetches slots that exist, from one up to another, because they will be asked for. What fails is asked for then. */
+  ahead(branchId: string, from: number, to: number): void {
+    if (from < to) this.#ahead.begin(slotNames(branchId, from, to)).catch(() => {});
+  }
+
+  /** What is left of lists, which the machine does not know of, is deleted where somebody is about to delete. */
+  async #list({ prefix, before }: Request & { type: 'list' }): Promise<Answer> {
+    const keys = await this.#store.list(prefix, { before });
+    const left = this.#heads.leftOf(keys);
+    if (left.length > 0) await this.#store.del(left);
+    return { type: 'listed', keys };
   }
 
   async #get(key: string, ahead: number): Promise<Answer> {
@@ -71,8 +84,7 @@ export class Remote {
     }
     if (name?.kind === 'slot') {
       const [, branchId = ''] = key.split('/');
-      const keys = Array.from({ length: ahead + 1 }, (_, n) => slotName(branchId, name.slot + n));
-      const found = await this.#ahead.get(keys);
+      const found = await this.#ahead.get(slotNames(branchId, name.slot, name.slot + ahead + 1));
       return found === undefined
         ? { type: 'missing' }
         : { type: 'found', body: decodeSlot(key, found.body), etag: found.etag };
@@ -116,4 +128,8 @@ export class Remote {
       return { type: 'stored', etag: await send(await readFile(path), sha256) };
     });
   }
+}
+
+function slotNames(branchId: string, from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, n) => slotName(branchId, from + n));
 }

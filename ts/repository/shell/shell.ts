@@ -9,9 +9,20 @@ import { setMaxListeners } from 'node:events';
 import { aborted, CoppiceError, closed } from '../../errors.js';
 import { CLOSE_MS } from '../../limits.js';
 import type { Replication } from '../../native/types.js';
-import type { Answer, Local, Notice, Request, Slot, State } from '../protocol/index.js';
+import {
+  type Answer,
+  type Local,
+  type Manifest,
+  type Notice,
+  ORIGIN,
+  type Request,
+  type Slot,
+  type State,
+} from '../protocol/index.js';
+import { adopt } from './adoption.js';
 import { Backlog } from './backlog.js';
-import { type Belonging, belong } from './belonging.js';
+import { type Belonging, belong, removeTraces } from './belonging.js';
+import type { Branch } from './branch.js';
 import { Budget } from './budget.js';
 import { Checkpoints } from './checkpoints.js';
 import { Counted } from './counted.js';
@@ -33,7 +44,7 @@ import {
 } from './errors.js';
 import { Following, isAtEnd } from './following.js';
 import { type ShellOptions, settingsOf } from './options.js';
-import { type OnProgress, type Progress, Reading, tellProgress, uploads } from './progress.js';
+import { type OnProgress, type Progress, Reading, tellProgress, tellTrying, uploads } from './progress.js';
 import { Remote } from './remote.js';
 import { type BranchStatus, statusOf } from './status.js';
 import { Waiters } from './waiters.js';
@@ -60,7 +71,7 @@ export interface Published {
 
 const ENDED: ReadonlySet<State['phase']> = new Set(['restored', 'deposed', 'closed', 'failed']);
 
-export class Shell {
+export class Shell implements Branch {
   readonly #options: ShellOptions;
   readonly #belonging: Belonging;
   readonly #counts = noCounts();
@@ -97,7 +108,7 @@ export class Shell {
     setMaxListeners(0, this.#abort.signal);
     const store = new Counted(options.store, this.#counts, this.#abort.signal);
     const budget = new Budget();
-    this.backlog = new Backlog(options.unshippedBytesMax);
+    this.backlog = options.backlog ?? new Backlog(options.unshippedBytesMax);
     this.#following = options.mode === 'replica' && options.until === null ? new Following(store) : undefined;
     const downloaded = (done: number, total: number) => {
       if (!this.#isReady) this.#progress({ phase: 'tables', done, total, unit: 'bytes' });
@@ -146,13 +157,31 @@ export class Shell {
     return this.#waiters.until(revision);
   }
 
+  /** Resolves when whoever waits now for something to be stored knows what came of it. */
+  idle(): Promise<void> {
+    return this.#waiters.idle();
+  }
+
+  /** Of the repository. */
+  get databaseId(): string {
+    return this.#belonging.place.remembered.databaseId;
+  }
+
+  /** The last record that is in the store. */
+  get storedSeq(): number {
+    return this.#driver.state.log.seq;
+  }
+
   status(): BranchStatus {
     const ago = this.#shippedMs === undefined ? undefined : Math.round(performance.now() - this.#shippedMs);
     const { state } = this.#driver;
     const bytes = this.#unshippedBytes();
     const behindMs = this.#following?.behindMs;
     const status = statusOf(state, this.#options.store, this.#counts, { ago, bytes, behindMs });
-    return this.#error === undefined ? status : { ...status, ready: false, reason: this.#error.message };
+    if (this.#error === undefined) return status;
+    // The machine does not know what has ended it from outside.
+    const role = ENDED.has(state.phase) ? status.role : 'failed';
+    return { ...status, role, ready: false, reason: this.#error.message };
   }
 
   /** Publishes everything that was committed before the call, and lets go of what is not kept any longer. */
@@ -167,18 +196,25 @@ export class Shell {
 
   /**
    * Ships what it can until then, gives the branch up and closes the engine. Answers how many records are on this disk
-   * only; they are shipped when the branch is opened here again.
+   * only; they are shipped when the branch is opened here again. `handsOver`: another thread goes on, so that nothing is given
+   * up, and commits are accepted.
    */
-  close(timeoutMs = CLOSE_MS): Promise<number> {
-    this.#closing ??= this.#close(timeoutMs);
+  close(timeoutMs = CLOSE_MS, handsOver = false): Promise<number> {
+    this.#closing ??= this.#close(timeoutMs, handsOver);
     return this.#closing;
   }
 
   async #open(): Promise<void> {
-    const { local } = this.#belonging.place.remembered;
+    await this.#adopt();
+    const { place } = this.#belonging;
+    const { local } = place.remembered;
     const lastSeq = local === null ? 0 : (await this.#disk.open()).replication.lastSeq;
     // Records are on the disk before the position after them; without them it is another disk.
-    if (local === null || lastSeq < local.position.seq) await this.#lose();
+    if (place.isNew) {
+      // While the store is asked: whatever is done with the folder waits for it.
+      this.#disk.lose().catch((error) => this.#end(error));
+      this.#drive(null);
+    } else if (local === null || lastSeq < local.position.seq) await this.#lose();
     else this.#drive({ ...local, logged: lastSeq });
     for (let driver: Driver | undefined; driver !== this.#driver && this.#error === undefined; ) {
       driver = this.#driver;
@@ -186,12 +222,21 @@ export class Shell {
     }
     // Rule: a checkpoint says how the database was made before the log says anything.
     const isSettled = ({ head, log }: State) => head?.head.manifest !== null && log.seq >= this.#heldSeq;
-    if (this.#error === undefined && !this.follows) {
+    if (this.#error === undefined && !this.follows && !this.#options.takesOver) {
       await this.#driver.until((state) => ENDED.has(state.phase) || isSettled(state));
     }
     if (this.#error !== undefined) throw this.#error;
     if (this.#driver.state.phase === 'deposed') throw fenced(this.#options.branch);
     this.#isOpen = true;
+  }
+
+  /** A database that belongs to no branch becomes the first content of this one. */
+  async #adopt(): Promise<void> {
+    const { place, mark } = this.#belonging;
+    if (mark === undefined) return;
+    const { signal } = this.#abort;
+    await adopt({ options: this.#options, place, mark, disk: this.#disk, remote: this.#remote, signal });
+    this.#disk.pinned.release();
   }
 
   #drive(local: Local | null): void {
@@ -211,12 +256,20 @@ export class Shell {
   async #carry(request: Exclude<Request, { type: 'wait' }>): Promise<Answer> {
     const isOpening = this.#driver.state.phase === 'opening';
     if (request.type === 'get') this.#following?.asks();
+    if (request.type === 'install') this.#ahead(request.manifest);
     const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
-    if (isOpening && answer.type === 'found' && this.#options.wants === 'new') this.#end(this.#exists());
+    const isNew = this.#options.wants === 'new' && this.#belonging.mark === undefined;
+    if (isOpening && answer.type === 'found' && isNew) this.#end(this.#exists());
     if (this.#following !== undefined) return this.#following.heard(request, answer);
     const isSlot = request.type === 'put' && 'previous' in request.body;
     if (isSlot && answer.type === 'stored') this.#count(request.body as Slot);
     return answer;
+  }
+
+  /** While tables are on their way, the slots that come after them are too. */
+  #ahead(manifest: Manifest | null): void {
+    const { branchId, head } = this.#driver.state;
+    this.#remote.ahead(branchId, (manifest?.position ?? ORIGIN).slot, head?.head.wal.hint ?? 0);
   }
 
   #count({ records }: Slot): void {
@@ -226,15 +279,27 @@ export class Shell {
 
   async #local(request: Request): Promise<Answer> {
     const driver = this.#driver;
-    const { branch, on } = this.#options;
+    const { branch, on, takesOver } = this.#options;
+    const isTaking = takesOver && !this.#isReady;
+    // The last put of the thread before may have come to its end after it: what is below the fence is in the branch.
+    if (isTaking && request.type === 'cut') on({ type: 'acknowledged', revision: request.position.revision });
     // A replica takes back nothing that it has shown: it only steps over the fence of a new owner.
-    if (request.type === 'cut' && this.#isReady && !this.follows) on({ type: 'overtaken', error: fenced(branch) });
+    if (request.type === 'cut' && (this.#isReady || isTaking) && !this.follows)
+      on({ type: 'overtaken', error: fenced(branch) });
+    // What others read and write is not replaced: the branch has gone on without them.
+    if (isTaking && request.type === 'install') this.#end(fenced(branch));
+    if (this.#error !== undefined) throw this.#error;
     let answer: Answer | typeof LOST;
     try {
       answer = await this.#disk.carry(request, driver.state.branchId);
     } catch (error) {
       if (!mayCome(error)) this.#end(error);
       throw error;
+    }
+    // The fence of another node stands where this one would have gone on: what is beyond it has been taken back.
+    if (isTaking && request.type === 'cut') {
+      this.#waiters.end((revision) => fencedCommit(branch, revision));
+      this.#end(fenced(branch));
     }
     if (answer !== LOST) return answer;
     // What it was told before it was opened again is of no use to an owner that steps down.
@@ -265,6 +330,8 @@ export class Shell {
     const uploaded = this.#watching.size > 0 ? uploads(state) : undefined;
     if (uploaded !== undefined) for (const watching of this.#watching) tellProgress(watching, uploaded);
     this.#follow(state);
+    // The head names another owner.
+    if (this.#options.takesOver && !this.#isReady && isAtEnd(state)) this.#end(fenced(this.#options.branch));
   }
 
   /** What a replica shows follows what it has read. */
@@ -298,7 +365,8 @@ export class Shell {
 
   #failed(error: unknown, failures: number): void {
     this.#counts.failures += 1;
-    if (!isPassing(error, !this.#isReady, failures)) this.#end(error);
+    if (!isPassing(error, !this.#isReady && !this.#options.takesOver, failures)) this.#end(error);
+    else if (!this.#isReady) tellTrying(this.#options.onProgress, error);
   }
 
   #notice(notice: Notice): void {
@@ -370,15 +438,18 @@ export class Shell {
     this.#error = error;
     this.#driver?.stop();
     this.#abort.abort(error);
-    this.#disk.replication?.lead(false);
+    // Another thread goes on where this one has only given up to.
+    const goesOn = this.#options.takesOver && error.code === 'COPPICE_ABORTED';
+    if (!goesOn) this.#disk.replication?.lead(false);
     this.#waiters.end((revision) => failedCommit(error, revision));
     on({ type: 'ended', error });
   }
 
-  async #close(timeoutMs: number): Promise<number> {
+  async #close(timeoutMs: number, handsOver: boolean): Promise<number> {
     let left = 0;
     try {
-      if (this.#error === undefined && this.#isReady && !this.follows) await this.#giveUp(timeoutMs);
+      const owns = this.#error === undefined && this.#isReady && !this.follows;
+      if (owns && !handsOver) await this.#giveUp(timeoutMs);
       const held = this.follows ? 0 : (this.#disk.replication?.lastSeq ?? 0);
       left = Math.max(0, held - (this.#driver?.state.log.seq ?? 0));
     } finally {
@@ -386,9 +457,21 @@ export class Shell {
       this.#driver?.stop();
       this.#waiters.end(this.follows ? () => closed('database') : unshipped);
       this.#abort.abort();
-      await this.#disk.close().finally(this.#belonging.unlock);
+      await this.#disk.close().finally(() => this.#leave());
     }
     return left;
+  }
+
+  /** Gives the folder back. A copy that is complete belongs to nobody, and of any other nothing is left. */
+  async #leave(): Promise<void> {
+    const { until, engine, folder } = this.#options;
+    const isCopy = until !== null;
+    try {
+      if (isCopy && !this.#isReady) await engine.clear();
+    } finally {
+      this.#belonging.unlock();
+      if (isCopy) await removeTraces(folder);
+    }
   }
 
   async #giveUp(timeoutMs: number): Promise<void> {

@@ -30,6 +30,11 @@ export class Waiters {
     return known.promise;
   }
 
+  /** Resolves when all that wait now know what came of it. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([...this.#waiting.values()].map(({ promise }) => promise));
+  }
+
   acknowledge(revision: number): void {
     this.#acknowledged = Math.max(this.#acknowledged, revision);
     for (const [waitsFor, { resolve }] of this.#waiting) {

@@ -251,5 +251,7 @@ export async function requireSound(store: ObjectStore, options: StoreOptions = {
   const failed = checks.filter((check) => check.needed && !check.ok);
   const reasons = failed.map(({ what, found }) => `it should be that ${what}, but ${found}`).join('; ');
   const message = `${location} cannot hold a repository: ${reasons}`;
-  throw new CoppiceError('STORE', message, { details: { reason: 'unsound', failed: failed.map(({ name }) => name) } });
+  throw new CoppiceError('STORE', message, {
+    details: { reason: 'unsound', retry: false, failed: failed.map(({ name }) => name) },
+  });
 }

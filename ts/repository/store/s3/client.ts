@@ -4,27 +4,42 @@
  * @module
  */
 
+import { createRequire } from 'node:module';
 import type { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { storeError } from '../failures.js';
+import { Direct } from './direct.js';
 import type { Bucket } from './options.js';
+
+const require = createRequire(import.meta.url);
 
 export type Sdk = typeof import('@aws-sdk/client-s3');
 
 export interface Loaded {
   readonly sdk: Sdk;
   readonly client: S3Client;
+  /** Nothing where the client is somebody's own, who may have given it middleware that sees everything. */
+  readonly direct: Direct | undefined;
 }
 
 const CONNECT_MS_MAX = 10_000;
 /** Requests at once; more wait for a connection. */
 const CONNECTIONS_MAX = 64;
 
-export async function load(bucket: Bucket): Promise<Loaded> {
-  const sdk = await import('@aws-sdk/client-s3').catch((cause: unknown) => {
+export function load(bucket: Bucket): Loaded {
+  const sdk = sdkOf();
+  if (bucket.client !== undefined) return { sdk, client: bucket.client as S3Client, direct: undefined };
+  const client = connect(sdk, bucket);
+  return { sdk, client, direct: new Direct(sdk, client, bucket) };
+}
+
+function sdkOf(): Sdk {
+  try {
+    // Half as long as `import` takes, which looks through all of it for the names of what it exports.
+    return require('@aws-sdk/client-s3') as Sdk;
+  } catch (cause) {
     const message = 'a store in S3 needs the package @aws-sdk/client-s3, which cannot be loaded: npm install it';
     throw storeError(message, { reason: 'sdk', outcome: 'refused', retry: false, cause });
-  });
-  return { sdk, client: (bucket.client as S3Client | undefined) ?? connect(sdk, bucket) };
+  }
 }
 
 function connect({ S3Client }: Sdk, bucket: Bucket): S3Client {

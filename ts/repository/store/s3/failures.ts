@@ -31,6 +31,11 @@ export function isBehindEnd(failure: unknown): boolean {
   return told(failure).status === 416;
 }
 
+/** Whether a read that failed may be made again. */
+export function mayPass(failure: unknown): boolean {
+  return adviceFor(told(failure)).retry === true;
+}
+
 /** The error for a call that failed while `doing`. */
 export function s3Error(doing: string, location: string, failure: unknown, signal?: AbortSignal): CoppiceError {
   if (failure instanceof CoppiceError) return failure;

@@ -1,14 +1,14 @@
 /**
  * A store in an S3 bucket, Amazon's or any other that keeps its promises: `probe` finds out.
  *
- * The SDK does the talking. Reads, lists and deletes are retried by it; a put is sent once, and its answer is passed on
- * as what it says of the put: landed, lost, refused, or unknown.
+ * The SDK does the talking, most of it without its middleware (`direct.ts`). Reads, lists and deletes are retried; a put is
+ * sent once, and its answer is passed on as what it says of the put: landed, lost, refused, or unknown.
  *
  * @module
  */
 
+import { setTimeout } from 'node:timers/promises';
 import type { ListObjectsV2CommandInput } from '@aws-sdk/client-s3';
-import { throwIfAborted } from '../../../abort.js';
 import { checkDel, checkGet, checkHead, checkList, checkPut, isKey } from '../check.js';
 import type {
   ObjectStore,
@@ -20,18 +20,22 @@ import type {
   StorePutOptions,
 } from '../object-store.js';
 import { type Loaded, load, sendOnce, signWith } from './client.js';
-import { isAbsent, isBehindEnd, putError, s3Error } from './failures.js';
+import { isAbsent, isBehindEnd, mayPass, putError, s3Error } from './failures.js';
 import { type Bucket, resolveS3, type S3Options } from './options.js';
 
 export type { S3ClientLike, S3Credentials, S3Options } from './options.js';
 
 /** As many as one request may name. */
 const REMOVED_AT_ONCE = 1_000;
+/** Who lists often stops early, and to read a full page, of a thousand keys, takes this thread 30 ms. */
+const FIRST_PAGE = 100;
+/** Until a read is begun again at most, doubled each time. */
+const PAUSE_MS = 50;
 
 class S3Store implements ObjectStore {
   readonly location: string;
   readonly #bucket: Bucket;
-  #loaded: Promise<Loaded> | undefined;
+  #loaded: Loaded | undefined;
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
@@ -49,10 +53,10 @@ class S3Store implements ObjectStore {
       } catch (failure) {
         if (isAbsent(failure)) return undefined;
         if (range !== undefined && isBehindEnd(failure)) return this.#behindEnd(key, signal);
-        // The SDK has retried what failed before the first byte; a body that breaks off is begun again here.
-        const again = failure instanceof BodyBrokeOff && attempt < this.#bucket.maxAttempts && !signal?.aborted;
-        const cause = failure instanceof BodyBrokeOff ? failure.failure : failure;
+        const again = failure instanceof BrokeOff && attempt < this.#bucket.maxAttempts && !signal?.aborted;
+        const cause = failure instanceof BrokeOff ? failure.failure : failure;
         if (!again) throw s3Error(`read "${key}"`, this.location, cause, signal);
+        await setTimeout(PAUSE_MS * 2 ** attempt * Math.random());
       }
     }
   }
@@ -60,7 +64,7 @@ class S3Store implements ObjectStore {
   async head(key: string, options: StoreOptions = {}): Promise<StoredHead | undefined> {
     checkHead(key, options);
     try {
-      const { sdk, client } = await this.#load();
+      const { sdk, client } = this.#load();
       const command = new sdk.HeadObjectCommand({ ...this.#at(key), ChecksumMode: 'ENABLED' });
       const { ContentLength = 0, ETag = '', ChecksumSHA256 } = await client.send(command, sending(options.signal));
       return { size: ContentLength, etag: ETag, ...(ChecksumSHA256 && { sha256: hex(ChecksumSHA256) }) };
@@ -72,20 +76,30 @@ class S3Store implements ObjectStore {
 
   async put(key: string, body: Uint8Array, options: StorePutOptions = {}): Promise<{ etag: string }> {
     checkPut(key, body, options);
-    const { sdk, client } = await this.#load();
+    const { sdk, client, direct } = this.#load();
     const { ifNoneMatch, ifMatch, sha256, signal } = options;
-    // Loading has taken a while.
-    throwIfAborted(signal, 'a put');
-    const command = new sdk.PutObjectCommand({
-      ...this.#at(key),
-      Body: body,
-      ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
-      ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-      ...(sha256 !== undefined && { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') }),
-    });
-    sendOnce(command);
-    if (sha256 !== undefined) signWith(command, sha256);
+    const checksum = sha256 && Buffer.from(sha256, 'hex').toString('base64');
     try {
+      const answer = await direct?.put(
+        key,
+        body,
+        {
+          ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
+          ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+          ...(checksum && { 'x-amz-checksum-sha256': checksum, 'x-amz-content-sha256': sha256 }),
+        },
+        signal,
+      );
+      if (answer !== undefined) return { etag: answer.etag };
+      const command = new sdk.PutObjectCommand({
+        ...this.#at(key),
+        Body: body,
+        ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
+        ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+        ...(checksum && { ChecksumSHA256: checksum }),
+      });
+      sendOnce(command);
+      if (sha256 !== undefined) signWith(command, sha256);
       const { ETag = '' } = await client.send(command, sending(signal));
       return { etag: ETag };
     } catch (failure) {
@@ -102,7 +116,7 @@ class S3Store implements ObjectStore {
       const page = await this.#listed(prefix, signal, {
         Bucket: bucket,
         Prefix: root + prefix,
-        ...(token !== undefined && { ContinuationToken: token }),
+        ...(token === undefined ? { MaxKeys: FIRST_PAGE } : { ContinuationToken: token }),
         ...(token === undefined && after !== undefined && { StartAfter: root + after }),
       });
       for (const { Key = '', Size = 0 } of page.Contents ?? []) {
@@ -122,17 +136,19 @@ class S3Store implements ObjectStore {
   }
 
   async #get(key: string, range: StoreGetOptions['range'], signal: AbortSignal | undefined): Promise<StoredObject> {
-    const { sdk, client } = await this.#load();
-    const command = new sdk.GetObjectCommand({
-      ...this.#at(key),
-      ...(range !== undefined && { Range: `bytes=${range[0]}-${range[1] - 1}` }),
+    const { sdk, client, direct } = this.#load();
+    const Range = range && `bytes=${range[0]}-${range[1] - 1}`;
+    const answer = await direct?.get(key, Range === undefined ? {} : { range: Range }, signal).catch((failure) => {
+      throw mayPass(failure) ? new BrokeOff(failure) : failure;
     });
+    if (answer !== undefined) return answer;
+    const command = new sdk.GetObjectCommand({ ...this.#at(key), ...(Range && { Range }) });
     const { Body, ETag = '' } = await client.send(command, sending(signal));
     if (Body === undefined) return { body: new Uint8Array(), etag: ETag };
     try {
       return { body: await Body.transformToByteArray(), etag: ETag };
     } catch (failure) {
-      throw new BodyBrokeOff(failure);
+      throw new BrokeOff(failure);
     }
   }
 
@@ -143,7 +159,7 @@ class S3Store implements ObjectStore {
 
   async #listed(prefix: string, signal: AbortSignal | undefined, input: ListObjectsV2CommandInput) {
     try {
-      const { sdk, client } = await this.#load();
+      const { sdk, client } = this.#load();
       return await client.send(new sdk.ListObjectsV2Command(input), sending(signal));
     } catch (failure) {
       throw s3Error(`list "${prefix}"`, this.location, failure, signal);
@@ -153,7 +169,7 @@ class S3Store implements ObjectStore {
   async #remove(keys: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const doing = keys.length === 1 ? `remove "${keys[0]}"` : `remove ${keys.length} objects`;
     try {
-      const { sdk, client } = await this.#load();
+      const { sdk, client } = this.#load();
       const Objects = keys.map((key) => ({ Key: this.#bucket.prefix + key }));
       const command = new sdk.DeleteObjectsCommand({ Bucket: this.#bucket.bucket, Delete: { Objects, Quiet: true } });
       const { Errors = [] } = await client.send(command, sending(signal));
@@ -170,22 +186,18 @@ class S3Store implements ObjectStore {
     return { Bucket: this.#bucket.bucket, Key: this.#bucket.prefix + key };
   }
 
-  #load(): Promise<Loaded> {
-    this.#loaded ??= load(this.#bucket).catch((error) => {
-      // Where the package is missing it may be installed meanwhile, though hardly.
-      this.#loaded = undefined;
-      throw error;
-    });
+  #load(): Loaded {
+    this.#loaded ??= load(this.#bucket);
     return this.#loaded;
   }
 }
 
-/** A body that ended before its end. */
-class BodyBrokeOff extends Error {
+/** A read that may be begun again: the SDK has not tried more than once. */
+class BrokeOff extends Error {
   readonly failure: unknown;
 
   constructor(failure: unknown) {
-    super('the body broke off');
+    super('a read broke off');
     this.failure = failure;
   }
 }

@@ -1,0 +1,95 @@
+/**
+ * The seat of a folder: of the threads of this process that have it open, which one does what only one may do.
+ *
+ * @module
+ */
+
+import type { Addon } from './addon.js';
+import { type Environment, environment } from './environment.js';
+import type { Seat } from './types.js';
+
+class NativeSeat implements Seat {
+  readonly #environment: Environment;
+  readonly #addon: Addon;
+  readonly #member: number;
+
+  constructor(environment: Environment, member: number, onChange: () => void) {
+    this.#environment = environment;
+    this.#addon = environment.addon;
+    this.#member = member;
+    environment.members.set(member, onChange);
+  }
+
+  get agreement(): string {
+    return this.#answered(this.#addon.agreementOfSeat(this.#member));
+  }
+
+  get said(): string {
+    return this.#answered(this.#addon.saidOfSeat(this.#member));
+  }
+
+  get isCurrent(): boolean {
+    return this.#answered(this.#addon.seatIsCurrent(this.#member)) === 1;
+  }
+
+  get others(): number {
+    return this.#answered(this.#addon.othersOfSeat(this.#member));
+  }
+
+  attach(): boolean {
+    return this.#answered(this.#addon.attachToSeat(this.#member)) === 1;
+  }
+
+  take(): boolean {
+    return this.#answered(this.#addon.takeSeat(this.#member)) === 1;
+  }
+
+  say(text: string): void {
+    this.#answered(this.#addon.saySeat(this.#member, text));
+  }
+
+  ask(text: string): void {
+    this.#answered(this.#addon.askSeat(this.#member, text));
+  }
+
+  asked(): string | undefined {
+    return this.#answered(this.#addon.askedOfSeat(this.#member));
+  }
+
+  handOver(): boolean {
+    return this.#answered(this.#addon.handOverSeat(this.#member)) === 1;
+  }
+
+  detach(): boolean {
+    return this.#answered(this.#addon.detachFromSeat(this.#member)) === 1;
+  }
+
+  leave(): void {
+    this.#environment.members.delete(this.#member);
+    this.#addon.leaveSeat(this.#member);
+  }
+
+  #answered<T>(answer: T | null): T {
+    if (answer === null) throw this.#environment.failure();
+    return answer;
+  }
+}
+
+/**
+ * Makes this open a member of the seat of a folder, and holds the lock file of the folder for all members. `agreement`: what
+ * the first one comes with. `onChange` is called when something has changed, once for all that has; not for what this member does.
+ *
+ * @throws `COPPICE_LOCKED` while another process has the lock file.
+ */
+export function joinSeat(folder: string, lock: string, agreement: string, onChange: () => void): Seat {
+  const here = environment();
+  const member = here.addon.joinSeat(folder, lock, agreement);
+  if (member === null) throw here.failure();
+  return new NativeSeat(here, member, onChange);
+}
+
+/** Resolves when no thread of this process has the folder open to write any more. */
+export function untilClosed(folder: string): Promise<void> {
+  const here = environment();
+  return here.task(here.addon.untilClosed(folder));
+}

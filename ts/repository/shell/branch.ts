@@ -1,0 +1,24 @@
+/**
+ * A branch as whoever has the database open sees it.
+ *
+ * @module
+ */
+
+import type { Backlog } from './backlog.js';
+import type { OnProgress } from './progress.js';
+import type { Published } from './shell.js';
+import type { BranchStatus } from './status.js';
+
+export interface Branch {
+  /** Whether it only reads, and follows whoever writes. */
+  readonly follows: boolean;
+  /** What is on this disk only. */
+  readonly backlog: Backlog;
+  /** Resolves when a revision is in the store, where no other machine takes it back; of a replica: and can be read here. */
+  stored(revision: number): Promise<void>;
+  status(): BranchStatus;
+  /** Publishes everything that was committed before the call. */
+  checkpoint(onProgress?: OnProgress): Promise<Published>;
+  /** Answers how many records are on this disk only. */
+  close(timeoutMs?: number): Promise<number>;
+}
