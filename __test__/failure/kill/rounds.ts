@@ -21,6 +21,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { open } from '../../../ts/index.js';
 import { eachLine } from '../../support/lines.js';
+import { seedOfRun } from '../../support/random.js';
 import { apply, operation } from './operations.js';
 
 /** A round writes for a random time between these two, then goes on until what it aims at begins. */
@@ -47,7 +48,7 @@ interface Round {
 }
 
 const rounds = Number(process.env.COPPICE_ROUNDS ?? 20);
-const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 /** Less is no proof: the writer was not busy. */
 const putsPerSecondMin = Number(process.env.COPPICE_PUTS_PER_SECOND_MIN ?? 20_000);
 const writer = fileURLToPath(new URL('writer.ts', import.meta.url));

@@ -19,14 +19,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eachLine } from '../../support/lines.js';
-import { splitMix32 } from '../../support/random.js';
+import { seedOfRun, splitMix32 } from '../../support/random.js';
 import { MEMORY_BYTES, WHATS, type What } from './work.js';
 
 const MORE_BYTES = 64 << 20;
 const MIB = 1 << 20;
 
 const kills = Number(process.env.COPPICE_ROUNDS ?? 3);
-const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 /** Which of them: all, unless some are named, one a line. */
 const whats = process.env.COPPICE_WHAT?.split('\n') ?? WHATS;
 const random = splitMix32(seed);

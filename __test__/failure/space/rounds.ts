@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, open } from '../../../ts/index.js';
-import { splitMix32 } from '../../support/random.js';
+import { seedOfRun, splitMix32 } from '../../support/random.js';
 
 const KEYS = Number(process.env.COPPICE_KEYS ?? 300_000);
 const PART_MAX = 0.05;
@@ -28,7 +28,7 @@ const TTL_MS = 45_000;
 const BATCH = 100;
 
 const rounds = Number(process.env.COPPICE_ROUNDS ?? 3);
-const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 const random = splitMix32(seed);
 const figures = {
   rounds: 0,

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { open } from '../../../dist/index.js';
 import { census } from '../../../dist/native/index.js';
-import { splitMix32 } from '../../support/random.js';
+import { seedOfRun, splitMix32 } from '../../support/random.js';
 
 const THREADS = 3;
 const USE_MS = 1_000;
@@ -44,7 +44,7 @@ const { checkValue } = (await import(new URL('values.mjs', import.meta.url).href
   checkValue(value: Buffer): number;
 };
 const rounds = Number(process.env.COPPICE_ROUNDS ?? 3);
-const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 const random = splitMix32(seed);
 const figures: Record<string, number> = { rounds: 0, calls: 0, settled: 0, keys: 0 };
 

@@ -18,6 +18,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { type Database, open } from '../../../dist/index.js';
 import { census } from '../../../dist/native/index.js';
+import { seedOfRun } from '../../support/random.js';
 
 const WORKERS = 4;
 /** The round after which everything that is made once has been made. */
@@ -41,7 +42,7 @@ interface Held {
 
 const OPTIONS = { memoryBytes: 16 << 20, memtableBytes: 1 << 20, durability: 'process' } as const;
 const rounds = Number(process.env.COPPICE_ROUNDS ?? 200);
-const seed = Number(process.env.COPPICE_SEED ?? Math.floor(Math.random() * 2 ** 32));
+const seed = seedOfRun();
 let state = seed >>> 0;
 const ended = new Map<End, number>();
 

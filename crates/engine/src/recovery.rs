@@ -17,7 +17,7 @@ use crate::version::{Tables, Version};
 use crate::wal::{self, Log, LogOptions, Reading, Watermark};
 pub use beside::read_beside;
 use replay::Replay;
-pub use replay::expect_known;
+pub use replay::{expect_known, follows};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ fn load(
 
     let flushed = Watermark { sequence: manifest.last_sequence, revision: manifest.last_revision };
     let (replay, recovered, left_out) = read_log(&environment, folder, options, &found.strangers, || {
-        let mut replay = Replay::new(&environment, options, tables, manifest.log_floor, flushed);
+        let history = manifest.creation.history;
+        let mut replay = Replay::new(&environment, options, history, tables, manifest.log_floor, flushed);
         replay.marks = manifest.marks.clone().up_to(flushed.revision);
         replay
     })?;

@@ -1,6 +1,6 @@
 //! Fills memtables from the log. One thread, before anything else runs.
 
-use crate::batch::{self, Header, OpKind};
+use crate::batch::{self, Header, Op, OpKind, RecordKind, Summary};
 use crate::blob::{Files, Reference};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
@@ -21,6 +21,7 @@ use std::sync::Arc;
 pub(super) struct Replay<'a> {
     environment: &'a Environment,
     options: &'a Options,
+    history: bool,
     /// Its segment is kept for all: it moves on at the first flush of what is written from now on.
     pub floor: LogFloor,
     pub active: Arc<Memtable>,
@@ -42,6 +43,7 @@ impl<'a> Replay<'a> {
     pub fn new(
         environment: &'a Environment,
         options: &'a Options,
+        history: bool,
         tables: Tables<'a>,
         floor: LogFloor,
         last: Watermark,
@@ -49,6 +51,7 @@ impl<'a> Replay<'a> {
         Replay {
             environment,
             options,
+            history,
             floor,
             active: new_memtable(environment, options, 0),
             sealed: Vec::new(),
@@ -70,8 +73,13 @@ impl<'a> Replay<'a> {
     pub fn apply(&mut self, header: Header, body: &[u8]) -> Result<()> {
         let (_, summary) = batch::validate_logged(body)?;
         expect_known(body)?;
+        if !follows(body, header, &summary, self.last.revision, self.history) {
+            let (sequence, last) = (header.sequence, self.last.revision);
+            return Err(Error::corrupt(format!("log record {sequence} does not follow revision {last}")));
+        }
         if summary.system {
-            return self.apply_trim(header, batch::trimmed(body));
+            self.apply_trim(header, batch::trimmed(body));
+            return Ok(());
         }
         let (entries, bytes) = (summary.entries, summary.memtable_bytes());
         if !self.active.has_room(entries, bytes) {
@@ -91,13 +99,9 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn apply_trim(&mut self, header: Header, trim: Revision) -> Result<()> {
-        if trim > header.revision {
-            return Err(Error::corrupt(format!("a log record trims to {trim}, which is yet to come")));
-        }
+    fn apply_trim(&mut self, header: Header, trim: Revision) {
         self.trim = self.trim.max(trim);
         self.pass(header);
-        Ok(())
     }
 
     fn pass(&mut self, header: Header) {
@@ -124,6 +128,22 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// Whether a record, whose body is validated, is one that a database can have whose newest revision is `last`: a commit
+/// takes the next revision, a trim takes none, and only a history has versions and trims.
+pub fn follows(body: &[u8], header: Header, summary: &Summary, last: Revision, history: bool) -> bool {
+    let fits = match summary.system {
+        true => header.revision == last && batch::trimmed(body) <= last,
+        false => header.revision == last + 1,
+    };
+    let is_ours = |op: Op<'_>| match op.kind {
+        OpKind::Put | OpKind::Reference => (op.version > 0) == history,
+        OpKind::Delete => true,
+        OpKind::RangeDelete => !history,
+        OpKind::System => history,
+    };
+    header.kind == RecordKind::Data && fits && batch::ops(body).all(is_ours)
+}
+
 /// Of a validated body: `Unsupported` if it is for a keyspace that this version does not know.
 pub fn expect_known(body: &[u8]) -> Result<()> {
     let Some(op) = batch::ops(body).find(|op| op.keyspace != KEYSPACE_USER) else { return Ok(()) };
@@ -140,23 +160,61 @@ mod tests {
     use crate::table::PageCache;
     use std::path::Path;
 
-    #[test]
-    fn a_record_for_a_keyspace_of_a_later_version_is_refused() {
+    /// Of a database whose newest revision is 1.
+    fn with_replay(history: bool, test: impl FnOnce(&mut Replay<'_>)) {
         let environment = environment(&SimulatedDisk::default(), &Arc::new(FixedClock::new(1)), 1);
         let options = Options::default();
-        let (floor, last) = (LogFloor::default(), Watermark::default());
+        let (floor, last) = (LogFloor::default(), Watermark { sequence: 0, revision: 1 });
         let (cache, handles) = (Arc::new(PageCache::new(0)), Arc::default());
         let (disk, folder) = (&environment.disk, Path::new("/"));
         let tables = Tables { disk, folder, cache: &cache, filter_seed: 0, handles: &handles };
-        let mut replay = Replay::new(&environment, &options, tables, floor, last);
-        for (keyspace, wanted) in [(KEYSPACE_USER, None), (1, Some(Code::Unsupported))] {
+        test(&mut Replay::new(&environment, &options, history, tables, floor, last));
+    }
+
+    fn apply(replay: &mut Replay<'_>, revision: Revision, mut batch: Batch) -> Option<Code> {
+        let header = Header { kind: RecordKind::Data, count: 1, sequence: 1, revision, time_ms: 1 };
+        set_header(batch.body(), header);
+        replay.apply(header, batch.body()).err().map(|error| error.code())
+    }
+
+    fn put(keyspace: u8) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(keyspace, b"key", b"value", None).unwrap();
+        batch
+    }
+
+    #[test]
+    fn a_record_for_a_keyspace_of_a_later_version_is_refused() {
+        with_replay(false, |replay| {
+            assert_eq!(apply(replay, 2, put(KEYSPACE_USER)), None);
+            assert_eq!(apply(replay, 3, put(1)), Some(Code::Unsupported));
+            assert_eq!(replay.records, 1);
+        });
+    }
+
+    #[test]
+    fn a_commit_takes_the_next_revision() {
+        with_replay(false, |replay| {
+            for revision in [0, 1, 3, u64::MAX] {
+                assert_eq!(apply(replay, revision, put(KEYSPACE_USER)), Some(Code::Corrupt), "{revision}");
+            }
+            assert_eq!(apply(replay, 2, put(KEYSPACE_USER)), None);
+            assert_eq!(apply(replay, 2, put(KEYSPACE_USER)), Some(Code::Corrupt), "the same twice");
+            assert_eq!(replay.last.revision, 2);
+        });
+    }
+
+    #[test]
+    fn a_record_is_of_a_history_where_the_database_has_one() {
+        let ranges = || {
             let mut batch = Batch::new();
-            batch.put(keyspace, b"key", b"value", None).unwrap();
-            let header = Header { kind: RecordKind::Data, count: 1, sequence: 1, revision: 2, time_ms: 1 };
-            set_header(batch.body(), header);
-            let applied = replay.apply(header, batch.body());
-            assert_eq!(applied.err().map(|error| error.code()), wanted, "keyspace {keyspace}");
-        }
-        assert_eq!(replay.records, 1);
+            batch.delete_range(KEYSPACE_USER, b"a", Some(b"b")).unwrap();
+            batch
+        };
+        with_replay(true, |replay| {
+            assert_eq!(apply(replay, 2, put(KEYSPACE_USER)), Some(Code::Corrupt), "a put without a version");
+            assert_eq!(apply(replay, 2, ranges()), Some(Code::Corrupt));
+        });
+        with_replay(false, |replay| assert_eq!(apply(replay, 2, ranges()), None));
     }
 }

@@ -1,11 +1,11 @@
 //! The side of who takes another's records over. What a commit does, less what it decides: the record says all of it.
 
-use crate::batch::{self, Header, Op, OpKind, Summary};
+use crate::batch::{self, Header, Summary};
 use crate::error::{Code, Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::marks::Mark;
 use crate::options::MEMTABLES_MAX;
-use crate::recovery::expect_known;
+use crate::recovery::{expect_known, follows};
 use crate::state::{Commit, State};
 use crate::wal::Watermark;
 
@@ -86,7 +86,7 @@ impl State {
 
     /// Whether a record is one that comes next in this database.
     fn check_follows(&self, body: &[u8], header: Header, summary: &Summary, last: Watermark) -> Result<()> {
-        let Header { sequence, revision, .. } = header;
+        let sequence = header.sequence;
         if sequence > last.sequence + 1 {
             let message = format!("record {sequence} does not follow {}: records are missing", last.sequence);
             return Err(Error::invalid(message));
@@ -96,17 +96,7 @@ impl State {
             let message = "a record has a value beside the log, which nobody has shipped";
             return Err(Error::new(Code::Unsupported, message));
         }
-        let fits = match summary.system {
-            true => revision == last.revision && batch::trimmed(body) <= revision,
-            false => revision == last.revision + 1,
-        };
-        let is_ours = |op: Op<'_>| match op.kind {
-            OpKind::Put | OpKind::Reference => (op.version > 0) == self.creation.history,
-            OpKind::Delete => true,
-            OpKind::RangeDelete => !self.creation.history,
-            OpKind::System => self.creation.history,
-        };
-        if header.kind == batch::RecordKind::Data && fits && batch::ops(body).all(is_ours) {
+        if follows(body, header, summary, last.revision, self.creation.history) {
             return Ok(());
         }
         Err(Error::corrupt(format!("record {sequence} is not of the log that this database follows")))
