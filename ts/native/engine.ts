@@ -48,21 +48,21 @@ export class NativeEngine implements Engine, Listener {
     this.#handle = handle;
     this.#settler = new Settler(environment, handle);
     this.#on = on;
-    this.history = this.#answered(this.#addon.keepsHistory(handle)) === 1;
+    this.history = this.#environment.answered(this.#addon.keepsHistory(handle)) === 1;
     this.replication = replicated ? new NativeReplication(environment, handle) : undefined;
     environment.listeners.set(handle, this);
   }
 
   get revision(): number {
-    return this.#answered(this.#addon.revision(this.#handle));
+    return this.#environment.answered(this.#addon.revision(this.#handle));
   }
 
   get pressure(): number {
-    return this.#answered(this.#addon.pressure(this.#handle));
+    return this.#environment.answered(this.#addon.pressure(this.#handle));
   }
 
   get nowMs(): number {
-    return this.#answered(this.#addon.now(this.#handle));
+    return this.#environment.answered(this.#addon.now(this.#handle));
   }
 
   get(key: Bytes, decode: 'utf8', snapshot?: number): string | undefined;
@@ -81,7 +81,7 @@ export class NativeEngine implements Engine, Listener {
 
   entry(key: Bytes, decode: Decode, snapshot = 0): Later<FoundEntry<string | Buffer> | undefined> {
     const text = decode === 'utf8' ? 1 : 0;
-    const raw = this.#answered(this.#addon.getEntry(this.#handle, key, snapshot, 0, text));
+    const raw = this.#environment.answered(this.#addon.getEntry(this.#handle, key, snapshot, 0, text));
     if (raw === undefined) return undefined;
     if (typeof raw === 'number' && raw < 0) {
       return this.#inPool(raw).then((found) => found && foundEntry(found.value!, found));
@@ -92,7 +92,7 @@ export class NativeEngine implements Engine, Listener {
   }
 
   has(key: Bytes, snapshot = 0): Later<boolean> {
-    const answer = this.#answered(this.#addon.has(this.#handle, key, snapshot, 0));
+    const answer = this.#environment.answered(this.#addon.has(this.#handle, key, snapshot, 0));
     return answer < 0 ? this.#inPool(answer).then((found) => found !== undefined) : answer === 1;
   }
 
@@ -101,11 +101,11 @@ export class NativeEngine implements Engine, Listener {
   }
 
   put(key: Bytes, value: Bytes, deadlineMs = 0): number {
-    return this.#answered(this.#addon.put(this.#handle, key, value, deadlineMs));
+    return this.#environment.answered(this.#addon.put(this.#handle, key, value, deadlineMs));
   }
 
   del(key: Bytes): number {
-    return this.#answered(this.#addon.del(this.#handle, key));
+    return this.#environment.answered(this.#addon.del(this.#handle, key));
   }
 
   slab(): Slab {
@@ -115,7 +115,7 @@ export class NativeEngine implements Engine, Listener {
 
   commit(slab: Slab, large: readonly number[] = NONE): number | Refusal {
     const { body, end, guards } = slab as NativeSlab;
-    const answer = this.#answered(
+    const answer = this.#environment.answered(
       large.length === 0
         ? this.#addon.commit(this.#handle, body, end, guards)
         : this.#addon.commitLarge(this.#handle, body, end, guards, pairs(slab, large)),
@@ -133,7 +133,7 @@ export class NativeEngine implements Engine, Listener {
   }
 
   async stage(value: Uint8Array): Promise<number> {
-    const large = this.#answered(this.#addon.largeBegin(this.#handle));
+    const large = this.#environment.answered(this.#addon.largeBegin(this.#handle));
     const { length } = value;
     try {
       for (let at = 0; at < length; at += LARGE_PIECE_BYTES) {
@@ -158,15 +158,15 @@ export class NativeEngine implements Engine, Listener {
   }
 
   snapshot(): number {
-    return this.#answered(this.#addon.snapshot(this.#handle));
+    return this.#environment.answered(this.#addon.snapshot(this.#handle));
   }
 
   snapshotAt(revision: number): number {
-    return this.#answered(this.#addon.snapshotAt(this.#handle, revision));
+    return this.#environment.answered(this.#addon.snapshotAt(this.#handle, revision));
   }
 
   snapshotRevision(snapshot: number): number {
-    return this.#answered(this.#addon.snapshotRevision(snapshot));
+    return this.#environment.answered(this.#addon.snapshotRevision(snapshot));
   }
 
   releaseSnapshot(snapshot: number): void {
@@ -198,7 +198,7 @@ export class NativeEngine implements Engine, Listener {
   }
 
   stats(): EngineStats {
-    return this.#answered(this.#addon.stats(this.#handle) as EngineStats | null);
+    return this.#environment.answered(this.#addon.stats(this.#handle) as EngineStats | null);
   }
 
   close(): Promise<void> {
@@ -234,21 +234,15 @@ export class NativeEngine implements Engine, Listener {
   }
 
   #ask(key: Bytes, decode: Decode, snapshot: number, wait: Wait): string | number | Buffer | undefined {
-    const raw =
+    return this.#environment.answered(
       decode === 'utf8'
         ? this.#addon.getText(this.#handle, key, snapshot, wait)
-        : this.#addon.getBytes(this.#handle, key, snapshot, wait);
-    if (raw === null) throw this.#environment.failure();
-    return raw;
+        : this.#addon.getBytes(this.#handle, key, snapshot, wait),
+    );
   }
 
   #inPool(answer: number): Promise<FoundByTask> {
     return this.#environment.task<FoundByTask>(-answer);
-  }
-
-  #answered<T>(answer: T | null): T {
-    if (answer === null) throw this.#environment.failure();
-    return answer;
   }
 
   #refusal(): Refusal {

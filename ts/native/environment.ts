@@ -78,6 +78,12 @@ export class Environment {
     if (attached === null) throw this.failure();
   }
 
+  /** What a native call has answered; throws why if it has failed. */
+  answered<T>(answer: T | null): T {
+    if (answer === null) throw this.failure();
+    return answer;
+  }
+
   /** Why the last native call answered `null`. */
   failure(): CoppiceError {
     const failure = this.addon.takeFailure();

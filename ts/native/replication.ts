@@ -21,11 +21,11 @@ export class NativeReplication implements Replication {
   }
 
   get lastSeq(): number {
-    return this.#answered(this.#addon.lastSeq(this.#handle));
+    return this.#environment.answered(this.#addon.lastSeq(this.#handle));
   }
 
   get durableSeq(): number {
-    return this.#answered(this.#addon.durableSeq(this.#handle));
+    return this.#environment.answered(this.#addon.durableSeq(this.#handle));
   }
 
   readLog(after: number, bytesMax: number): Promise<LogRecords | undefined> {
@@ -37,11 +37,11 @@ export class NativeReplication implements Replication {
   }
 
   logBytesAfter(seq: number): number {
-    return this.#answered(this.#addon.logBytesAfter(this.#handle, seq));
+    return this.#environment.answered(this.#addon.logBytesAfter(this.#handle, seq));
   }
 
   onLogged(listener: ((seq: number) => void) | undefined): void {
-    this.#answered(this.#addon.listenLogged(this.#handle, listener === undefined ? 0 : 1));
+    this.#environment.answered(this.#addon.listenLogged(this.#handle, listener === undefined ? 0 : 1));
     this.#listener = listener;
   }
 
@@ -55,11 +55,11 @@ export class NativeReplication implements Replication {
   }
 
   lead(leads: boolean): void {
-    this.#answered(this.#addon.lead(this.#handle, leads ? 1 : 0));
+    this.#environment.answered(this.#addon.lead(this.#handle, leads ? 1 : 0));
   }
 
   raise(revision: number): void {
-    this.#answered(this.#addon.raise(this.#handle, revision));
+    this.#environment.answered(this.#addon.raise(this.#handle, revision));
   }
 
   apply(records: Uint8Array, until?: Until): Promise<number> {
@@ -80,24 +80,17 @@ export class NativeReplication implements Replication {
       },
     };
   }
-
-  #answered<T>(answer: T | null): T {
-    if (answer === null) throw this.#environment.failure();
-    return answer;
-  }
 }
 
 /** The files that `install` wants in the folder, under these names. `engine`: as `Replication.flush` has given it. */
 export function filesOf(engine: string): InstallFile[] {
   const here = environment();
-  const files = here.addon.wantedFiles(Buffer.from(engine, 'base64'));
-  if (files === null) throw here.failure();
-  return files.map(wanted);
+  return here.answered(here.addon.wantedFiles(Buffer.from(engine, 'base64'))).map(wanted);
 }
 
 /**
- * Makes a database of those files, each of which is read whole, checked and synced first. Whatever else of a database is in
- * the folder is removed.
+ * Makes a database of those files, whose digests the caller has checked: they are synced first, and have to be there with
+ * their lengths. Whatever else of a database is in the folder is removed.
  *
  * @throws `COPPICE_EXISTS` if the folder holds a database, `COPPICE_CORRUPT` with the file's name if one is not what it
  * should be, `COPPICE_NOT_FOUND` if one is missing.

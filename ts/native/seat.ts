@@ -21,57 +21,52 @@ class NativeSeat implements Seat {
   }
 
   get agreement(): string {
-    return this.#answered(this.#addon.agreementOfSeat(this.#member));
+    return this.#environment.answered(this.#addon.agreementOfSeat(this.#member));
   }
 
   get said(): string {
-    return this.#answered(this.#addon.saidOfSeat(this.#member));
+    return this.#environment.answered(this.#addon.saidOfSeat(this.#member));
   }
 
   get isCurrent(): boolean {
-    return this.#answered(this.#addon.seatIsCurrent(this.#member)) === 1;
+    return this.#environment.answered(this.#addon.seatIsCurrent(this.#member)) === 1;
   }
 
   get others(): number {
-    return this.#answered(this.#addon.othersOfSeat(this.#member));
+    return this.#environment.answered(this.#addon.othersOfSeat(this.#member));
   }
 
   attach(): boolean {
-    return this.#answered(this.#addon.attachToSeat(this.#member)) === 1;
+    return this.#environment.answered(this.#addon.attachToSeat(this.#member)) === 1;
   }
 
   take(): boolean {
-    return this.#answered(this.#addon.takeSeat(this.#member)) === 1;
+    return this.#environment.answered(this.#addon.takeSeat(this.#member)) === 1;
   }
 
   say(text: string): void {
-    this.#answered(this.#addon.saySeat(this.#member, text));
+    this.#environment.answered(this.#addon.saySeat(this.#member, text));
   }
 
   ask(text: string): void {
-    this.#answered(this.#addon.askSeat(this.#member, text));
+    this.#environment.answered(this.#addon.askSeat(this.#member, text));
   }
 
   asked(): string | undefined {
-    return this.#answered(this.#addon.askedOfSeat(this.#member));
+    return this.#environment.answered(this.#addon.askedOfSeat(this.#member));
   }
 
   handOver(): boolean {
-    return this.#answered(this.#addon.handOverSeat(this.#member)) === 1;
+    return this.#environment.answered(this.#addon.handOverSeat(this.#member)) === 1;
   }
 
   detach(): boolean {
-    return this.#answered(this.#addon.detachFromSeat(this.#member)) === 1;
+    return this.#environment.answered(this.#addon.detachFromSeat(this.#member)) === 1;
   }
 
   leave(): void {
     this.#environment.members.delete(this.#member);
     this.#addon.leaveSeat(this.#member);
-  }
-
-  #answered<T>(answer: T | null): T {
-    if (answer === null) throw this.#environment.failure();
-    return answer;
   }
 }
 
@@ -83,8 +78,7 @@ class NativeSeat implements Seat {
  */
 export function joinSeat(folder: string, lock: string, agreement: string, onChange: () => void): Seat {
   const here = environment();
-  const member = here.addon.joinSeat(folder, lock, agreement);
-  if (member === null) throw here.failure();
+  const member = here.answered(here.addon.joinSeat(folder, lock, agreement));
   return new NativeSeat(here, member, onChange);
 }
 

@@ -10,7 +10,6 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { CoppiceError } from '../../errors.js';
 import {
   type Answer,
@@ -35,7 +34,8 @@ import type { Disk } from './disk.js';
 import { branchOfOthers, isPassing } from './errors.js';
 import { KeepAlive } from './keep-alive.js';
 import type { Mark } from './mark.js';
-import { BACK_OFF_MS_MAX, BACK_OFF_MS_MIN, type ShellOptions } from './options.js';
+import type { ShellOptions } from './options.js';
+import { pause } from './outage.js';
 import type { Place } from './place.js';
 import { tellProgress, tellTrying } from './progress.js';
 import type { Remote } from './remote.js';
@@ -180,10 +180,7 @@ class Adoption {
         if (signal.aborted || !isKnown) throw error;
         tellTrying(options.onProgress, error);
       }
-      const ms = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** failures);
-      await setTimeout(ms, undefined, { signal }).catch(() => {
-        throw signal.reason;
-      });
+      await pause(failures, signal, () => signal.reason);
     }
   }
 

@@ -31,6 +31,8 @@ export class Disk {
   readonly #folder: EngineFolder;
   readonly #place: Place;
   readonly #downloads: Downloads;
+  /** Whether anybody waits for commits to be in the store. */
+  readonly #isAwaited: () => boolean;
   #engine: OpenEngine | undefined;
   #opening: Promise<OpenEngine> | undefined;
   /** The last change of the folder, under an engine that is shut. */
@@ -44,10 +46,11 @@ export class Disk {
   /** What has been begun is done before the folder is anybody else's. */
   readonly #work = new Set<Promise<unknown>>();
 
-  constructor(folder: EngineFolder, place: Place, downloads: Downloads) {
+  constructor(folder: EngineFolder, place: Place, downloads: Downloads, isAwaited: () => boolean) {
     this.#folder = folder;
     this.#place = place;
     this.#downloads = downloads;
+    this.#isAwaited = isAwaited;
   }
 
   /** The engine, opened if it is not, and if nothing changes the folder. */
@@ -201,9 +204,10 @@ export class Disk {
   async #read(after: number): Promise<Answer> {
     const { replication } = await this.open();
     // Whoever was told of the slot before has had its turn then: what it wrote next shares this slot, instead of one more
-    // slot after this. If it cannot be synced, what is durable is read all the same.
+    // slot after this. If it cannot be synced, what is durable is read all the same. A sync for nobody would keep those
+    // waiting who only wait for this disk.
     await setImmediate();
-    if (replication.lastSeq > replication.durableSeq) await replication.sync().catch(() => {});
+    if (this.#isAwaited() && replication.lastSeq > replication.durableSeq) await replication.sync().catch(() => {});
     const found = await replication.readLog(after, SLOT_BYTES);
     if (found === undefined) return { type: 'unknown', why: 'nothing is on the disk yet' };
     const { first, last, revision, timeMs, body } = found;

@@ -22,9 +22,14 @@ export async function throughOutage<T>(
       if (!isOutage(error, failures)) throw error;
       if (!signal.aborted) failed(error);
     }
-    const ms = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** Math.min(failures, 20));
-    await setTimeout(ms, undefined, { signal }).catch(() => {
-      throw aborted(signal, 'opening a branch');
-    });
+    await pause(failures, signal, () => aborted(signal, 'opening a branch'));
   }
+}
+
+/** Before it is asked again, after so many failures. Throws what `why` answers if the signal ends it. */
+export async function pause(failures: number, signal: AbortSignal, why: () => unknown): Promise<void> {
+  const ms = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** Math.min(failures, 20));
+  await setTimeout(ms, undefined, { signal }).catch(() => {
+    throw why();
+  });
 }

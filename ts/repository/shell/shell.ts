@@ -113,7 +113,8 @@ export class Shell implements Branch {
     const downloaded = (done: number, total: number) => {
       if (!this.#isReady) this.#progress({ phase: 'tables', done, total, unit: 'bytes' });
     };
-    this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget, downloaded));
+    const isAwaited = () => options.shipsFirst || this.#waiters.areAny;
+    this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget, downloaded), isAwaited);
     this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
     this.#checkpoints = new Checkpoints(options.checkpoint, store.location, (checkpoint) => {
       this.#disk.pinned.release();

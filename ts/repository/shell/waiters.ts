@@ -21,6 +21,10 @@ export class Waiters {
   /** What came of the rest. */
   #ended: ((revision: number) => CoppiceError) | undefined;
 
+  get areAny(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   until(revision: number): Promise<void> {
     if (revision <= this.#acknowledged) return Promise.resolve();
     if (this.#ended !== undefined) return Promise.reject(this.#ended(revision));
