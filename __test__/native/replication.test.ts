@@ -39,13 +39,13 @@ test('records that one engine has logged make another the same', async (t) => {
   t.like(first, { first: 1, last: 1, revision: 2 });
   const all = await from.replication.readLog(0, 1e6);
   t.like(all, { first: 1, last: 5, revision: 6 });
-  t.is(await to.replication.apply(first!.body), 1);
-  t.is(await to.replication.apply(all!.body, { revision: 4 }), 3);
-  t.is(await to.replication.apply(all!.body), 5);
+  t.deepEqual(await to.replication.apply(first!.body, []), { seq: 1, revision: 2 });
+  t.deepEqual(await to.replication.apply(all!.body, [{ revision: 9 }, { revision: 4 }]), { seq: 3, revision: 4 });
+  t.is((await to.replication.apply(all!.body, [])).seq, 5);
   t.deepEqual([to.replication.lastSeq, to.replication.durableSeq, to.engine.revision], [5, 5, 6]);
   t.is(to.engine.get('key4', 'utf8'), 'value4');
   const later = await from.replication.readLog(4, 1e6);
-  await refuses(t, 'COPPICE_INVALID', async () => (await node(t)).replication.apply(later!.body), /missing/);
+  await refuses(t, 'COPPICE_INVALID', async () => (await node(t)).replication.apply(later!.body, []), /missing/);
 });
 
 test('who does not lead makes no commits', async (t) => {
@@ -69,7 +69,7 @@ test('values go through the log however large they are, up to what a record hold
   await refuses(t, 'COPPICE_TOO_LARGE', () => slab.put('larger', Buffer.alloc(40 << 20)));
   await from.replication.sync();
   const records = await from.replication.readLog(0, 1000);
-  t.is(await to.replication.apply(records!.body), 1);
+  t.is((await to.replication.apply(records!.body, [])).seq, 1);
   const { files, release } = await to.replication.flush();
   t.deepEqual(files.map(({ kind }) => kind).sort(), ['blob', 'table']);
   release();
@@ -114,7 +114,7 @@ test('an engine grows from the tables of another, whose files stay while they ar
   const grown = await node(t, 'applied', to.folder);
   t.is(grown.engine.get('key299', 'utf8'), 'value299');
   const rest = await from.replication.sync().then(() => from.replication.readLog(300, 1e6));
-  t.is(await grown.replication.apply(rest!.body), 600);
+  t.is((await grown.replication.apply(rest!.body, [])).seq, 600);
   t.is(grown.engine.get('key299', 'utf8'), undefined);
 
   version.release();

@@ -50,6 +50,10 @@ const head: Head = {
   collected: { epoch: 0, n: 0 },
   trimRevision: 0,
   policy: { keep: 1, retainMs: 0 },
+  state: 'live',
+  origin: null,
+  pins: [],
+  fences: null,
 };
 
 /** The bytes of a dump, as the pages of formats have them: an offset, pairs of digits, a remark. */
@@ -104,7 +108,7 @@ test('a manifest comes back as it was, and one that says something else is damag
 });
 
 test('a head keeps what this version does not know, unless it has to be known', async (t) => {
-  const later = { ...head, pins: [{ child: 'b' }] };
+  const later = { ...head, leaves: [{ child: 'b' }] };
   t.deepEqual(decodeHead('h', encodeHead(later)), later);
   await refuses(t, 'COPPICE_FORMAT', () => decodeHead('h', encodeHead({ ...head, requires: ['ice'] } as Head)));
   await refuses(t, 'COPPICE_FORMAT', () => decodeHead('h', encodeHead({ ...head, format: 2 } as never)), /format 2/);
@@ -115,7 +119,12 @@ test('a head keeps what this version does not know, unless it has to be known', 
 
 test('a head of which any field is not what it should be is damaged, and says which', async (t) => {
   const named = { epoch: 1, n: 1, sha256, seq: 1, revision: 2, timeMs: 3, floor: 1 };
-  const full = { ...head, manifest: named, retained: [named], older: { key: 'k', sha256 } };
+  const pin = { name: 'b', branchId, manifest: named, slots: { from: 1, to: 2 }, state: 'live' } as const;
+  const stretch = { branchId, to: 3, until: { revision: 2 } };
+  const foreign = { ...named, of: branchId, end: 3 };
+  const origin = { name: 'a', branchId, manifest: foreign, stretches: [stretch], state: 'pinned' } as const;
+  const retained = [named, { ...named, end: 2 }];
+  const full = { ...head, manifest: named, retained, older: { key: 'k', sha256 }, origin, pins: [pin], fences: [1, 2] };
   t.deepEqual(decodeHead('h', encodeHead(full)), full);
   const wrong: Record<string, unknown[]> = {
     name: [undefined, 1],
@@ -130,6 +139,10 @@ test('a head of which any field is not what it should be is damaged, and says wh
     trimRevision: [undefined, null],
     policy: [undefined, { keep: 1 }],
     older: [null, { key: 'k' }],
+    state: [null, 'dead'],
+    origin: [7, { ...origin, state: 'gone' }, { ...origin, stretches: [{ ...stretch, until: { days: 1 } }] }],
+    pins: [null, [{ ...pin, slots: { from: 1 } }], [{ ...pin, manifest: { ...named, end: -1 } }]],
+    fences: [{}, [-1]],
     requires: [null, 'ice', [1]],
   };
   for (const [field, values] of Object.entries(wrong)) {
@@ -141,6 +154,20 @@ test('a head of which any field is not what it should be is damaged, and says wh
   }
   t.deepEqual(decodeOlder('l', Buffer.from(JSON.stringify([named]))), [named]);
   for (const text of ['', '{}', '[1]']) await refuses(t, 'COPPICE_CORRUPT', () => decodeOlder('l', Buffer.from(text)));
+});
+
+test('a head of before there were branches is one that has none, and one that has some is refused by versions of then', async (t) => {
+  const { state, origin, pins, fences, ...before } = head;
+  t.deepEqual(decodeHead('h', Buffer.from(JSON.stringify(before))), head);
+  t.false('requires' in JSON.parse(Buffer.from(encodeHead(head)).toString()));
+  const pin = { name: 'b', branchId, manifest: null, slots: { from: 1, to: 2 }, state: 'reserved' } as const;
+  for (const later of [
+    { ...head, state: 'gone' as const },
+    { ...head, pins: [pin] },
+  ]) {
+    t.deepEqual(JSON.parse(Buffer.from(encodeHead(later)).toString()).requires, ['branches']);
+    t.deepEqual(decodeHead('h', encodeHead(later)), later);
+  }
 });
 
 test('a manifest that says nothing is damaged', async (t) => {

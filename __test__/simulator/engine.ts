@@ -7,8 +7,8 @@
 
 import {
   type Flushed,
+  type Held,
   type Local,
-  type Manifest,
   type Position,
   type Records,
   sha256,
@@ -31,6 +31,11 @@ export const MS_BETWEEN_COMMITS = 10;
 export function seqOf(until: Until | null): number {
   if (until === null) return Number.POSITIVE_INFINITY;
   return 'revision' in until ? until.revision - 1 : Math.floor(until.timeMs / MS_BETWEEN_COMMITS);
+}
+
+/** The same, of the first of several moments. */
+export function firstOf(moments: readonly Until[]): number {
+  return Math.min(Number.POSITIVE_INFINITY, ...moments.map(seqOf));
 }
 
 /** A digest of all commits up to one, each folded into the one before. */
@@ -89,11 +94,12 @@ export class Engine {
     return { first: after + 1, last, revision: last + 1, timeMs: last * MS_BETWEEN_COMMITS, sha256: body.join(), body };
   }
 
-  apply({ first, body }: Records, until: Until | null): void {
+  apply({ first, body }: Records, until: readonly Until[]): Held {
     (body as number[]).forEach((commit, index) => {
       const seq = first + index;
-      if (seq > this.log.length && seq <= seqOf(until)) this.append(commit);
+      if (seq > this.log.length && seq <= firstOf(until)) this.append(commit);
     });
+    return { seq: this.log.length, revision: this.log.length + 1 };
   }
 
   cut(branchId: string, position: Position): void {
@@ -102,12 +108,12 @@ export class Engine {
     this.reach(branchId, position, true);
   }
 
-  install(branchId: string, manifest: Manifest | null, origin: Position, parts: Part[]): void {
+  install(branchId: string, position: Position, parts: Part[]): void {
     this.log = [];
     this.#folds = [];
     this.tables = parts.slice();
     for (const { commits } of parts) for (const commit of commits) this.append(commit);
-    this.reach(branchId, manifest?.position ?? origin, true);
+    this.reach(branchId, position, true);
   }
 
   flush(position: Position | null): Flushed {

@@ -73,12 +73,12 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'begin-above-floor',
     without: 'a disk that lags behind what has been collected is taken as it is',
-    edits: [['follow', ' && head.wal.floor <= state.log.checked) return', ') return']],
+    edits: [['follow', '? head.wal.floor <= log.checked : head', '? head.wal.floor < Infinity : head']],
   },
   {
     rule: 'gone-begin-again',
     without: 'a table that is gone is left out',
-    edits: [['follow', "if (answer.type !== 'done') return go(turn, 'opening');", '']],
+    edits: [['follow', "if (answer.type !== 'done' || request.type", 'if (request.type']],
   },
   {
     rule: 'chain',
@@ -104,19 +104,17 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'end-of-log',
     without: 'an empty slot is the end',
-    edits: [['follow', '|| head.wal.floor > state.log.checked) return begin', ') return begin']],
+    edits: [['follow', ' && head.wal.floor <= log.checked;\n    if', ';\n    if']],
   },
   {
     rule: 'end-of-log',
     without: 'what was read from slots that have been collected since is believed',
-    edits: [
-      ['follow', 'head.wal.floor > state.log.checked) return begin', 'head.wal.floor > state.log.slot) return begin'],
-    ],
+    edits: [['follow', 'head.wal.floor <= log.checked;\n    if', 'head.wal.floor <= log.slot;\n    if']],
   },
   {
     rule: 'never-anew',
     without: 'a branch that is gone is created again',
-    edits: [['follow', "if (turn.state.branchId !== '') return fail(turn, 'the head of the branch is gone');", '']],
+    edits: [['follow', "if (!isNew) return fail(turn, 'the head of the branch is gone');", '']],
   },
   {
     rule: 'never-another',
@@ -221,14 +219,16 @@ export const MUTANTS: Mutant[] = [
     rule: 'head-names',
     without: 'a new owner goes by the manifest that it has restored',
     edits: [
-      ['checkpoint', '(named.epoch !== manifest?.epoch || named.n !== manifest.n)', 'manifest === null'],
+      ['checkpoint', '(manifest === null || key !== manifestName(manifest.branchId, manifest))', 'manifest === null'],
       ['claim', '    state.manifest = null;\n', ''],
     ],
   },
   {
     rule: 'head-names',
     without: 'a new owner uploads everything',
-    edits: [['checkpoint', '(named.epoch !== manifest?.epoch || named.n !== manifest.n)', 'manifest === head']],
+    edits: [
+      ['checkpoint', '(manifest === null || key !== manifestName(manifest.branchId, manifest))', 'manifest === head'],
+    ],
   },
   {
     rule: 'fresh-name',
@@ -261,7 +261,9 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'retained-slots',
     without: 'the log is kept for the newest checkpoint only',
-    edits: [['change', 'Math.min(...namedBy(slimmer).map(({ floor }) => floor))', '(slimmer.manifest?.floor ?? 1)']],
+    edits: [
+      ['change', 'Math.min(...checkpointsOf(slimmer).map(({ floor }) => floor))', '(slimmer.manifest?.floor ?? 1)'],
+    ],
   },
   {
     rule: 'in-flight',

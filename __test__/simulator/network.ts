@@ -190,7 +190,8 @@ export class Network {
       case 'list': {
         const stale = this.world.chance(plan.staleList);
         if (stale) counters['stale lists'] += 1;
-        const keys = bucket.list(request.prefix, random, stale).filter((key) => key < request.before);
+        const { prefix, after = '', before = '\uffff' } = request;
+        const keys = bucket.list(prefix, random, stale).filter((key) => key > after && key < before);
         return { type: 'listed', keys };
       }
       case 'delete': {

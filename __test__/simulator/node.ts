@@ -9,15 +9,15 @@ import type {
   Action,
   Answer,
   Event,
-  Manifest,
+  Held,
   Mode,
   Request,
   State,
   Table,
   Until,
 } from '../../ts/repository/protocol/index.js';
-import { ORIGIN, tableName } from '../../ts/repository/protocol/index.js';
-import { Engine, type Part, seqOf } from './engine.js';
+import { tableName } from '../../ts/repository/protocol/index.js';
+import { Engine, firstOf, type Part } from './engine.js';
 import { must, Violation } from './truth.js';
 import type { World } from './world.js';
 
@@ -195,10 +195,7 @@ export class Node {
         return { type: 'flushed', flushed };
       }
       case 'apply':
-        engine.apply(request.records, request.until);
-        world.truth.equals(engine, Math.min(request.position.seq, seqOf(request.until)), this.boot);
-        engine.reach(branchId, request.position, world.random(2) === 0);
-        return { type: 'done' };
+        return { type: 'applied', ...this.#apply(request) };
       case 'remember':
         engine.reach(branchId, request.position, true);
         return { type: 'done' };
@@ -207,14 +204,22 @@ export class Node {
         world.truth.equals(engine, request.position.seq, this.boot);
         return { type: 'done' };
       case 'install':
-        return this.#install(request.manifest, fetched);
+        return this.#install(request, fetched);
       default:
         throw new Error(`an engine cannot ${request.type}`);
     }
   }
 
+  #apply({ records, position, until }: Request & { type: 'apply' }): Held {
+    const { engine, world } = this;
+    const held = engine.apply(records, until);
+    world.truth.equals(engine, Math.min(records.last, firstOf(until)), this.boot);
+    if (position !== null) engine.reach((this.state as State).branchId, position, world.random(2) === 0);
+    return held;
+  }
+
   /** Table after table; others may collect meanwhile. */
-  #install(manifest: Manifest | null, fetched: Part[]): Answer | undefined {
+  #install({ manifest, position }: Request & { type: 'install' }, fetched: Part[]): Answer | undefined {
     const { engine, world } = this;
     const table = manifest?.tables[fetched.length];
     if (table !== undefined && world.random(3) > 0) return undefined;
@@ -226,7 +231,7 @@ export class Node {
       return undefined;
     }
     world.truth.outgrown(engine, this.boot);
-    engine.install((this.state as State).branchId, manifest, ORIGIN, fetched);
+    engine.install((this.state as State).branchId, position, fetched);
     const { commits } = (manifest?.engine ?? { commits: 0 }) as { commits: number };
     must(engine.log.length === commits, `${this.boot} restores a checkpoint that lacks records`);
     world.truth.equals(engine, engine.log.length, this.boot);

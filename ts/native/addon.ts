@@ -196,7 +196,7 @@ export interface Addon {
   keepLog(handle: number, after: number): number | null;
   lead(handle: number, leads: 0 | 1): null | undefined;
   raise(handle: number, revision: number): null | undefined;
-  /** A task: the last sequence held. */
+  /** A task: `Held`. */
   applyRecords(
     handle: number,
     records: Uint8Array,

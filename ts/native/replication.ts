@@ -6,7 +6,7 @@
 
 import type { Addon, PinnedByTask, WantedFile } from './addon.js';
 import { type Environment, environment } from './environment.js';
-import type { InstallFile, LogRecords, PinnedVersion, Replication, Until } from './types.js';
+import type { Held, InstallFile, LogRecords, PinnedVersion, Replication, Until } from './types.js';
 
 export class NativeReplication implements Replication {
   readonly #environment: Environment;
@@ -62,9 +62,9 @@ export class NativeReplication implements Replication {
     this.#environment.answered(this.#addon.raise(this.#handle, revision));
   }
 
-  apply(records: Uint8Array, until?: Until): Promise<number> {
-    const revision = until && 'revision' in until ? until.revision : undefined;
-    const timeMs = until && 'timeMs' in until ? until.timeMs : undefined;
+  apply(records: Uint8Array, until: readonly Until[]): Promise<Held> {
+    const revision = earliest(until.map((moment) => ('revision' in moment ? moment.revision : undefined)));
+    const timeMs = earliest(until.map((moment) => ('timeMs' in moment ? moment.timeMs : undefined)));
     return this.#environment.task(this.#addon.applyRecords(this.#handle, records, revision, timeMs));
   }
 
@@ -95,7 +95,7 @@ export function filesOf(engine: string): InstallFile[] {
  * @throws `COPPICE_EXISTS` if the folder holds a database, `COPPICE_CORRUPT` with the file's name if one is not what it
  * should be, `COPPICE_NOT_FOUND` if one is missing.
  */
-export function install(folder: string, engine: string): Promise<{ seq: number; revision: number }> {
+export function install(folder: string, engine: string): Promise<Held> {
   const here = environment();
   return here.task(here.addon.installFiles(folder, Buffer.from(engine, 'base64')));
 }
@@ -110,6 +110,11 @@ export function clear(folder: string): Promise<void> {
 export async function cut(folder: string, seq: number): Promise<boolean> {
   const here = environment();
   return (await here.task<number>(here.addon.cutLog(folder, seq))) === 1;
+}
+
+function earliest(numbers: readonly (number | undefined)[]): number | undefined {
+  const known = numbers.filter((number) => number !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 function wanted({ kind, id, sha256, bytes, name }: WantedFile): InstallFile {

@@ -271,6 +271,12 @@ export interface LogRecords {
   body: Buffer;
 }
 
+/** The last record that a log holds. */
+export interface Held {
+  seq: number;
+  revision: number;
+}
+
 /** A moment of a database: all commits up to a revision, or up to a time. */
 export type Until = { readonly revision: number } | { readonly timeMs: number };
 
@@ -334,7 +340,7 @@ export interface Replication {
    *
    * @throws `COPPICE_INVALID` if there is a gap, `COPPICE_CORRUPT` if they are not of this log.
    */
-  apply(records: Uint8Array, until?: Until): Promise<number>;
+  apply(records: Uint8Array, until: readonly Until[]): Promise<Held>;
   /** Moves everything that is logged into tables, and pins those. Off this thread. */
   flush(): Promise<PinnedVersion>;
 }

@@ -30,7 +30,7 @@ export async function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
   const found: BranchInfo[] = [];
   for await (const { key } of store.list(HEADS)) {
     const head = await readHead(store, key);
-    if (head !== undefined) found.push(infoOf(head));
+    if (head?.state === 'live') found.push(infoOf(head));
   }
   return found;
 }

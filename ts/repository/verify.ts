@@ -40,7 +40,10 @@ export async function verifyBranch(store: ObjectStore, branch: string, deep: boo
   const report: BranchReport = { ok: true, manifests: 0, tables: 0, slots: 0, problems: [] };
   const head = await readHead(store, headName(branch));
   if (head === undefined) throw new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${store.location}`);
-  const manifests = await Promise.all(namedBy(head).map((named) => manifest(store, head.branchId, named, report)));
+  const named = namedBy(head);
+  const begun = head.origin?.state === 'pinned' ? head.origin.manifest : null;
+  const all = begun === null ? named : [begun, ...named];
+  const manifests = await Promise.all(all.map((named) => manifest(store, head.branchId, named, report)));
   const tables = new Map<string, Kept>();
   for (const found of manifests) for (const table of found?.tables ?? []) tables.set(tableName(table), table);
   const budget = new Budget();
@@ -51,7 +54,9 @@ export async function verifyBranch(store: ObjectStore, branch: string, deep: boo
     ),
   );
   report.tables = tables.size;
-  const first = manifests.find((found) => found?.position.slot === head.wal.floor)?.position;
+  const isFirst = (found: Manifest | undefined) =>
+    found?.branchId === head.branchId && found.position.slot === head.wal.floor;
+  const first = manifests.find(isFirst)?.position;
   await log(store, head.branchId, head.wal, head.wal.floor === ORIGIN.slot ? ORIGIN.digest : first?.digest, report);
   report.ok = report.problems.length === 0;
   return report;
@@ -67,7 +72,7 @@ async function manifest(
   named: Named,
   report: BranchReport,
 ): Promise<Manifest | undefined> {
-  const key = manifestName(branchId, named);
+  const key = manifestName(named.of ?? branchId, named);
   report.manifests += 1;
   const found = await read(store, key, (body) => decodeManifest(key, body), report);
   if (found === undefined) return undefined;

@@ -8,7 +8,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writ
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CoppiceError } from '../../../ts/index.js';
-import type { InstallFile, LogRecords, PinnedVersion, Replication } from '../../../ts/native/types.js';
+import type { Held, InstallFile, LogRecords, PinnedVersion, Replication, Until } from '../../../ts/native/types.js';
 import type { EngineFolder, OpenEngine } from '../../../ts/repository/shell/index.js';
 import type { Random } from '../../support/random.js';
 
@@ -170,20 +170,21 @@ export class TextEngine implements Replication, OpenEngine {
     this.visible = Math.max(this.visible, Math.min(revision, this.lastSeq + 1));
   }
 
-  apply(body: Uint8Array, until?: { revision: number } | { timeMs: number }): Promise<number> {
+  apply(body: Uint8Array, until: readonly Until[]): Promise<Held> {
     return endure(this.#trouble, () => this.#apply(body, until));
   }
 
-  async #apply(body: Uint8Array, until?: { revision: number } | { timeMs: number }): Promise<number> {
+  async #apply(body: Uint8Array, until: readonly Until[]): Promise<Held> {
     this.#check();
     for (const record of decode(body)) {
-      const isPast = until && ('revision' in until ? record.seq + 1 > until.revision : record.timeMs > until.timeMs);
-      if (record.seq <= this.lastSeq || isPast) continue;
+      const isPast = (moment: Until) =>
+        'revision' in moment ? record.seq + 1 > moment.revision : record.timeMs > moment.timeMs;
+      if (record.seq <= this.lastSeq || until.some(isPast)) continue;
       if (record.seq !== this.lastSeq + 1) throw new CoppiceError('INVALID', `record ${record.seq} leaves a gap`);
       this.#append(record);
     }
     await this.sync();
-    return this.lastSeq;
+    return { seq: this.lastSeq, revision: this.lastSeq + 1 };
   }
 
   flush(): Promise<PinnedVersion> {

@@ -18,7 +18,7 @@ use crate::snapshot::View;
 use crate::state::State;
 use crate::stats::Stats;
 use crate::verify::{Progress, VerifyReport};
-use crate::wal::Records;
+use crate::wal::{Records, Watermark};
 use crate::write::{Guard, Written};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -277,9 +277,9 @@ impl Db {
     }
 
     /// Applies records as `read_log` gives them, with their own sequences, revisions and times; those that are held are
-    /// skipped, and so is what comes after `until`. The last record held comes back; all of them are durable then.
+    /// skipped, and so is what comes after any of `until`. The last record held comes back; all of them are durable then.
     /// `Invalid` if there is a gap, `Corrupt` if they are not what a log of this database can hold. Blocking.
-    pub fn apply(&self, records: &[u8], until: Option<Until>) -> Result<Sequence> {
+    pub fn apply(&self, records: &[u8], until: &[Until]) -> Result<Watermark> {
         self.0.state.apply(records, until)
     }
 

@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::raw::Owned;
 use crate::registry::Handle;
-use crate::replication::{Installed, LogRecords, PinnedData};
+use crate::replication::{Held, LogRecords, PinnedData};
 use coppice_engine::error::{Code, Error, Result};
 use napi::bindgen_prelude::{Buffer, ToNapiValue};
 use napi::{Env, sys};
@@ -48,7 +48,7 @@ pub enum Outcome {
     Records(Option<Records>),
     /// To be kept for this handle.
     Pinned(u64, Box<PinnedVersion>),
-    Installed(Installed),
+    Held(Held),
     Number(f64),
 }
 
@@ -244,7 +244,7 @@ impl Outcome {
                 let pinned = Context::with(&env, |context| PinnedData::keep(context, handle, *version))?;
                 value(env.raw(), pinned)
             }
-            Outcome::Installed(installed) => value(env, installed),
+            Outcome::Held(held) => value(env, held),
             Outcome::Number(number) => value(env, number),
         };
         made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))

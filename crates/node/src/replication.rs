@@ -3,7 +3,8 @@
 
 use crate::context::Context;
 use crate::engine::{
-    Db, FileKind, PinnedVersion, Records, Until, VersionFile, clear, cut, environment, files_of, install,
+    Db, FileKind, PinnedVersion, Records, Until, VersionFile, Watermark, clear, cut, environment, files_of,
+    install,
 };
 use crate::message::Outcome;
 use crate::pool;
@@ -58,7 +59,7 @@ pub struct FileData {
 }
 
 #[napi(object)]
-pub struct Installed {
+pub struct Held {
     pub seq: f64,
     pub revision: f64,
 }
@@ -172,21 +173,24 @@ pub fn raise(context: &mut Context, call: &Call) -> Result<Value> {
     Ok(call.undefined())
 }
 
-/// `applyRecords(handle, records: Uint8Array, untilRevision | undefined, untilMs | undefined): number`, a task: the last
-/// sequence held.
+/// `applyRecords(handle, records: Uint8Array, untilRevision | undefined, untilMs | undefined): number`, a task: `Held`.
 pub fn apply(context: &mut Context, call: &Call) -> Result<Value> {
     let db = db(context, call)?.clone();
     let mut records = Vec::new();
     call.append_bytes(1, 2 * RECORD_BYTES_MAX, "list of records", &mut records)?;
-    let until = match (call.is_undefined(2), call.is_undefined(3)) {
-        (false, _) => Some(Until::Revision(call.integer(2)?)),
-        (true, false) => Some(Until::TimeMs(call.number(3)? as i64)),
-        (true, true) => None,
-    };
-    let task = task::start(context.mailbox()?, "apply", move |_| {
-        db.apply(&records, until).map(|last| Outcome::Number(last as f64))
-    })?;
+    let mut until = Vec::new();
+    if !call.is_undefined(2) {
+        until.push(Until::Revision(call.integer(2)?));
+    }
+    if !call.is_undefined(3) {
+        until.push(Until::TimeMs(call.number(3)? as i64));
+    }
+    let task = task::start(context.mailbox()?, "apply", move |_| db.apply(&records, &until).map(held))?;
     call.value(task)
+}
+
+fn held(last: Watermark) -> Outcome {
+    Outcome::Held(Held { seq: last.sequence as f64, revision: last.revision as f64 })
 }
 
 /// `pinVersion(handle): number`, a task: `PinnedData`.
@@ -218,7 +222,7 @@ pub fn install_files(env: Env, folder: String, manifest: Uint8Array) -> Option<f
     let manifest = manifest.to_vec();
     in_folder(&env, "install", folder, move |folder| {
         let last = install(folder, &manifest, &environment(), &holder())?;
-        Ok(Outcome::Installed(Installed { seq: last.sequence as f64, revision: last.revision as f64 }))
+        Ok(held(last))
     })
 }
 

@@ -14,19 +14,27 @@ export interface Older {
   readonly sha256: string;
 }
 
+/** What a head needs that says of the branch, or of others, what versions of before there were branches do not know. */
+const BRANCHES = 'branches';
+const KNOWN: readonly string[] = [BRANCHES];
+/** What heads of before then mean. */
+const BEFORE_BRANCHES = { state: 'live', origin: null, pins: [], fences: null };
+
 export function encodeHead(head: Head & { readonly older?: Older | undefined }): Uint8Array {
-  return Buffer.from(JSON.stringify(head));
+  const isPlain = head.state === 'live' && head.origin === null && head.pins.length === 0;
+  return Buffer.from(JSON.stringify(isPlain ? head : { ...head, requires: [BRANCHES] }));
 }
 
 /**
  * @throws `COPPICE_CORRUPT` with the key and what is wrong; `COPPICE_FORMAT` for a head of a later version.
  */
 export function decodeHead(key: string, body: Uint8Array): Head & { readonly older?: Older } {
-  const head = parse(key, body);
-  if (!isObject(head)) throw damaged(key, 'it is no object');
-  const { requires = [] } = head;
+  const said = parse(key, body);
+  if (!isObject(said)) throw damaged(key, 'it is no object');
+  const { requires = [], ...head }: Record<string, unknown> = { ...BEFORE_BRANCHES, ...said };
   if (!isListOf(isText)(requires)) throw damaged(key, 'it is no head: requires is wrong');
-  checkFormat(key, head.format, requires as string[]);
+  const unknown = (requires as string[]).filter((feature) => !KNOWN.includes(feature));
+  checkFormat(key, head.format, unknown);
   const wrong = Object.entries(FIELDS).find(([name, is]) => !is(head[name]))?.[0];
   if (wrong !== undefined) throw damaged(key, `it is no head: ${wrong} is wrong`);
   return head as unknown as Head;
@@ -66,7 +74,17 @@ const has =
   (value) =>
     isObject(value) && Object.entries(fields).every(([name, is]) => is(value[name]));
 
+const oneOf =
+  (...values: unknown[]): Is =>
+  (value) =>
+    values.includes(value);
+const ifThere =
+  (is: Is): Is =>
+  (value) =>
+    value === undefined || is(value);
+
 const isNamed = has({
+  of: ifThere(isText),
   epoch: isCount,
   n: isCount,
   sha256: isText,
@@ -74,6 +92,23 @@ const isNamed = has({
   revision: isCount,
   timeMs: isNumber,
   floor: isCount,
+  end: ifThere(isCount),
+});
+const isMoment: Is = (value) => has({ revision: isCount })(value) || has({ timeMs: isNumber })(value);
+const isStretch = has({ branchId: isText, to: isCount, until: orNull(isMoment) });
+const isOrigin = has({
+  name: isText,
+  branchId: isText,
+  manifest: orNull(isNamed),
+  stretches: isListOf(isStretch),
+  state: oneOf('pinned', 'releasing', 'released'),
+});
+const isPin = has({
+  name: isText,
+  branchId: isText,
+  manifest: orNull(isNamed),
+  slots: has({ from: isCount, to: isCount }),
+  state: oneOf('reserved', 'live'),
 });
 
 const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | 'older', Is>> = {
@@ -88,5 +123,9 @@ const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | 'older', Is>> = {
   collected: has({ epoch: isCount, n: isCount }),
   trimRevision: isCount,
   policy: has({ keep: isCount, retainMs: isCount }),
-  older: (value) => value === undefined || has({ key: isText, sha256: isText })(value),
+  state: oneOf('live', 'deleted', 'gone'),
+  origin: orNull(isOrigin),
+  pins: isListOf(isPin),
+  fences: orNull(isListOf(isCount)),
+  older: ifThere(has({ key: isText, sha256: isText })),
 };

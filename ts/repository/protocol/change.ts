@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Head, type Manifest, type Named, namedBy, type Owner, type Policy } from './objects.js';
+import { checkpointsOf, type Head, type Manifest, type Named, ORIGIN, type Owner, type Policy } from './objects.js';
 
 export type Change =
   | {
@@ -40,8 +40,9 @@ type OfOwner<C> = C & { readonly branchId: string; readonly epoch: number; reado
 
 /** The head after the change; the nonce is the caller's. */
 export function changed(change: Change, head: Head | null): Head | null {
-  if (change.kind === 'create') return head === null ? created(change) : null;
-  if (head === null || head.branchId !== change.branchId) return null;
+  if (change.kind === 'create') return head === null || head.state === 'gone' ? created(change, head) : null;
+  // Nobody has a branch again that was deleted.
+  if (head === null || head.branchId !== change.branchId || head.state !== 'live') return null;
   if (change.kind === 'claim') return claimed(change, head);
   // Rule owner-only: a head that has another owner is no longer this node's to change.
   if (!owns(head, change)) return null;
@@ -58,7 +59,7 @@ export function changed(change: Change, head: Head | null): Head | null {
     case 'collect': {
       const slimmer = { ...head, retained: kept(head), collected: { epoch: head.epoch, n: change.n } };
       // Rule retained-slots: what an older checkpoint needs of the log is kept as long as the checkpoint is.
-      const floor = Math.max(head.wal.floor, Math.min(...namedBy(slimmer).map(({ floor }) => floor)));
+      const floor = Math.max(head.wal.floor, Math.min(...checkpointsOf(slimmer).map(({ floor }) => floor)));
       if (!Number.isFinite(floor)) return slimmer;
       return { ...slimmer, wal: { ...head.wal, floor } };
     }
@@ -70,21 +71,31 @@ export function owns(head: Head, { branchId, epoch, boot }: { branchId: string; 
   return head.branchId === branchId && head.epoch === epoch && head.owner?.boot === boot;
 }
 
-function created({ name, branchId, owner, policy }: Change & { kind: 'create' }): Head {
+/** What a head says of a branch of which nothing more is known. */
+type First = Pick<Head, 'name' | 'branchId' | 'nonce' | 'epoch' | 'policy'>;
+
+export function firstHead(first: First): Head {
+  const wal = { floor: ORIGIN.slot, hint: ORIGIN.slot };
   return {
     format: 1,
-    name,
-    branchId,
-    nonce: '',
-    epoch: 1,
-    owner,
+    ...first,
+    owner: null,
     manifest: null,
     retained: [],
-    wal: { floor: 1, hint: 1 },
+    wal,
     collected: { epoch: 0, n: 0 },
     trimRevision: 0,
-    policy,
+    state: 'live',
+    origin: null,
+    pins: [],
+    fences: null,
   };
+}
+
+function created({ name, branchId, owner, policy }: Change & { kind: 'create' }, before: Head | null): Head {
+  // A name has each epoch once, whichever branch it belongs to.
+  const epoch = (before?.epoch ?? 0) + 1;
+  return { ...firstHead({ name, branchId, nonce: '', epoch, policy }), owner };
 }
 
 /** The first head of a branch that begins with a database that was there before. Nobody owns it yet. */
@@ -100,23 +111,10 @@ export function adopted(first: {
   const { name, nonce, policy, digest, trimRevision } = first;
   const { branchId, epoch, n, seq, revision, timeMs, position } = first.manifest;
   const { slot } = position;
-  const manifest: Named = { epoch, n, sha256: digest, seq, revision, timeMs, floor: slot };
+  const manifest: Named = { epoch, n, sha256: digest, seq, revision, timeMs, floor: slot, end: slot };
   const wal = { floor: slot, hint: slot };
   // What attempts before have left is of no later epoch than this, and goes as whatever is older than an owner does.
-  return {
-    format: 1,
-    name,
-    branchId,
-    nonce,
-    epoch,
-    owner: null,
-    manifest,
-    retained: [],
-    wal,
-    collected: { epoch: 0, n: 0 },
-    trimRevision,
-    policy,
-  };
+  return { ...firstHead({ name, branchId, nonce, epoch, policy }), manifest, wal, trimRevision };
 }
 
 function claimed({ epoch, owner, slot, silentSince }: Change & { kind: 'claim' }, head: Head): Head | null {

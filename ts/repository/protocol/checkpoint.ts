@@ -28,9 +28,11 @@ export const flushing: Part = {
     const { checkpoint, head, branchId, manifest } = turn.state;
     if (checkpoint === null || answer.type !== 'flushed') return;
     turn.state.checkpoint = { ...checkpoint, flushed: answer.flushed };
-    const named = head?.head.manifest;
-    if (named && (named.epoch !== manifest?.epoch || named.n !== manifest.n)) {
-      ask(turn, 'comparing', { type: 'get', key: manifestName(branchId, named) });
+    // What the branch has begun with is in the store, and kept there.
+    const named = head?.head.manifest ?? head?.head.origin?.manifest;
+    const key = named && manifestName(named.of ?? branchId, named);
+    if (key && (manifest === null || key !== manifestName(manifest.branchId, manifest))) {
+      ask(turn, 'comparing', { type: 'get', key });
     } else upload(turn);
   },
 };
@@ -122,7 +124,8 @@ export const publishing: Part = {
     if (!stored(turn, answer, request, checkpoint.manifest)) return;
     const { n, seq, revision, timeMs, position } = checkpoint.manifest;
     const digest = sha256(JSON.stringify(checkpoint.manifest));
-    const manifest: Named = { epoch, n, sha256: digest, seq, revision, timeMs, floor: position.slot };
+    const floor = position.slot;
+    const manifest: Named = { epoch, n, sha256: digest, seq, revision, timeMs, floor, end: log.slot };
     const { trimRevision } = checkpoint.flushed;
     const { boot } = settings.owner;
     propose(turn, { kind: 'checkpoint', branchId, epoch, boot, manifest, slot: log.slot, trimRevision });

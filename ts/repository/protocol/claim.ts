@@ -28,13 +28,13 @@ export function due({ settings, head, told, aliveMs }: State, nowMs: number): bo
  * wait for ever for the end of a log that grows faster than it reads.
  */
 export function eager({ settings, head, told, log, epoch }: State): boolean {
+  if (log.of !== undefined) return false;
   return epoch === 0 && head !== null && (settings.mode === 'writer' || told) && log.slot >= head.head.wal.hint;
 }
 
 export const creating: Part = {
   enter(turn) {
     const { branch: name, newBranchId: branchId, owner, policy } = turn.state.settings;
-    turn.state.head = null;
     propose(turn, { kind: 'create', name, branchId, owner, policy });
   },
 };

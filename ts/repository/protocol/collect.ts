@@ -10,7 +10,7 @@
 
 import { propose } from './head.js';
 import { branchPrefix, manifestName, parseName, slotName, tableName } from './names.js';
-import { type Fence, type Head, type Manifest, namedBy } from './objects.js';
+import { type Head, type Manifest, namedBy } from './objects.js';
 import type { Known } from './state.js';
 import { ask, forget, type Part, type Turn } from './turn.js';
 
@@ -76,7 +76,7 @@ export const listing: Part = {
     const { collection, known, log } = turn.state;
     if (collection === null || answer.type !== 'listed') return;
     const live = new Set(collection.kept.flatMap((key) => [key, ...(known[key] ?? [])]));
-    const keys = doomed(collection.head, live, log.fences, answer.keys);
+    const keys = doomed(collection.head, live, new Set(log.fences.map(({ slot }) => slot)), answer.keys);
     if (keys.length > 0) ask(turn, 'deleting', { type: 'delete', keys });
     else endCollection(turn);
   },
@@ -104,17 +104,20 @@ function bounded(known: Known): Known {
 }
 
 function doomed(
-  { wal, collected }: Head,
+  { wal, collected, pins }: Head,
   live: ReadonlySet<string>,
-  fences: readonly Fence[],
+  fenced: ReadonlySet<number>,
   keys: readonly string[],
 ): readonly string[] {
-  const fenced = new Set(fences.map(({ slot }) => slot));
   return keys.filter((key) => {
     const name = parseName(key);
     if (name === undefined || live.has(key)) return false;
-    // Rule fences-for-ever: where a fence is gone, a put that was sent long ago would succeed.
-    if (name.kind === 'slot') return name.slot < wal.floor && !fenced.has(name.slot);
+    if (name.kind === 'slot') {
+      // Another branch begins with these.
+      if (pins.some(({ slots: { from, to } }) => name.slot >= from && name.slot < to)) return false;
+      // Rule fences-for-ever: where a fence is gone, a put that was sent long ago would succeed.
+      return name.slot < wal.floor && !fenced.has(name.slot);
+    }
     // Rule later-spared: what a successor, or a checkpoint under way, has uploaded is not named yet.
     return name.epoch < collected.epoch || (name.epoch === collected.epoch && name.n <= collected.n);
   });

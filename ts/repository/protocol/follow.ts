@@ -9,16 +9,22 @@
 import { due, eager, stopClaiming } from './claim.js';
 import { see } from './head.js';
 import { manifestName } from './names.js';
-import { after, type Head, type Manifest, ORIGIN, type Slot, sha256 } from './objects.js';
-import { baseOf, endRestore, reached } from './restore.js';
+import { after, type Head, type Manifest, ORIGIN, type Position, type Slot, sha256, type Until } from './objects.js';
+import { baseOf, momentsAhead, onwards } from './origin.js';
+import type { Held } from './state.js';
 import { askHere, fail, getHead, getSlot, go, type Part, type Turn } from './turn.js';
 
 export const opening: Part = {
   enter: (turn) => askHere(turn, getHead(turn)),
   answered(turn, answer) {
-    if (answer.type === 'found') return begin(turn, see(turn, answer));
+    const isNew = turn.state.branchId === '';
+    if (answer.type !== 'found') turn.state.head = null;
+    else {
+      const head = see(turn, answer);
+      if (head.state !== 'gone' || !isNew) return begin(turn, head);
+    }
     // Rule never-anew: a store that has lost its branch is not taken for an empty one.
-    if (turn.state.branchId !== '') return fail(turn, 'the head of the branch is gone');
+    if (!isNew) return fail(turn, 'the head of the branch is gone');
     go(turn, turn.state.settings.mode === 'replica' ? 'waiting' : 'creating');
   },
 };
@@ -26,23 +32,26 @@ export const opening: Part = {
 /** From where this node has got to, or, if slots after that are gone, from the manifest of the head. */
 function begin(turn: Turn, head: Head): void {
   const { state } = turn;
-  // Rule begin-above-floor: what the log on this disk lacks may have been collected.
-  if (state.branchId === head.branchId && head.wal.floor <= state.log.checked) return go(turn, 'reading');
+  const { log, settings } = state;
   // Rule never-another: what this disk holds is not thrown away for something else of the same name.
   if (state.branchId !== '' && state.branchId !== head.branchId)
     return fail(turn, 'the branch of this name is another one');
+  if (head.state !== 'live') return fail(turn, 'the branch has been deleted');
+  // Rule begin-above-floor: what the log on this disk lacks may have been collected.
+  const isKept = log.of === undefined ? head.wal.floor <= log.checked : head.origin?.state === 'pinned';
+  if (state.branchId === head.branchId && isKept) return go(turn, 'reading');
+  const base = baseOf(head, settings.until);
+  if (base === undefined) return fail(turn, 'no checkpoint that is kept is as old as that');
   state.branchId = head.branchId;
   state.manifest = null;
-  state.base = baseOf(head, state.settings.until);
-  if (state.base === null && head.wal.floor > ORIGIN.slot)
-    return fail(turn, 'no checkpoint that is kept is as old as that');
-  go(turn, state.base === null ? 'installing' : 'regrowing');
+  state.base = base;
+  go(turn, base === null ? 'installing' : 'regrowing');
 }
 
 export const regrowing: Part = {
   enter(turn) {
     const { branchId, base } = turn.state;
-    if (base !== null) askHere(turn, { type: 'get', key: manifestName(branchId, base) });
+    if (base !== null) askHere(turn, { type: 'get', key: manifestName(base.of ?? branchId, base) });
   },
   answered(turn, answer) {
     // Rule gone-begin-again: what the head named a moment ago has been collected since.
@@ -56,13 +65,20 @@ export const regrowing: Part = {
 };
 
 export const installing: Part = {
-  enter: (turn) => askHere(turn, { type: 'install', manifest: turn.state.manifest }),
-  answered(turn, answer) {
-    if (answer.type !== 'done') return go(turn, 'opening');
+  enter(turn) {
+    const { manifest, branchId, head, base } = turn.state;
+    const of = base === null ? head?.head.origin?.stretches[0]?.branchId : base.of;
+    const position = { ...(manifest?.position ?? ORIGIN), ...(of !== undefined && of !== branchId && { of }) };
+    const next = onwards(turn.state, position, manifest ?? ORIGIN);
+    askHere(turn, { type: 'install', manifest, position: next ?? position });
+  },
+  answered(turn, answer, request) {
+    if (answer.type !== 'done' || request.type !== 'install') return go(turn, 'opening');
     const { manifest } = turn.state;
-    turn.state.log = manifest?.position ?? ORIGIN;
+    turn.state.log = request.position;
     turn.state.logged = manifest?.seq ?? 0;
-    go(turn, reached(turn, manifest?.revision ?? ORIGIN.revision) ? 'restored' : 'reading');
+    turn.state.heldRevision = (manifest ?? ORIGIN).revision;
+    go(turn, onwards(turn.state, request.position, manifest ?? ORIGIN) === null ? 'restored' : 'reading');
   },
 };
 
@@ -86,31 +102,47 @@ export const reading: Part = {
 /** A slot that has been read is final: whoever comes later reads it too. */
 export const applying: Part = {
   enter(turn) {
-    const { log, slot, settings } = turn.state;
+    const { log, slot, settings, logged: seq, heldRevision: revision } = turn.state;
     if (slot === null) return;
     const position = after(log, slot);
     const { records } = slot;
-    if (records !== undefined) askHere(turn, { type: 'apply', records, position, until: settings.until });
+    if (records !== undefined) {
+      const isWithin = onwards(turn.state, position, position, records.timeMs) === position;
+      const until = momentsAhead(turn.state, log);
+      askHere(turn, { type: 'apply', records, position: isWithin ? position : null, until });
+    } else if (log.of !== undefined) advance(turn, { seq, revision });
     // Rule foreign-fence-cuts: what this disk holds beyond another node's fence was never shipped, and never will be.
     else if (slot.owner?.disk !== settings.owner.disk) askHere(turn, { type: 'cut', position });
-    else advance(turn, turn.state.logged);
+    else advance(turn, { seq, revision });
   },
-  answered(turn, _answer, request) {
-    const { logged } = turn.state;
-    if (request.type === 'cut') advance(turn, request.position.seq);
-    else if (request.type === 'apply') advance(turn, Math.max(logged, request.position.seq));
+  answered(turn, answer, request) {
+    if (request.type === 'cut') advance(turn, request.position);
+    else if (request.type === 'remember') readOn(turn, request.position);
+    else if (answer.type === 'applied') advance(turn, answer);
   },
 };
 
-function advance(turn: Turn, logged: number): void {
+function advance(turn: Turn, held: Held): void {
   const { state } = turn;
   const { log, slot } = state;
   if (slot === null) return;
-  state.log = after(log, slot);
-  state.logged = logged;
+  const position = after(log, slot);
+  const next = onwards(state, position, held, slot.records?.timeMs);
+  state.logged = held.seq;
+  state.heldRevision = held.revision;
   state.slot = null;
-  if (reached(turn, state.log.revision, slot.records?.timeMs)) go(turn, 'restored');
-  else go(turn, eager(state) ? 'ending' : 'reading');
+  if (next === null) {
+    state.log = position;
+    return go(turn, 'restored');
+  }
+  if (next === position) return readOn(turn, position);
+  // A disk that holds records of its own branch does not go on from a point in the log of another.
+  askHere(turn, { type: 'remember', position: next });
+}
+
+function readOn(turn: Turn, position: Position): void {
+  turn.state.log = position;
+  go(turn, eager(turn.state) ? 'ending' : 'reading');
 }
 
 /**
@@ -124,14 +156,25 @@ export const ending: Part = {
     const { state } = turn;
     const head = see(turn, answer);
     if (state.epoch > 0) return stopClaiming(turn);
+    const { log } = state;
+    // What a branch has grown from is all there as long as it is pinned.
+    if (log.of !== undefined && head.branchId === state.branchId && head.origin?.state === 'pinned')
+      return fail(turn, 'the log that the branch has grown from is not whole');
     // Rule end-of-log: below the floor, nothing says nothing.
-    if (head.branchId !== state.branchId || head.wal.floor > state.log.checked) return begin(turn, head);
+    const isAbove = log.of === undefined && head.state === 'live' && head.wal.floor <= log.checked;
+    if (head.branchId !== state.branchId || !isAbove) return begin(turn, head);
     if (state.slot !== null) return fail(turn, 'the log does not chain');
-    state.log = { ...state.log, checked: state.log.slot };
+    state.log = { ...log, checked: log.slot };
     if (state.settings.until !== null) return endRestore(turn, state.settings.until);
     go(turn, due(state, turn.nowMs) ? 'claiming' : 'waiting');
   },
 };
+
+/** The log has ended. All there is was committed before now; a revision that is not there has never been. */
+function endRestore(turn: Turn, until: Until): void {
+  if ('revision' in until) fail(turn, `the branch has not got to revision ${until.revision}`);
+  else go(turn, 'restored');
+}
 
 export const waiting: Part = {
   enter: (turn) => askHere(turn, { type: 'wait', ms: turn.state.settings.pollMs }),

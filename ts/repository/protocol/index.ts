@@ -34,12 +34,15 @@ export {
   seal,
   sha256,
   type Table,
+  type Until,
 } from './objects.js';
+export { knownUpTo } from './origin.js';
 export type {
   Action,
   Answer,
   Event,
   Flushed,
+  Held,
   Local,
   Mode,
   Notice,
@@ -47,7 +50,6 @@ export type {
   Request,
   Settings,
   State,
-  Until,
 } from './state.js';
 export { type Status, status } from './status.js';
 export { start, step } from './step.js';

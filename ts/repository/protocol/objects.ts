@@ -23,8 +23,13 @@ export interface Fence {
   readonly slot: number;
 }
 
-/** A point between two slots of the log, and what all slots before it add up to. */
+/** A moment of a branch: after a revision, or after everything that was committed up to a time. */
+export type Until = { readonly revision: number } | { readonly timeMs: number };
+
+/** A point between two slots of a log, and what all slots before it add up to. */
 export interface Position {
+  /** The branch whose log it is, where that is another one: a branch begins with parts of the logs of others. */
+  readonly of?: string;
   /** The slot that comes next. */
   readonly slot: number;
   /** The last record before it. */
@@ -42,15 +47,23 @@ export interface Position {
 /** The beginning of every branch. An empty database is at revision 1. */
 export const ORIGIN: Position = { slot: 1, seq: 0, revision: 1, epoch: 0, digest: '', fences: [], checked: 1 };
 
-/**
- * The beginning of a branch whose first checkpoint is a database that was there before. Slot 1 is never filled: the floor is
- * above it from the first, as where a log has been collected, and nobody takes the branch for one that began empty. In place
- * of its digest stands one of what was there.
- */
+/** The first slot of a branch that did not begin empty. Slot 1 is never filled, and nobody takes it for one that did. */
+export const BEGUN_SLOT = ORIGIN.slot + 1;
+
+/** The beginning of a branch whose first checkpoint is a database that was there before. */
 export function adoptedAt(branchId: string, seq: number, revision: number): Position {
-  const digest = sha256(`${branchId} adopted ${seq} ${revision}`);
-  const slot = ORIGIN.slot + 1;
-  return { ...ORIGIN, slot, seq, revision, digest, checked: slot };
+  return begunAt(branchId, 'adopted', seq, revision);
+}
+
+/** The beginning of the log of a branch that has grown from another. */
+export function branchedAt(branchId: string, seq: number, revision: number): Position {
+  return begunAt(branchId, 'branched', seq, revision);
+}
+
+/** In place of the digest of the slot before stands one of what was there. */
+function begunAt(branchId: string, how: string, seq: number, revision: number): Position {
+  const digest = sha256(`${branchId} ${how} ${seq} ${revision}`);
+  return { ...ORIGIN, slot: BEGUN_SLOT, seq, revision, digest, checked: BEGUN_SLOT };
 }
 
 /** Consecutive records of a log. What they say is the engine's. */
@@ -108,6 +121,8 @@ export interface Manifest {
 
 /** A manifest as a head names it. */
 export interface Named {
+  /** The branch that it belongs to, where that is another one. */
+  readonly of?: string;
   readonly epoch: number;
   readonly n: number;
   readonly sha256: string;
@@ -116,6 +131,40 @@ export interface Named {
   readonly timeMs: number;
   /** The first slot that it needs. */
   readonly floor: number;
+  /** Slots below this hold whatever it holds. Heads of before there were branches do not say. */
+  readonly end?: number;
+}
+
+/** A part of the log of a branch, with which another begins: to a slot, which is the first that is not read, or a moment. */
+export interface Stretch {
+  readonly branchId: string;
+  readonly to: number;
+  readonly until: Until | null;
+}
+
+/** What a branch has grown from: a checkpoint of before that moment, and what is replayed on top of it. */
+export interface Origin {
+  /** The branch that it was made from. */
+  readonly name: string;
+  readonly branchId: string;
+  /** Of that branch, or of one that it has grown from itself; null, the empty beginning of the first log. */
+  readonly manifest: Named | null;
+  /** Where the last one ends the branch's own log begins. */
+  readonly stretches: readonly Stretch[];
+  /** Whether there is a pin that keeps it all. */
+  readonly state: 'pinned' | 'releasing' | 'released';
+}
+
+/** What another branch needs of this one, for as long as it does. */
+export interface Pin {
+  readonly name: string;
+  readonly branchId: string;
+  /** Null: none of this branch, nor of any that it has grown from. */
+  readonly manifest: Named | null;
+  /** From the first up to the second, which is not needed. */
+  readonly slots: { readonly from: number; readonly to: number };
+  /** Until the head of the other branch is known to be there it may be that it never will be. */
+  readonly state: 'reserved' | 'live';
 }
 
 /** How long old checkpoints, and the log from them on, are kept. */
@@ -145,11 +194,29 @@ export interface Head {
   readonly collected: { readonly epoch: number; readonly n: number };
   readonly trimRevision: number;
   readonly policy: Policy;
+  /**
+   * A head is never deleted. `deleted`: nobody owns the branch any more, and what nobody needs of it goes; `gone`: all of it
+   * has, and another branch may be given the name.
+   */
+  readonly state: 'live' | 'deleted' | 'gone';
+  readonly origin: Origin | null;
+  /** What branches that have grown from this one need. */
+  readonly pins: readonly Pin[];
+  /** Of a branch that is deleted: every slot that holds a fence. Null, as long as they are not known. */
+  readonly fences: readonly number[] | null;
 }
 
-/** Every manifest that a head keeps alive. Branches that grow from this one are going to pin theirs here. */
-export function namedBy(head: Head): readonly Named[] {
+/** The checkpoints of a branch, the oldest first. */
+export function checkpointsOf(head: Head): readonly Named[] {
   return head.manifest === null ? head.retained : [...head.retained, head.manifest];
+}
+
+/** Every manifest of the branch itself that its head keeps alive. */
+export function namedBy(head: Head): readonly Named[] {
+  // What a branch has grown from is kept as long as its pin.
+  const pinned = head.pins.flatMap(({ manifest }) => (manifest === null ? [] : [manifest]));
+  const own = [...pinned, ...checkpointsOf(head)].filter(({ of }) => of === undefined);
+  return [...new Map(own.map((named) => [`${named.epoch}-${named.n}`, named])).values()];
 }
 
 /** A slot, whole: what it says and what came before it make its digest. */

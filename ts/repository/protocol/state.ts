@@ -8,13 +8,10 @@
  */
 
 import type { Change } from './change.js';
-import type { Head, Made, Manifest, Named, Owner, Policy, Position, Records, Slot, Table } from './objects.js';
+import type { Head, Made, Manifest, Named, Owner, Policy, Position, Records, Slot, Table, Until } from './objects.js';
 
 /** A `writer` takes the branch when it opens it; a `standby` when its owner has gone; a `replica` never. */
 export type Mode = 'writer' | 'standby' | 'replica';
-
-/** A moment of a branch: after a revision, or after everything that was committed up to a time. */
-export type Until = { readonly revision: number } | { readonly timeMs: number };
 
 export interface Settings {
   readonly branch: string;
@@ -55,6 +52,12 @@ export interface Flushed {
   readonly tables: readonly Made[];
 }
 
+/** The last record that an engine holds. */
+export interface Held {
+  readonly seq: number;
+  readonly revision: number;
+}
+
 /** What is asked for: of the store, of the clock, and of the engine. */
 export type Request =
   /** The next `ahead` slots after this one are known to exist: they may be fetched as well. */
@@ -68,18 +71,26 @@ export type Request =
     }
   /** Whether it is there; its content is not wanted. */
   | { readonly type: 'look'; readonly key: string }
-  /** `before`: only names that come before this one. */
-  | { readonly type: 'list'; readonly prefix: string; readonly before: string }
+  /** Only names that come after the one, and before the other. */
+  | { readonly type: 'list'; readonly prefix: string; readonly after?: string; readonly before?: string }
   | { readonly type: 'delete'; readonly keys: readonly string[] }
   | { readonly type: 'wait'; readonly ms: number }
   /** Durable records after this one, as many as fit in a slot. */
   | { readonly type: 'read log'; readonly after: number }
   /** Everything that is logged into tables; the disk remembers `position` before this is answered. */
   | { readonly type: 'flush'; readonly position: Position }
-  /** Whatever the disk held is replaced by these tables, or by nothing. */
-  | { readonly type: 'install'; readonly manifest: Manifest | null }
-  /** Those of the records that the log does not hold yet, and that are not past the moment that is restored. */
-  | { readonly type: 'apply'; readonly records: Records; readonly position: Position; readonly until: Until | null }
+  /** Whatever the disk held is replaced by these tables, or by nothing, and it remembers this position. */
+  | { readonly type: 'install'; readonly manifest: Manifest | null; readonly position: Position }
+  /**
+   * Those of the records that the log does not hold yet, and that are not past any of these moments. Where there is a position
+   * the disk may remember it; none, where the records go past one.
+   */
+  | {
+      readonly type: 'apply';
+      readonly records: Records;
+      readonly position: Position | null;
+      readonly until: readonly Until[];
+    }
   /** The disk remembers the position, and is ready for commits, before it is answered. */
   | { readonly type: 'remember'; readonly position: Position }
   /** Takes back every record beyond the position, for ever. */
@@ -112,8 +123,10 @@ export type Answer =
   /** `why`: for people, in `status`. */
   | { readonly type: 'unknown'; readonly why?: string }
   | { readonly type: 'listed'; readonly keys: readonly string[] }
-  /** Deleted, elapsed, installed, applied, remembered, cut. */
+  /** Deleted, elapsed, installed, remembered, cut. */
   | { readonly type: 'done' }
+  /** The last record that the log holds. */
+  | ({ readonly type: 'applied' } & Held)
   | { readonly type: 'records'; readonly records: Records }
   | { readonly type: 'flushed'; readonly flushed: Flushed };
 
@@ -225,6 +238,8 @@ export interface State {
   readonly log: Position;
   /** The last durable record of the local log. */
   readonly logged: number;
+  /** Its revision when it was applied, or installed: of the log of another branch only a part may be this one's. */
+  readonly heldRevision: number;
   /** The last one when a slot was gathered last: what of it the slot did not take waits for the next. */
   readonly due: number;
   readonly head: Seen | null;

@@ -64,6 +64,7 @@ export function start(settings: Settings, local: Local | null, nowMs: number): [
     branchId: local?.branchId ?? '',
     log: local?.position ?? ORIGIN,
     logged: local?.logged ?? 0,
+    heldRevision: (local?.position ?? ORIGIN).revision,
     due: 0,
     head: null,
     aliveMs: nowMs,
@@ -147,7 +148,7 @@ function won(turn: Turn, change: Change): void {
   switch (change.kind) {
     case 'create':
       turn.state.branchId = change.branchId;
-      return claimWon(turn, 1);
+      return claimWon(turn, turn.state.head?.head.epoch ?? 1);
     case 'claim':
       return claimWon(turn, change.epoch);
     case 'checkpoint':

@@ -7,6 +7,7 @@
 
 import type { Change } from './change.js';
 import { HEADS, headName, slotName } from './names.js';
+import { knownUpTo, logOf } from './origin.js';
 import type { Action, Answer, Pending, Phase, Purpose, Request, State } from './state.js';
 
 export interface Turn {
@@ -88,7 +89,7 @@ export function isHead(request: Request): boolean {
   return 'key' in request && request.key.startsWith(HEADS);
 }
 
-export function getSlot({ state: { branchId, log, head } }: Turn): Request {
-  const ahead = Math.max(0, (head?.head.wal.hint ?? 0) - log.slot - 1);
-  return { type: 'get', key: slotName(branchId, log.slot), ahead };
+export function getSlot({ state }: Turn): Request {
+  const { slot } = state.log;
+  return { type: 'get', key: slotName(logOf(state), slot), ahead: Math.max(0, knownUpTo(state) - slot - 1) };
 }

@@ -41,7 +41,10 @@ export class Counted {
   }
 
   /** In order. Only those that come after `after`, and before `before`: what comes behind that is not asked for. */
-  list(prefix: string, { after, before }: { after?: string; before?: string } = {}): Promise<string[]> {
+  list(
+    prefix: string,
+    { after, before }: { after?: string | undefined; before?: string | undefined } = {},
+  ): Promise<string[]> {
     return this.#ask('list', async () => {
       const keys: string[] = [];
       const options = after === undefined ? { signal: this.#signal } : { signal: this.#signal, after };

@@ -9,7 +9,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CoppiceError, closed } from '../../errors.js';
 import type { Replication } from '../../native/types.js';
-import type { Answer, Flushed, Manifest, Records, Request, Until } from '../protocol/index.js';
+import type { Answer, Flushed, Manifest, Request } from '../protocol/index.js';
 import { ORIGIN } from '../protocol/index.js';
 import { sha256Of } from './digest.js';
 import type { Downloads } from './download.js';
@@ -111,13 +111,13 @@ export class Disk {
       case 'flush':
         return this.#flush({ branchId, position: request.position });
       case 'apply':
-        return this.#apply(request.records, { branchId, position: request.position }, request.until);
+        return this.#apply(request, branchId);
       case 'remember':
         return this.#begin({ branchId, position: request.position });
       case 'cut':
         return this.#cut({ branchId, position: request.position });
       case 'install':
-        return this.#install(request.manifest, branchId);
+        return this.#install(request.manifest, { branchId, position: request.position });
       default:
         return { type: 'unknown', why: `no disk can ${request.type}` };
     }
@@ -215,7 +215,8 @@ export class Disk {
   }
 
   async #begin(local: Reached): Promise<Answer> {
-    await this.open();
+    const { replication } = await this.open();
+    replication.raise(local.position.revision);
     await this.#remember(local);
     return { type: 'done' };
   }
@@ -226,16 +227,19 @@ export class Disk {
     return { type: 'flushed', flushed: this.pinned.hold(await replication.flush()) };
   }
 
-  async #apply(records: Records, local: Reached, until: Until | null): Promise<Answer | typeof LOST> {
+  async #apply(
+    { records, position, until }: Request & { type: 'apply' },
+    branchId: string,
+  ): Promise<Answer | typeof LOST> {
     const { replication } = await this.open();
     if (await holdsOthers(replication, records)) {
       await this.lose();
       return LOST;
     }
     if (this.#owed !== undefined) await this.#remember(this.#owed);
-    await replication.apply(records.body as Uint8Array, until ?? undefined);
-    if (until === null) this.reach(local);
-    return { type: 'done' };
+    const held = await replication.apply(records.body as Uint8Array, until);
+    if (position !== null) this.reach({ branchId, position });
+    return { type: 'applied', ...held };
   }
 
   async #cut(local: Reached): Promise<Answer | typeof LOST> {
@@ -256,7 +260,7 @@ export class Disk {
     return { type: 'done' };
   }
 
-  async #install(manifest: Manifest | null, branchId: string): Promise<Answer> {
+  async #install(manifest: Manifest | null, local: Reached): Promise<Answer> {
     const engine = manifest?.engine as string;
     const files = manifest === null ? [] : this.#folder.filesOf(engine);
     if (manifest !== null && !(await this.#downloads.fetch(manifest, files))) return { type: 'missing' };
@@ -269,8 +273,8 @@ export class Disk {
     });
     const { replication } = await this.open();
     // Of what is older than its checkpoint a database does not have all.
-    replication.raise(manifest?.revision ?? ORIGIN.revision);
-    this.#owe({ branchId, position: manifest?.position ?? ORIGIN });
+    replication.raise((manifest ?? ORIGIN).revision);
+    this.#owe(local);
     return { type: 'done' };
   }
 }

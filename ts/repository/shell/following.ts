@@ -53,7 +53,8 @@ export class Following {
    */
   heard(request: Request, answer: Answer): Answer {
     if (!('key' in request && request.key.startsWith(HEADS)) || answer.type !== 'found') return answer;
-    this.#isYoung = (answer.body as Head).manifest === null;
+    const { manifest, origin } = answer.body as Head;
+    this.#isYoung = manifest === null && origin === null;
     return this.#isYoung ? { type: 'missing' } : answer;
   }
 
@@ -66,7 +67,8 @@ export class Following {
   moved(state: State): void {
     const { log, head } = state;
     if (isAtEnd(state)) this.#found(this.#askedMs, log.slot);
-    else if (this.#listed !== undefined && log.slot >= this.#listed.slot) this.#found(this.#listed.ms, log.slot);
+    else if (this.#listed !== undefined && log.of === undefined && log.slot >= this.#listed.slot)
+      this.#found(this.#listed.ms, log.slot);
     const isLate = !this.isCurrent || log.slot - this.#currentSlot >= SLOTS_BETWEEN_LISTS;
     if (isLate && head !== null && this.#listed === undefined && !this.#isListing) this.#list(state);
   }

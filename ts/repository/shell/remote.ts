@@ -69,8 +69,8 @@ export class Remote {
   }
 
   /** What is left of lists, which the machine does not know of, is deleted where somebody is about to delete. */
-  async #list({ prefix, before }: Request & { type: 'list' }): Promise<Answer> {
-    const keys = await this.#store.list(prefix, { before });
+  async #list({ prefix, after, before }: Request & { type: 'list' }): Promise<Answer> {
+    const keys = await this.#store.list(prefix, { after, before });
     const left = this.#heads.leftOf(keys);
     if (left.length > 0) await this.#store.del(left);
     return { type: 'listed', keys };

@@ -11,10 +11,10 @@ import { CLOSE_MS } from '../../limits.js';
 import type { Replication } from '../../native/types.js';
 import {
   type Answer,
+  knownUpTo,
   type Local,
-  type Manifest,
   type Notice,
-  ORIGIN,
+  type Position,
   type Request,
   type Slot,
   type State,
@@ -257,7 +257,7 @@ export class Shell implements Branch {
   async #carry(request: Exclude<Request, { type: 'wait' }>): Promise<Answer> {
     const isOpening = this.#driver.state.phase === 'opening';
     if (request.type === 'get') this.#following?.asks();
-    if (request.type === 'install') this.#ahead(request.manifest);
+    if (request.type === 'install') this.#ahead(request.position);
     const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
     const isNew = this.#options.wants === 'new' && this.#belonging.mark === undefined;
     if (isOpening && answer.type === 'found' && isNew) this.#end(this.#exists());
@@ -268,9 +268,9 @@ export class Shell implements Branch {
   }
 
   /** While tables are on their way, the slots that come after them are too. */
-  #ahead(manifest: Manifest | null): void {
+  #ahead(log: Position): void {
     const { branchId, head } = this.#driver.state;
-    this.#remote.ahead(branchId, (manifest?.position ?? ORIGIN).slot, head?.head.wal.hint ?? 0);
+    this.#remote.ahead(log.of ?? branchId, log.slot, knownUpTo({ head, log }));
   }
 
   #count({ records }: Slot): void {

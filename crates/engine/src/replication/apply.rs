@@ -2,7 +2,7 @@
 
 use crate::batch::{self, Header, Summary};
 use crate::error::{Code, Error, Result};
-use crate::key::{Revision, Sequence};
+use crate::key::Revision;
 use crate::marks::Mark;
 use crate::options::MEMTABLES_MAX;
 use crate::recovery::{expect_known, follows};
@@ -26,14 +26,14 @@ impl Until {
 }
 
 impl State {
-    pub fn apply(&self, records: &[u8], until: Option<Until>) -> Result<Sequence> {
+    pub fn apply(&self, records: &[u8], until: &[Until]) -> Result<Watermark> {
         self.check_writable()?;
         self.replicated()?;
         let mut trims = false;
         for body in batch::bodies(records) {
             let body = body?;
             let (header, summary) = batch::validate_logged(body)?;
-            if until.is_some_and(|until| until.is_before(&header)) {
+            if until.iter().any(|until| until.is_before(&header)) {
                 break;
             }
             trims |= summary.system;
@@ -46,7 +46,7 @@ impl State {
         if trims {
             self.collect_trimmed();
         }
-        Ok(self.commit.lock().last.sequence)
+        Ok(self.commit.lock().last)
     }
 
     /// False if there is no room for it now.

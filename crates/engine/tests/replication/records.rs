@@ -29,11 +29,11 @@ fn put(node: &Node, from: u32, to: u32) -> Vec<u8> {
 fn records_that_are_held_are_skipped_and_a_gap_is_refused() {
     let (from, to) = (leader(), Node::new(replicated()));
     let [first, second, third] = [(1, 3), (4, 6), (7, 9)].map(|(first, last)| put(&from, first, last));
-    assert_eq!(to.db().apply(&first, None).unwrap(), 3);
-    assert_eq!(to.db().apply(&first, None).unwrap(), 3);
-    let gap = to.db().apply(&third, None).unwrap_err();
+    assert_eq!(to.db().apply(&first, &[]).unwrap().sequence, 3);
+    assert_eq!(to.db().apply(&first, &[]).unwrap().sequence, 3);
+    let gap = to.db().apply(&third, &[]).unwrap_err();
     assert_eq!((gap.code(), to.db().last_sequence()), (Code::Invalid, 3));
-    assert_eq!(to.db().apply(&[first, second, third].concat(), None).unwrap(), 9);
+    assert_eq!(to.db().apply(&[first, second, third].concat(), &[]).unwrap().sequence, 9);
     assert_eq!(to.world.rows(to.db(), false), from.world.rows(from.db(), false));
 }
 
@@ -44,13 +44,13 @@ fn what_no_log_of_this_database_holds_is_refused_and_changes_nothing() {
     let records = put(&from, 1, 3);
     for cut in [3, 10, records.len() - 1] {
         let after = to.db().last_sequence();
-        let refused = to.db().apply(&records[..cut], None).unwrap_err();
+        let refused = to.db().apply(&records[..cut], &[]).unwrap_err();
         assert_eq!(refused.code(), Code::Corrupt, "cut at {cut}");
         assert!(to.db().last_sequence() >= after);
     }
     // A put that has no version is of a database without history.
     let keeping = Node::new(Options { history: Some(true), ..replicated() });
-    assert_eq!(keeping.db().apply(&records, None).unwrap_err().code(), Code::Corrupt);
+    assert_eq!(keeping.db().apply(&records, &[]).unwrap_err().code(), Code::Corrupt);
     assert_eq!(keeping.db().last_sequence(), 0);
     // A revision that does not come next.
     let body = bodies(&records).next().unwrap().unwrap();
@@ -60,7 +60,7 @@ fn what_no_log_of_this_database_holds_is_refused_and_changes_nothing() {
     let mut one = Vec::new();
     batch::put_body(&mut one, &other);
     let fresh = Node::new(replicated());
-    assert_eq!(fresh.db().apply(&one, None).unwrap_err().code(), Code::Corrupt);
+    assert_eq!(fresh.db().apply(&one, &[]).unwrap_err().code(), Code::Corrupt);
 }
 
 #[test]
@@ -71,10 +71,17 @@ fn a_copy_of_a_moment_stops_there() {
     let second = put(&from, 6, 9);
     let records = [first, second].concat();
     let at = from.world.now();
-    let copies = [(Until::Revision(4), 3), (Until::TimeMs(at - 1), 5), (Until::TimeMs(at), 9)];
+    let copies: [(&[Until], u64); 5] = [
+        (&[Until::Revision(4)], 3),
+        (&[Until::TimeMs(at - 1)], 5),
+        (&[Until::TimeMs(at)], 9),
+        (&[Until::Revision(4), Until::TimeMs(at - 1)], 3),
+        (&[Until::Revision(9), Until::TimeMs(at - 1)], 5),
+    ];
     for (until, last) in copies {
         let copy = Node::new(replicated());
-        assert_eq!(copy.db().apply(&records, Some(until)).unwrap(), last, "{until:?}");
+        let held = copy.db().apply(&records, until).unwrap();
+        assert_eq!((held.sequence, held.revision), (last, last + 1), "{until:?}");
         assert_eq!(copy.world.rows(copy.db(), false).len() as u64, last);
     }
 }
@@ -84,7 +91,7 @@ fn time_goes_on_from_the_newest_record_that_was_applied() {
     let (from, to) = (leader(), Node::new(replicated()));
     from.world.clock.advance(50_000);
     let records = put(&from, 1, 1);
-    to.db().apply(&records, None).unwrap();
+    to.db().apply(&records, &[]).unwrap();
     assert_eq!(to.db().now_ms(), from.world.now());
 }
 
@@ -120,7 +127,7 @@ fn a_node_that_does_not_lead_makes_no_record_and_others_are_not_replicated() {
     from.db().lead(true).unwrap();
     let records = put(&from, 1, 20);
     let to = Node::new(options);
-    to.db().apply(&records, None).unwrap();
+    to.db().apply(&records, &[]).unwrap();
     // Upkeep would trim by age.
     for _ in 0..5 {
         to.world.clock.advance(10_000);
