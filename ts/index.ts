@@ -7,6 +7,7 @@
  */
 
 export type { Batch, Check, Conflict } from './batch.js';
+export type { Change, Changes } from './changes.js';
 export type { Database } from './database.js';
 export type {
   Decoded,
@@ -31,7 +32,7 @@ export type { KeyRange } from './options/range.js';
 export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
-export type { HistoryOptions, RangeOptions } from './reader.js';
+export type { DiffOptions, HistoryOptions, RangeOptions } from './reader.js';
 export type { BranchOptions, BranchStatus, RestoreFrom, StoreCheckpoints } from './repository/index.js';
 export {
   fsStore,

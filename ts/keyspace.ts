@@ -34,6 +34,15 @@ export type Version<K, V> =
       revision: number;
     };
 
+/** What the engine says of an entry. */
+interface Found {
+  readonly value: string | Buffer;
+  readonly revision: number;
+  readonly expiresAtMs: number | undefined;
+  readonly createRevision: number;
+  readonly version: number;
+}
+
 /** Makes what a range yields of row `i` of a chunk. */
 export type MakeRow<T> = (rows: Rows, i: number) => T;
 
@@ -80,6 +89,15 @@ export class Keyspace<K, V> {
     const entry = makeEntry(key, this.values.decode(rows.value(i)), rows.revision(i), rows.expiresAtMs(i));
     entry.createRevision = rows.createRevision(i);
     entry.version = rows.version(i);
+    return entry;
+  }
+
+  /** The entry of a key, with versions if it has them. */
+  found(key: K, { value, revision, expiresAtMs, createRevision, version }: Found): Entry<K, V> {
+    const entry = makeEntry(key, this.values.decode(value), revision, expiresAtMs);
+    if (version === 0) return entry;
+    entry.createRevision = createRevision;
+    entry.version = version;
     return entry;
   }
 

@@ -8,15 +8,16 @@
  */
 
 import { throwIfAborted } from './abort.js';
+import { type Change, Changes } from './changes.js';
 import { Chunks } from './chunks.js';
 import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
-import { type Entry, type Keyspace, type MakeRow, makeEntry, type Version } from './keyspace.js';
+import type { Entry, Keyspace, MakeRow, Version } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
-import type { Engine, Later, Rows, RowsOptions } from './native/types.js';
+import type { ChangedEntry, Engine, Later, Rows, RowsOptions } from './native/types.js';
 import { checkNames, integer, names, revision } from './options/check.js';
-import { RANGE_SHAPE, type RangeShape, shapeOf } from './options/range.js';
-import { type Pin, pinned, pinOf, type ReadOptions } from './pin.js';
+import { KEY_RANGE, type KeyRange, RANGE_SHAPE, type RangeShape, shapeOf } from './options/range.js';
+import { Pin, pinned, pinOf, type ReadOptions } from './pin.js';
 import { Range } from './range.js';
 
 /** Which rows a range reads, and what it sees. */
@@ -34,6 +35,15 @@ export interface HistoryOptions {
   signal?: AbortSignal;
 }
 
+/** Which keys of a diff. */
+export interface DiffOptions<K> extends KeyRange<K> {
+  /** What it leads to: this database as it was right after this revision, with history. Default: as this reader sees it. */
+  at?: number | bigint;
+  /** Gives up with `COPPICE_ABORTED`. */
+  signal?: AbortSignal;
+}
+
+const DIFF = names('a diff', [...KEY_RANGE, 'at', 'signal']);
 const RANGE = names('a range', [...RANGE_SHAPE, 'snapshot', 'at', 'signal']);
 const HISTORY = names('history', ['from', 'to', 'limit', 'signal']);
 const NO_OPTIONS = Object.freeze({});
@@ -148,13 +158,7 @@ export class Reader<K, V> {
     const found = await asked(pin, (snapshot) => {
       return this.handle.live().entry(this.space.encodeKey(key), values.form, snapshot);
     });
-    if (found === undefined) return undefined;
-    const entry = makeEntry(key, values.decode(found.value), found.revision, found.expiresAtMs);
-    if (found.version > 0) {
-      entry.createRevision = found.createRevision;
-      entry.version = found.version;
-    }
-    return entry;
+    return found && this.space.found(key, found);
   }
 
   /** Whether a key has a value. Cheaper than getting it. */
@@ -239,6 +243,43 @@ export class Reader<K, V> {
     return new Range(chunks, this.space.versionsOf(key), this.space as Keyspace<unknown, unknown>, false, undefined);
   }
 
+  /**
+   * What has changed since an earlier state, in key order: the keys whose value or time of expiry differs, with what they
+   * were and what they are. It costs what differs, not what is there. What has expired by now counts as absent.
+   *
+   * @param before A revision of this database, which then needs history; or a snapshot; or another database that this
+   * thread has open, best one that began as a copy of this one or this one as a copy of it: tables that both have are not
+   * read. Of a sublevel its keys are compared, and no others.
+   * @throws `COPPICE_COMPACTED`, `COPPICE_FUTURE_REVISION` and `COPPICE_UNSUPPORTED` for a revision, as `at` does.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const before = db.snapshot();
+   * await db.batch([
+   *   { type: 'put', key: 'a', value: '1' },
+   *   { type: 'del', key: 'b' },
+   * ]);
+   * for await (const change of db.diff(before)) console.log(change.key, change.before?.value, '->', change.after?.value);
+   * before.close();
+   * await db.close();
+   * ```
+   */
+  diff(before: Reader<unknown, unknown> | number | bigint, options: DiffOptions<K> = NO_OPTIONS): Changes<K, V> {
+    checkNames(options, DIFF);
+    const { space } = this;
+    const from = before instanceof Reader ? before.pin : pinned({ at: before }, new Pin(this.handle, 0));
+    const { at, signal } = options;
+    const to = pinned({ ...(at !== undefined && { at }), ...(signal !== undefined && { signal }) }, this.pin);
+    const { bounds } = shapeOf(options, space);
+    const wanted = { ...bounds, keys: space.keys.form, values: space.values.form };
+    const native = asked(from, (snapshot) =>
+      asked(to, (number) => this.handle.live().changes(from.handle.live().moment(snapshot), number, wanted)),
+    );
+    return new Changes(native, (changed) => changeOf(space, changed), signal);
+  }
+
   #range<T>(options: RangeOptions<K> = NO_OPTIONS, make: MakeRow<T>, values: boolean, details: boolean): Range<T> {
     checkNames(options, RANGE);
     const pin = pinned(options, this.pin);
@@ -250,6 +291,14 @@ export class Reader<K, V> {
     const chunks = new Chunks(pin, rows, limit, batchSize, options.signal);
     return new Range(chunks, make, space as Keyspace<unknown, unknown>, reverse, options.cursor);
   }
+}
+
+function changeOf<K, V>(space: Keyspace<K, V>, { key: raw, before, after }: ChangedEntry): Change<K, V> {
+  const key = space.decodeKey(raw);
+  const change: Change<K, V> = { key };
+  if (before !== undefined) change.before = space.found(key, before);
+  if (after !== undefined) change.after = space.found(key, after);
+  return change;
 }
 
 /** The answer of a read that `pin` is for. */

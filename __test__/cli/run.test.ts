@@ -342,6 +342,29 @@ test('a reader that goes away ends a scan without an error', async (t) => {
   t.is(await running, 0);
 });
 
+test('a diff shows what differs between two revisions, and between two folders', async (t) => {
+  const top = await temporaryFolder(t);
+  const [path, copy] = [join(top, 'db'), join(top, 'copy')];
+  await coppice(['put', path, 'a', 'first', '--history']);
+  await coppice(['put', path, 'b', 'here']);
+  await coppice(['checkpoint', path, copy]);
+  await coppice(['put', path, 'a', 'second']);
+  await coppice(['del', path, 'b']);
+  await coppice(['put', path, 'c', 'new']);
+  const all = '~ a\tfirst\tsecond\n- b\there\n+ c\tnew\n';
+  t.deepEqual(await coppice(['diff', path, '--from', '3']), { code: 0, out: all, err: '' });
+  t.deepEqual(await coppice(['diff', copy, path]), { code: 0, out: all, err: '' });
+  t.is((await coppice(['diff', path, '--from', '3', '--to', '4', '--prefix', 'a'])).out, '~ a\tfirst\tsecond\n');
+  t.deepEqual(JSON.parse((await coppice(['diff', path, '--from', '3', '--gte', 'c', '--json'])).out), {
+    key: 'c',
+    after: { value: 'new', revision: 6, createRevision: 6, version: 1 },
+  });
+  t.deepEqual(await coppice(['diff', copy, copy]), { code: 1, out: '', err: '' });
+  t.is((await coppice(['diff', path])).code, 2);
+  t.is((await coppice(['diff', path, copy, '--to', '3'])).code, 2);
+  t.is((await coppice(['diff', path, '--from', '99'])).code, 3);
+});
+
 test('the past of a database with history is read, listed and trimmed', async (t) => {
   const path = join(await temporaryFolder(t), 'db');
   await coppice(['put', path, 'k', 'first', '--history']);

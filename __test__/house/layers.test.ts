@@ -18,6 +18,7 @@ const engine = [
   [
     'read',
     'range',
+    'diff',
     'write',
     'draft',
     'trim',
@@ -45,6 +46,7 @@ const api = [
     'pin',
     'batch',
     'chunks',
+    'changes',
     'range',
     'reader',
     'writer',

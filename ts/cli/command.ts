@@ -118,10 +118,14 @@ export class Call {
     return formatBytes(bytes, this.notation, what);
   }
 
-  /** Opens the database that the first argument names, for the time of `use`. */
-  async withDatabase<T>(options: OpenOptions, use: (db: Bytes) => Promise<T>): Promise<T> {
+  /** Opens a database, that which the first argument names if no other is, for the time of `use`. */
+  async withDatabase<T>(
+    options: OpenOptions,
+    use: (db: Bytes) => Promise<T>,
+    path = this.positionals[0] as string,
+  ): Promise<T> {
     const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
-    const db = await open(this.positionals[0] as string, { createIfMissing: false, ...options, ...encodings });
+    const db = await open(path, { createIfMissing: false, ...options, ...encodings });
     try {
       return await use(db);
     } finally {
@@ -130,11 +134,10 @@ export class Call {
   }
 
   /** As `withDatabase`, but inside the sublevel that the call names, if it does. */
-  withKeys<T>(options: OpenOptions, use: (keys: Keys) => Promise<T>): Promise<T> {
+  withKeys<T>(options: OpenOptions, use: (keys: Keys) => Promise<T>, path?: string): Promise<T> {
     const names = (this.#flags.sublevel ?? []) as readonly string[];
-    return this.withDatabase(options, (db) => {
-      return use(names.reduce<Keys>((keys, name) => keys.sublevel<Buffer, Buffer>(name), db));
-    });
+    const inside = (db: Bytes) => use(names.reduce<Keys>((keys, name) => keys.sublevel<Buffer, Buffer>(name), db));
+    return this.withDatabase(options, inside, path);
   }
 }
 

@@ -52,6 +52,13 @@ export type FoundByTask =
   | { value?: string | Buffer; revision: number; deadline: number; createRevision: number; version: number }
   | undefined;
 
+/** What `diffNext` finds of a key that differs. */
+export interface ChangeByTask {
+  key: string | Buffer;
+  before?: NonNullable<FoundByTask>;
+  after?: NonNullable<FoundByTask>;
+}
+
 /** What comes of `commitLater`: a revision, or what `commit` answers else; the conflicts as pairs. */
 export interface CommitByTask {
   revision: number;
@@ -211,6 +218,20 @@ export interface Addon {
   snapshotAt(handle: number, revision: number): number | null;
   snapshotRevision(snapshot: number): number | null;
   releaseSnapshot(snapshot: number): null | undefined;
+
+  /** A task: the number of the diff. `flags` as for `rangeOpen`. */
+  diffOpen(
+    handle: number,
+    flags: number,
+    snapshot: number,
+    before: number,
+    beforeSnapshot: number,
+    lower: Bytes | undefined,
+    upper: Bytes | undefined,
+  ): number | null;
+  /** A task: `ChangeByTask[]`, about as many bytes of them; none at the end. */
+  diffNext(diff: number, bytes: number): number | null;
+  diffClose(diff: number): null | undefined;
 
   /** How many rows the chunk holds. Header: cursor or 0, room of the columns, key bytes, value bytes, flags. */
   rangeOpen(

@@ -7,7 +7,9 @@
 import { closed, fromNative, invalid } from '../errors.js';
 import { LARGE_PIECE_BYTES, LARGE_VALUE_BYTES } from '../limits.js';
 import { type Addon, type CommitByTask, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
+import { NativeChanges } from './changes.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
+import { foundEntry } from './found.js';
 import { NativeReplication } from './replication.js';
 import { NativeRows } from './rows.js';
 import { Settler } from './settle.js';
@@ -15,6 +17,8 @@ import { NativeSlab } from './slab.js';
 import type {
   BackupResult,
   Bytes,
+  Changes,
+  ChangesOptions,
   CheckpointResult,
   CommitAnswer,
   Decode,
@@ -23,6 +27,7 @@ import type {
   EngineStats,
   FoundEntry,
   Later,
+  Moment,
   Refusal,
   Rows,
   RowsOptions,
@@ -98,6 +103,14 @@ export class NativeEngine implements Engine, Listener {
 
   rows(options: RowsOptions): Rows {
     return new NativeRows(this.#environment, this.#handle, options);
+  }
+
+  moment(snapshot: number): Moment {
+    return { handle: this.#handle, snapshot };
+  }
+
+  changes(before: Moment, snapshot: number, options: ChangesOptions): Changes {
+    return new NativeChanges(this.#environment, before, this.moment(snapshot), options);
   }
 
   put(key: Bytes, value: Bytes, deadlineMs = 0): number {
@@ -254,12 +267,6 @@ export class NativeEngine implements Engine, Listener {
     return { revision: header[0]!, conflicts };
   }
 }
-
-function foundEntry<T>(value: T, { revision, deadline, createRevision, version }: FoundDetails): FoundEntry<T> {
-  return { value, revision, expiresAtMs: deadline || undefined, createRevision, version };
-}
-
-type FoundDetails = Omit<NonNullable<FoundByTask>, 'value'>;
 
 /** Which operation has which large value. */
 function pairs(slab: Slab, large: readonly number[]): Uint8Array {

@@ -9,7 +9,7 @@ import { environment } from './environment.js';
 import type { Census, Engine, EngineEvent, EngineOptions, SalvageResult } from './types.js';
 
 export { clear, cut, filesOf, install } from './replication.js';
-export { joinSeat, untilClosed } from './seat.js';
+export { joinSeat, type Seat, untilClosed } from './seat.js';
 export * from './types.js';
 
 /**

@@ -196,7 +196,7 @@ const abandoned = new FinalizationRegistry<Abandoned>(({ environment, cursor }) 
   environment.addon.rangeClose(cursor);
 });
 
-function flagsOf(options: RowsOptions): number {
+export function flagsOf(options: RowsOptions): number {
   let flags = 0;
   if (options.keys !== undefined) flags |= ROWS_KEYS;
   if (options.keys === 'utf8') flags |= ROWS_KEYS_AS_TEXT;

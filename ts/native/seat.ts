@@ -6,7 +6,39 @@
 
 import type { Addon } from './addon.js';
 import { type Environment, environment } from './environment.js';
-import type { Seat } from './types.js';
+
+/**
+ * What the threads of this process that have one folder open share. One of them has the seat, and says what the others are
+ * to know; they ask it. A thread that ends, however, leaves.
+ */
+export interface Seat {
+  /** What the first one came with. */
+  readonly agreement: string;
+  /** By whoever has the seat, or had it last; empty when nobody goes on with it. */
+  readonly said: string;
+  /** Whether whoever has the seat has said that. */
+  readonly isCurrent: boolean;
+  /** How many there are besides. */
+  readonly others: number;
+  /**
+   * From now on this one relies on the engine: whoever does not is not given the seat before it. False, and nothing is
+   * changed, if this one has not the seat and nobody else relies on it.
+   */
+  attach(): boolean;
+  /** Whether this one has the seat: it takes it if nobody has it. */
+  take(): boolean;
+  /** To all others, who hear the last that was said. Ignored without the seat. */
+  say(text: string): void;
+  /** Whoever has the seat, or has it next. */
+  ask(text: string): void;
+  /** The next question that nobody has taken; only with the seat. */
+  asked(): string | undefined;
+  /** Whether others go on when this one, who has the seat, leaves: then they do not leave before it. If not, nobody attaches. */
+  handOver(): boolean;
+  /** Whether others go on when this one, without the seat, leaves; then it will not be given the seat. */
+  detach(): boolean;
+  leave(): void;
+}
 
 class NativeSeat implements Seat {
   readonly #environment: Environment;

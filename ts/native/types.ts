@@ -10,6 +10,9 @@
  */
 
 import type { CoppiceError } from '../errors.js';
+import type { Changes, ChangesOptions, Moment } from './diff-types.js';
+
+export type * from './diff-types.js';
 
 /** A key or value on its way in. A string is written as UTF-8. */
 export type Bytes = string | Uint8Array;
@@ -367,6 +370,9 @@ export interface Engine {
   entry(key: Bytes, decode: Decode, snapshot?: number): Later<FoundEntry<string | Buffer> | undefined>;
   has(key: Bytes, snapshot?: number): Later<boolean>;
   rows(options: RowsOptions): Rows;
+  moment(snapshot: number): Moment;
+  /** What leads from a moment, which may be another engine's, to one of this engine. */
+  changes(before: Moment, snapshot: number, options: ChangesOptions): Changes;
 
   /** Applies one put on the calling thread; answers its revision, `STALLED` or `LATER`. It is visible at once. */
   put(key: Bytes, value: Bytes, deadlineMs?: number): number;
@@ -409,39 +415,6 @@ export interface Engine {
   /** Waits for what is being settled, then closes. The engine itself closes with the last handle of the process. */
   close(): Promise<void>;
   stats(): EngineStats;
-}
-
-/**
- * What the threads of this process that have one folder open share. One of them has the seat, and says what the others are
- * to know; they ask it. A thread that ends, however, leaves.
- */
-export interface Seat {
-  /** What the first one came with. */
-  readonly agreement: string;
-  /** By whoever has the seat, or had it last; empty when nobody goes on with it. */
-  readonly said: string;
-  /** Whether whoever has the seat has said that. */
-  readonly isCurrent: boolean;
-  /** How many there are besides. */
-  readonly others: number;
-  /**
-   * From now on this one relies on the engine: whoever does not is not given the seat before it. False, and nothing is
-   * changed, if this one has not the seat and nobody else relies on it.
-   */
-  attach(): boolean;
-  /** Whether this one has the seat: it takes it if nobody has it. */
-  take(): boolean;
-  /** To all others, who hear the last that was said. Ignored without the seat. */
-  say(text: string): void;
-  /** Whoever has the seat, or has it next. */
-  ask(text: string): void;
-  /** The next question that nobody has taken; only with the seat. */
-  asked(): string | undefined;
-  /** Whether others go on when this one, who has the seat, leaves: then they do not leave before it. If not, nobody attaches. */
-  handOver(): boolean;
-  /** Whether others go on when this one, without the seat, leaves; then it will not be given the seat. */
-  detach(): boolean;
-  leave(): void;
 }
 
 /** What is held now. */

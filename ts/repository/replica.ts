@@ -11,6 +11,8 @@ import { CoppiceError } from '../errors.js';
 import type {
   BackupResult,
   Bytes,
+  Changes,
+  ChangesOptions,
   CheckpointResult,
   CommitAnswer,
   Decode,
@@ -18,6 +20,7 @@ import type {
   EngineStats,
   FoundEntry,
   Later,
+  Moment,
   Rows,
   RowsOptions,
   Slab,
@@ -76,6 +79,22 @@ export class ReplicaEngine implements Engine {
   rows(options: RowsOptions): Rows {
     const engine = this.#at(options.snapshot ?? 0);
     return new ReplicaRows(engine.rows(options), (error) => this.#because(error, engine, replaced));
+  }
+
+  moment(snapshot: number): Moment {
+    return this.#at(snapshot).moment(snapshot);
+  }
+
+  changes(before: Moment, snapshot: number, options: ChangesOptions): Changes {
+    const engine = this.#at(snapshot);
+    const changes = engine.changes(before, snapshot, options);
+    return {
+      next: () =>
+        changes.next().catch((error) => {
+          throw this.#because(error, engine, replaced);
+        }),
+      close: () => changes.close(),
+    };
   }
 
   put(): number {

@@ -17,6 +17,7 @@ pub mod cursor;
 mod damage;
 mod db;
 mod dead_runs;
+mod diff;
 pub mod disk;
 mod draft;
 pub mod entry;
@@ -61,6 +62,7 @@ mod write;
 pub use backup::BackupInfo;
 pub use checkpoint::CheckpointInfo;
 pub use db::Db;
+pub use diff::{Change, Diff, WholeEntry};
 pub use disk::Wait;
 pub use large::{LargeValue, LargeWriter};
 pub use options::{

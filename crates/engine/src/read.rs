@@ -66,9 +66,18 @@ impl State {
         self.check_open()?;
         let readable = self.readable.load();
         let at = view.revision.min(self.visible.load(Ordering::Acquire));
-        let key = StoredKey::new(key);
+        self.get_pinned(&readable, StoredKey::new(key).bytes(), View { revision: at, ..view })
+    }
+
+    /// The same of a stored key, in what was pinned.
+    pub fn get_pinned(
+        &self,
+        readable: &Readable,
+        key: &[u8],
+        view: View,
+    ) -> Result<Option<(Entry<'static>, Vec<u8>)>> {
         let found =
-            self.get_in(&readable, key.bytes(), at, Wait::ForDisk, |entry, files| match entry.kind {
+            self.get_in(readable, key, view.revision, Wait::ForDisk, |entry, files| match entry.kind {
                 _ if !self.is_live(&entry, view) => None,
                 Kind::Reference => Some(Err(away(&entry, files))),
                 _ => Some(Ok((Entry { value: &[], ..entry }, entry.value.to_vec()))),
@@ -338,6 +347,10 @@ impl Snapshot {
         let stand = || state.check_readable_at(revision).map(|()| (revision, i64::MIN));
         let at = state.snapshots.try_register(stand)?;
         Ok(Snapshot { state, at })
+    }
+
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
     }
 
     pub fn view(&self) -> View {

@@ -1,6 +1,7 @@
 //! The raw functions, by name as `ts/native/addon.ts` types them.
 
 pub mod attach;
+pub mod diff;
 pub mod get;
 pub mod large;
 pub mod lock;
@@ -74,6 +75,9 @@ pub fn register(env: &Env, exports: &Object) -> napi::Result<()> {
         (c"applyRecords", callback!(replication::apply)),
         (c"pinVersion", callback!(replication::pin)),
         (c"unpin", callback!(replication::unpin)),
+        (c"diffOpen", callback!(diff::open)),
+        (c"diffNext", callback!(diff::next)),
+        (c"diffClose", callback!(diff::close)),
         (c"rangeOpen", callback!(range::open)),
         (c"versionsOpen", callback!(range::open_versions)),
         (c"rangeNext", callback!(range::next)),

@@ -5,6 +5,7 @@
 //! order: no result may reach an environment that is going away, and none of these steps waits for the disk. Threads
 //! still working for it finish on their own clones and find the mailbox shut.
 
+use crate::calls::diff::OpenDiff;
 use crate::calls::large::Large;
 use crate::calls::range::Cursor;
 use crate::calls::snapshot::Pinned;
@@ -30,6 +31,7 @@ pub struct Context {
     pub snapshots: Slots<Pinned>,
     pub large: Slots<Large>,
     pub pins: Slots<PinnedFiles>,
+    pub diffs: Slots<OpenDiff>,
     pub locks: Slots<Box<dyn Lock>>,
     pub members: Slots<Member>,
     /// Room for a key on its way in, kept from call to call.
@@ -61,6 +63,7 @@ impl Context {
             snapshots: Slots::new("snapshot"),
             large: Slots::new("large value"),
             pins: Slots::new("pinned version"),
+            diffs: Slots::new("diff"),
             locks: Slots::new("lock"),
             members: Slots::new("seat"),
             key: Vec::new(),
@@ -146,7 +149,8 @@ impl Context {
         let cursors = self.cursors.remove_where(|cursor| cursor.handle == number);
         let large = self.large.remove_where(|large| large.handle == number);
         let pins = self.pins.remove_where(|pinned| pinned.handle == number);
-        Ok(Taken { cursors, large, pins, handle })
+        let diffs = self.diffs.remove_where(|diff| diff.handles.contains(&number));
+        Ok(Taken { cursors, large, pins, diffs, handle })
     }
 }
 
@@ -155,13 +159,14 @@ pub struct Taken {
     cursors: Vec<Cursor>,
     large: Vec<Large>,
     pins: Vec<PinnedFiles>,
+    diffs: Vec<OpenDiff>,
     handle: Handle,
 }
 
 impl Taken {
     /// Removes those files, then closes the handle. Blocks.
     pub fn close(self) -> Result<()> {
-        drop((self.cursors, self.large, self.pins));
+        drop((self.cursors, self.large, self.pins, self.diffs));
         self.handle.close()
     }
 }
@@ -189,6 +194,7 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     let cursors = context.cursors.remove_where(|_| true);
     let large = context.large.remove_where(|_| true);
     let pins = context.pins.remove_where(|_| true);
+    let diffs = context.diffs.remove_where(|_| true);
     let handles = context.handles.remove_where(|_| true);
     let locks = context.locks.remove_where(|_| true);
     let members = context.members.remove_where(|_| true);
@@ -196,8 +202,8 @@ unsafe extern "C" fn clean_up(cell: *mut c_void) {
     if let Some(mailbox) = context.mailbox.take() {
         mailbox.shut();
     }
-    if !cursors.is_empty() || !large.is_empty() || !pins.is_empty() {
-        pool::let_go((cursors, large, pins));
+    if !cursors.is_empty() || !large.is_empty() || !pins.is_empty() || !diffs.is_empty() {
+        pool::let_go((cursors, large, pins, diffs));
     }
     drop((snapshots, handles, locks));
     // Whoever goes on finds nothing of this environment any more.

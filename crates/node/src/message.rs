@@ -2,6 +2,8 @@
 //!
 //! Values are made on the environment's own thread, when the message is taken.
 
+use crate::calls::diff::{ChangeData, Made};
+use crate::calls::get::deadline;
 use crate::calls::range::Warmed;
 use crate::calls::write::{REFUSED, STALLED};
 use crate::context::Context;
@@ -12,6 +14,7 @@ use crate::engine::{
 use crate::raw::Owned;
 use crate::registry::Handle;
 use crate::replication::{Held, LogRecords, PinnedData};
+use coppice_engine::entry::Entry;
 use coppice_engine::error::{Code, Error, Result};
 use napi::bindgen_prelude::{Buffer, ToNapiValue};
 use napi::{Env, sys};
@@ -49,6 +52,9 @@ pub enum Outcome {
     /// To be kept for this handle.
     Pinned(u64, Box<PinnedVersion>),
     Held(Held),
+    /// To be kept.
+    Diff(Made),
+    Changes(Vec<ChangeData>),
     Number(f64),
 }
 
@@ -64,6 +70,18 @@ pub struct Found {
     /// Both 0 without history.
     pub create_revision: f64,
     pub version: f64,
+}
+
+impl Found {
+    pub fn new(entry: &Entry<'_>, value: Owned) -> Found {
+        Found {
+            value: Some(value),
+            revision: entry.revision as f64,
+            deadline: deadline(entry),
+            create_revision: entry.create_revision as f64,
+            version: entry.version as f64,
+        }
+    }
 }
 
 /// What came of a commit that another thread made.
@@ -245,6 +263,10 @@ impl Outcome {
                 value(env.raw(), pinned)
             }
             Outcome::Held(held) => value(env, held),
+            Outcome::Diff(made) => {
+                value(env, Context::with(&Env::from_raw(env), |context| made.keep(context))?)
+            }
+            Outcome::Changes(changes) => value(env, changes),
             Outcome::Number(number) => value(env, number),
         };
         made.map_err(|error| Error::new(Code::Invalid, error.reason.clone()))

@@ -9,6 +9,7 @@ import { backup } from './backup.js';
 import { checkpoint } from './checkpoint.js';
 import { count } from './count.js';
 import { del } from './del.js';
+import { diff } from './diff.js';
 import { doctor } from './doctor.js';
 import { get } from './get.js';
 import { history } from './history.js';
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   scan,
   count,
   history,
+  diff,
   trim,
   stats,
   verify,

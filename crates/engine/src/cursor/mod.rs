@@ -4,6 +4,7 @@
 //! move it is not valid until the next seek.
 
 mod dead;
+mod keys;
 mod level;
 mod merge;
 mod ranges;
@@ -12,6 +13,7 @@ mod versions;
 mod visible;
 
 pub use dead::DeadWalk;
+pub use keys::Keys;
 pub use level::LevelCursor;
 pub use merge::MergeCursor;
 pub use ranges::Hidden;

@@ -3,6 +3,7 @@
 //! A read that may not wait (`wait` is 0) answers at once where nothing has to come from the disk. Else it goes on in the
 //! read pool, and the answer is its task, as a negative number.
 
+use super::snapshot::standing;
 use super::snapshot::view;
 use crate::context::Context;
 use crate::engine::{Db, View};
@@ -60,13 +61,7 @@ fn answer(
         Err(error) if error.code() == Code::WouldBlock => {
             read_in_pool(context, call, move |db, key, view| {
                 let found = db.get_value(key, view)?;
-                Ok(found.map(|(entry, value)| Found {
-                    value: Some(owned(value)),
-                    revision: entry.revision as f64,
-                    deadline: deadline(&entry),
-                    create_revision: entry.create_revision as f64,
-                    version: entry.version as f64,
-                }))
+                Ok(found.map(|(entry, value)| Found::new(&entry, owned(value))))
             })
         }
         Err(error) => Err(error),
@@ -81,10 +76,7 @@ fn read_in_pool(
     read: impl FnOnce(&Db, &[u8], View) -> Result<Option<Found>> + Send + 'static,
 ) -> Result<Value> {
     let db = context.handles.get(call.integer(0)?)?.db().clone();
-    let snapshot = match call.integer(2)? {
-        0 => db.snapshot()?,
-        number => context.snapshots.get(number)?.snapshot.clone(),
-    };
+    let snapshot = standing(context, call, 0, 2)?;
     let key = context.key.clone();
     let task = task::read(context.mailbox()?, move |_| Ok(Outcome::Read(read(&db, &key, snapshot.view())?)))?;
     call.value(-task)

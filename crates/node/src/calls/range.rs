@@ -69,6 +69,16 @@ pub struct Warmed {
 pub fn open(context: &mut Context, call: &Call) -> Result<Value> {
     let handle = call.integer(0)?;
     let flags = call.integer(1)?;
+    let range = bounds(call, flags, 5)?;
+    let view = view(&context.snapshots, call, 2)?;
+    let db = context.handles.get(handle)?.db();
+    let installs = db.installs();
+    let range = db.range(range, view)?;
+    begin(context, call, Cursor::new(handle, range, installs, flags), wait(flags & WAITS != 0))
+}
+
+/// The range of `flags` and of the arguments `at` and the one after it.
+pub fn bounds(call: &Call, flags: u64, at: usize) -> Result<Range> {
     let bound = |has: u64, exclusive: u64, index: usize| {
         if flags & has == 0 {
             return Ok(Bound::Unbounded);
@@ -77,16 +87,11 @@ pub fn open(context: &mut Context, call: &Call) -> Result<Value> {
         call.append_bytes(index, KEY_BYTES_MAX, "key", &mut key)?;
         Ok(if flags & exclusive != 0 { Bound::Excluded(key) } else { Bound::Included(key) })
     };
-    let range = Range {
-        lower: bound(HAS_LOWER, LOWER_EXCLUSIVE, 5)?,
-        upper: bound(HAS_UPPER, UPPER_EXCLUSIVE, 6)?,
+    Ok(Range {
+        lower: bound(HAS_LOWER, LOWER_EXCLUSIVE, at)?,
+        upper: bound(HAS_UPPER, UPPER_EXCLUSIVE, at + 1)?,
         reverse: flags & REVERSE != 0,
-    };
-    let view = view(&context.snapshots, call, 2)?;
-    let db = context.handles.get(handle)?.db();
-    let installs = db.installs();
-    let range = db.range(range, view)?;
-    begin(context, call, Cursor::new(handle, range, installs, flags), wait(flags & WAITS != 0))
+    })
 }
 
 /// `versionsOpen(handle, flags, snapshot, rows, limit, key, from, to): number`, as `rangeOpen`: the versions of a key, newest

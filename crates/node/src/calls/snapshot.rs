@@ -39,6 +39,15 @@ pub fn release(context: &mut Context, call: &Call) -> Result<Value> {
     Ok(call.undefined())
 }
 
+/// A snapshot of its own of the database that argument `handle` names, where argument `index` says as in `view`.
+pub fn standing(context: &Context, call: &Call, handle: usize, index: usize) -> Result<Snapshot> {
+    let db = context.handles.get(call.integer(handle)?)?.db();
+    match call.integer(index)? {
+        0 => db.snapshot(),
+        number => Ok(context.snapshots.get(number)?.snapshot.clone()),
+    }
+}
+
 /// The view that argument `index` names: a snapshot's number, or 0 for whatever is newest.
 #[inline]
 pub fn view(snapshots: &Slots<Pinned>, call: &Call, index: usize) -> Result<View> {
