@@ -24,6 +24,7 @@ export { TupleDouble, TupleFloat, TupleUuid, TupleVersionstamp } from './encodin
 export { CoppiceError, type ErrorCode, type ErrorDetails } from './errors.js';
 export type { Events } from './events.js';
 export type { Entry, Version } from './keyspace.js';
+export type { MergeConflict, Merged, MergeOptions, Resolution, Resolve, Unmerged } from './merge.js';
 export type { LeftOut } from './native/types.js';
 export { type OpenOptions, open } from './open.js';
 export type { Duration } from './options/duration.js';

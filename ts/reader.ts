@@ -63,6 +63,15 @@ export class Reader<K, V> {
     this.pin = pin;
   }
 
+  /** @internal The same state by other keys and values; it stands still until `release`. */
+  static still<K, V>(reader: Reader<unknown, unknown>, space: Keyspace<K, V>): Still<K, V> {
+    const { handle, pin } = reader;
+    // A snapshot is its owner's.
+    if (pin.number() !== 0) return { reader: new Reader(handle, space, pin), release: () => {} };
+    const own = new Pin(handle, handle.live().snapshot());
+    return { reader: new Reader(handle, space, own), release: () => own.release() };
+  }
+
   /**
    * The value of a key, or `undefined` if there is none.
    *
@@ -299,6 +308,11 @@ function changeOf<K, V>(space: Keyspace<K, V>, { key: raw, before, after }: Chan
   if (before !== undefined) change.before = space.found(key, before);
   if (after !== undefined) change.after = space.found(key, after);
   return change;
+}
+
+interface Still<K, V> {
+  readonly reader: Reader<K, V>;
+  release(): void;
 }
 
 /** The answer of a read that `pin` is for. */

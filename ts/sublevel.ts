@@ -11,8 +11,10 @@ import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import { Keyspace } from './keyspace.js';
 import { SUBLEVEL_NAME_MAX } from './limits.js';
+import { type Merged, type MergeOptions, merge, type Unmerged } from './merge.js';
 import { checkNames, names } from './options/check.js';
 import type { Pin } from './pin.js';
+import type { Reader } from './reader.js';
 import { type AnySublevel, Writer } from './writer.js';
 
 /** The encodings of a sublevel. Default: those of its parent. */
@@ -65,6 +67,39 @@ export class Tree<K, V> extends Writer<K, V> {
       `${prefix}!${name}!`,
     );
     return new Sublevel(this.handle, keySpace, this.pin, name);
+  }
+
+  /**
+   * Brings what another database has changed since `base` into this one: a database that began as a copy of it, or a snapshot of
+   * one. Keys that only that side has changed are written, as one commit. A key that both have changed, and not to the same,
+   * is a conflict: nothing is written then, unless `conflicts` says what becomes of them. Of a sublevel its keys, and no
+   * others. It costs what was changed, not what is there (see `diff`).
+   *
+   * Each key is written on the condition that it still is what was looked at, so that no write which comes in between is lost.
+   *
+   * @throws `COPPICE_TOO_LARGE` if it does not fit one commit: give `steps`; `COPPICE_CONFLICT` if others write to the same
+   * keys all the time; as `diff` does for `base`.
+   * @example
+   * ```ts
+   * import { rm } from 'node:fs/promises';
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-with-history', { history: true });
+   * await db.put('price', '10');
+   * const base = db.revision;
+   * await rm('./rehearsal', { recursive: true, force: true });
+   * await db.checkpoint({ to: './rehearsal' });
+   * const rehearsal = await open('./rehearsal');
+   * await rehearsal.put('price', '12');
+   * const merged = await db.merge(rehearsal, { base });
+   * if (!merged.ok) for (const { key, ours, theirs } of merged.conflicts) console.log(key, ours?.value, theirs?.value);
+   * console.log(await db.get('price')); // 12
+   * await rehearsal.close();
+   * await db.close();
+   * ```
+   */
+  async merge(from: Reader<unknown, unknown>, options: MergeOptions<K, V>): Promise<Merged | Unmerged<K, V>> {
+    return merge({ handle: this.handle, space: this.space, pin: this.pin }, from, options);
   }
 }
 

@@ -50,6 +50,7 @@ const api = [
     'range',
     'reader',
     'writer',
+    'merge',
     'snapshot',
     'sublevel',
     'ttl',
