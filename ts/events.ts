@@ -29,6 +29,13 @@ export interface Events {
   replicated: { revision: number };
   /** A checkpoint was completed, in a folder or in the store. */
   checkpoint: { revision: number; tables: number; bytes: number; at: Date; location: string };
+  /** A round of `scrub` has read everything (see `OpenOptions.scrub`). */
+  scrub: {
+    ok: boolean;
+    checkedBytes: number;
+    problems: { file: string; offset: number; what: string }[];
+    repaired?: string[];
+  };
   /**
    * The log was replayed at open: records found, and bytes of a torn end that were cut. Comes right after `open`.
    * `leftOut`: with `recovery: 'point-in-time'`, what was damaged and is therefore not in the database.
@@ -46,6 +53,7 @@ const NAMES: readonly string[] = [
   'compaction',
   'replicated',
   'checkpoint',
+  'scrub',
   'recovered',
   'error',
 ];

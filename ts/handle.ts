@@ -34,6 +34,7 @@ export class Handle {
   readonly turns = new Turns();
   /** Whether the database keeps past versions. */
   readonly history: boolean;
+  readonly #ending = new AbortController();
   #closing: Promise<{ unshipped: number }> | undefined;
   /** Why nothing can be read or written any more, though nobody has closed it. */
   #ended: CoppiceError | undefined;
@@ -74,6 +75,16 @@ export class Handle {
     return this.engine;
   }
 
+  /** Whether it is open, and nothing has ended it. */
+  get isUsable(): boolean {
+    return this.status === 'open' && this.#ended === undefined;
+  }
+
+  /** Aborted when it is being closed. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
   /** Resolves when a commit is as durable as that. */
   settle(revision: number, level: Durability): Promise<void> {
     if (level !== 'remote') return this.engine.settle(revision, level);
@@ -106,6 +117,7 @@ export class Handle {
 
   async #close(untilMs: number): Promise<{ unshipped: number }> {
     this.status = 'closing';
+    this.#ending.abort();
     const leftMs = () => Math.max(0, untilMs - performance.now());
     try {
       const finished = Promise.allSettled(this.#finishing);

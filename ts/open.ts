@@ -15,6 +15,7 @@ import { openEngine } from './native/index.js';
 import { fn } from './options/check.js';
 import { checkPath, type FolderOptions, resolveOpen } from './options/open.js';
 import { type BranchOptions, beginWith, branching, isPlace, openBranch, sourceOf } from './repository/index.js';
+import { scrub } from './scrub.js';
 
 /**
  * How a database is opened. Everything has a default; an unknown name or a wrong value is refused with an error that
@@ -56,7 +57,7 @@ export async function open(
   options: OpenOptions<KeyEncoding, ValueEncoding> = {},
 ): Promise<Database<unknown, unknown>> {
   const folder = resolve(checkPath(path));
-  const { engine, keys, values, durability, signal } = resolveOpen(options);
+  const { engine, keys, values, durability, scrub: scrubbing, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
   const store = branching(options, { isRemote: durability === 'remote', readOnly: engine.readOnly });
   const { restore, onProgress } = options;
@@ -78,6 +79,7 @@ export async function open(
   );
   // A branch listens to the signal itself, and has given the folder back when it says so.
   const handle = await (signal === undefined || store !== undefined ? opening : orClosed(opening, signal));
+  if (scrubbing !== undefined) scrub(handle, scrubbing);
   return new Database(handle, new Keyspace(keys, values, ''));
 }
 

@@ -9,9 +9,10 @@ import { orAborted, throwIfAborted } from './abort.js';
 import { aborted, CoppiceError, invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
-import { checkNames, fn, names, signal } from './options/check.js';
+import { boolean, checkNames, fn, names, signal } from './options/check.js';
 import { checkPath } from './options/open.js';
 import { KEY_RANGE, type KeyRange, keyRange } from './options/range.js';
+import { rate } from './options/scrub.js';
 import type { Progress } from './repository/index.js';
 
 export type { Progress };
@@ -24,6 +25,13 @@ export interface CompactOptions<K> {
 export interface VerifyOptions {
   /** Called now and then with what was checked so far. */
   onProgress?: (progress: Progress) => void;
+  /**
+   * Damaged files of tables are fetched from the store, checked, and written over what they were; `problems` are those that are
+   * left. Needs a `store`. Default false.
+   */
+  repair?: boolean;
+  /** Tables are read no faster than so many bytes a second, at least 65,536. Default: as fast as it goes. */
+  bytesPerSecond?: number;
   /** Gives up waiting; what is being read is finished in the background. */
   signal?: AbortSignal;
 }
@@ -35,6 +43,8 @@ export interface VerifyReport {
   checkedBytes: number;
   /** What is damaged, and where. */
   problems: { file: string; offset: number; what: string }[];
+  /** With `repair`: the files that were damaged and are not any more. */
+  repaired?: string[];
 }
 
 export interface CheckpointOptions {
@@ -73,7 +83,7 @@ export interface BackupInfo extends CheckpointInfo {
 
 const COMPACT = names('compact', ['range'], ['history', 'onProgress']);
 const COMPACT_RANGE = names('the range of compact', KEY_RANGE);
-const VERIFY = names('verify', ['onProgress', 'signal']);
+const VERIFY = names('verify', ['onProgress', 'repair', 'bytesPerSecond', 'signal']);
 const CHECKPOINT = names('checkpoint', ['to', 'onProgress']);
 const BACKUP = names('backup', ['to', 'onProgress']);
 
@@ -88,12 +98,35 @@ export async function verify(handle: Handle, options: VerifyOptions): Promise<Ve
   const onProgress = options.onProgress === undefined ? undefined : fn(options.onProgress, 'onProgress');
   const giveUp = options.signal === undefined ? undefined : signal(options.signal);
   throwIfAborted(giveUp, 'verify');
+  const repair = boolean(options.repair, 'repair', false);
+  if (repair && handle.branch === undefined) {
+    const message =
+      'repair needs what a table was: open the database with its store (see salvage for what is readable)';
+    throw new CoppiceError('UNSUPPORTED', message, { details: { option: 'repair' } });
+  }
+  const bytesPerSecond = options.bytesPerSecond === undefined ? undefined : rate(options.bytesPerSecond);
+  const working = check(handle, { onProgress, repair, bytesPerSecond });
+  return giveUp === undefined ? working : orAborted(working, giveUp, () => aborted(giveUp, 'verify'));
+}
+
+interface Checking {
+  readonly onProgress?: VerifyOptions['onProgress'] | undefined;
+  readonly repair: boolean;
+  readonly bytesPerSecond: number | undefined;
+  readonly holds?: boolean;
+}
+
+/** `verify`, of options that were checked. */
+export async function check(handle: Handle, options: Checking): Promise<VerifyReport> {
+  const { onProgress, repair, bytesPerSecond, holds = true } = options;
   const progress = (done: number, total: number) => onProgress?.({ phase: 'verify', done, total, unit: 'bytes' });
-  const working = handle.live().verify(onProgress === undefined ? undefined : progress);
-  const { checkedBytes, problems } = await (giveUp === undefined
-    ? working
-    : orAborted(working, giveUp, () => aborted(giveUp, 'verify')));
-  return { ok: problems.length === 0, checkedBytes, problems };
+  const call = { ...(onProgress && { onProgress: progress }), bytesPerSecond, holds };
+  const look = () => handle.live().verify(call);
+  const found = await look();
+  const damaged = [...new Set(found.problems.map(({ file }) => file))];
+  const repaired = repair && damaged.length > 0 ? await handle.branch?.repair(damaged) : [];
+  const { checkedBytes, problems } = repaired?.length === 0 ? found : await look();
+  return { ok: problems.length === 0, checkedBytes, problems, ...(repair && { repaired: repaired ?? [] }) };
 }
 
 export async function checkpoint(handle: Handle, options: CheckpointOptions): Promise<CheckpointInfo> {

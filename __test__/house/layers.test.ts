@@ -58,6 +58,7 @@ const api = [
     'salvage',
     'restore',
   ],
+  ['scrub'],
   ['database'],
   ['open'],
   ['index', 'exports'],

@@ -267,7 +267,7 @@ export interface Addon {
   flush(handle: number): number | null;
   compact(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
   trim(handle: number, revision: number): number | null;
-  verify(handle: number): number | null;
+  verify(handle: number, bytesPerSecond: number | undefined): number | null;
   checkpoint(handle: number, folder: string): number | null;
   backup(handle: number, folder: string): number | null;
   salvage(from: string, to: string): number | null;

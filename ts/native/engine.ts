@@ -32,6 +32,7 @@ import type {
   Rows,
   RowsOptions,
   Slab,
+  VerifyCall,
   VerifyResult,
 } from './types.js';
 
@@ -198,8 +199,8 @@ export class NativeEngine implements Engine, Listener {
     return this.#environment.task(this.#addon.trim(this.#handle, revision));
   }
 
-  verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult> {
-    return this.#environment.task(this.#addon.verify(this.#handle), onProgress);
+  verify({ onProgress, bytesPerSecond, holds = true }: VerifyCall = {}): Promise<VerifyResult> {
+    return this.#environment.task(this.#addon.verify(this.#handle, bytesPerSecond), onProgress, holds);
   }
 
   checkpoint(folder: string): Promise<CheckpointResult> {

@@ -49,6 +49,7 @@ interface Task {
   resolve(result: unknown): void;
   reject(error: CoppiceError): void;
   onProgress: ((done: number, total: number) => void) | undefined;
+  holds: boolean;
 }
 
 export class Environment {
@@ -98,12 +99,12 @@ export class Environment {
     return copy;
   }
 
-  /** Waits for a task, given what the call that starts it answered. */
-  task<T>(started: number | null, onProgress?: (done: number, total: number) => void): Promise<T> {
+  /** Waits for a task, given what the call that starts it answered. `holds`: the process stays alive meanwhile. */
+  task<T>(started: number | null, onProgress?: (done: number, total: number) => void, holds = true): Promise<T> {
     if (started === null) return Promise.reject(this.failure());
-    this.hold();
+    if (holds) this.hold();
     return new Promise<T>((resolve, reject) => {
-      this.#tasks.set(started, { resolve: resolve as Task['resolve'], reject, onProgress });
+      this.#tasks.set(started, { resolve: resolve as Task['resolve'], reject, onProgress, holds });
     });
   }
 
@@ -151,7 +152,7 @@ export class Environment {
     const task = this.#tasks.get(number);
     if (task === undefined) return;
     this.#tasks.delete(number);
-    this.release();
+    if (task.holds) this.release();
     if (failure === undefined) task.resolve(result);
     else task.reject(fromNative(failure));
   }

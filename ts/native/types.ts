@@ -349,6 +349,15 @@ export interface Replication {
 }
 
 /** One open handle. After `close` every call throws `COPPICE_CLOSED`. */
+/** How everything is read and checked. */
+export interface VerifyCall {
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  /** No faster. */
+  readonly bytesPerSecond?: number | undefined;
+  /** Whether the process stays alive for it; else it may end in the middle. Default true. */
+  readonly holds?: boolean;
+}
+
 export interface Engine {
   /** The newest revision that reads see. */
   readonly revision: number;
@@ -407,7 +416,7 @@ export interface Engine {
   compact(lower: Bytes | undefined, upper: Bytes | undefined): Promise<void>;
   /** Forgets what was before a revision; durable when it resolves. */
   trim(revision: number): Promise<void>;
-  verify(onProgress?: (doneBytes: number, totalBytes: number) => void): Promise<VerifyResult>;
+  verify(options?: VerifyCall): Promise<VerifyResult>;
   /** Writes a checkpoint into `folder`, which must not exist or be empty. */
   checkpoint(folder: string): Promise<CheckpointResult>;
   /** Brings the backup in `folder` up to date. */

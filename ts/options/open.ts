@@ -9,6 +9,8 @@ import { CoppiceError, invalid } from '../errors.js';
 import { DURATION_MS_MAX, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN } from '../limits.js';
 import type { EngineOptions } from '../native/types.js';
 import { boolean, checkNames, integer, names, oneOf, signal } from './check.js';
+import type { Duration } from './duration.js';
+import { type ScrubOptions, scrubOptions } from './scrub.js';
 import { type Durability, durability } from './write.js';
 
 /**
@@ -99,6 +101,21 @@ export interface FolderOptions<K extends KeyEncoding = 'utf8', V extends ValueEn
   filter?: 'auto' | 'cuckoo' | 'none';
   /** How tables are merged in the background, on threads of their own; see `CompactionOptions`. */
   compaction?: CompactionOptions;
+  /**
+   * Reads every file again and again in the background and checks it, so that damage is known before the data are needed; with
+   * a `store`, damaged tables are put right from it (see `verify`). Each round ends with the event `scrub`. `bytesPerSecond`: no
+   * faster, at least 65,536; default 4 MiB. `pause` between two rounds, and before the first; default an hour. Default: no scrub.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data', { scrub: { bytesPerSecond: 1 << 20, pause: '6h' } });
+   * db.on('scrub', ({ ok, problems }) => ok || console.error(problems));
+   * await db.close();
+   * ```
+   */
+  scrub?: boolean | { bytesPerSecond?: number; pause?: Duration };
   /** What is written but nobody waits for is synced at most this many milliseconds later. Default 1,000. */
   syncIntervalMs?: number;
   /** Gives up opening. */
@@ -147,6 +164,7 @@ export interface Opening {
   readonly keys: Codec<unknown>;
   readonly values: Codec<unknown>;
   readonly durability: Durability;
+  readonly scrub: ScrubOptions | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -184,6 +202,7 @@ const OPEN = names(
     'filter',
     'compaction',
     'syncIntervalMs',
+    'scrub',
     'signal',
     ...STORE_OPTIONS,
   ],
@@ -217,6 +236,7 @@ export function resolveOpen(options: FolderOptions<KeyEncoding, ValueEncoding>):
     keys: keyCodec(or(options.keyEncoding, 'utf8')),
     values: valueCodec(or(options.valueEncoding, 'utf8')),
     durability: durability(options.durability, { usual: 'disk', hasStore: 'store' in options }),
+    scrub: scrubOptions(options.scrub),
     signal: options.signal === undefined ? undefined : signal(options.signal),
   };
 }

@@ -24,6 +24,7 @@ import type {
   Rows,
   RowsOptions,
   Slab,
+  VerifyCall,
   VerifyResult,
 } from '../native/index.js';
 import type { DatabaseFolder } from './folder.js';
@@ -157,8 +158,8 @@ export class ReplicaEngine implements Engine {
     return Promise.reject(readOnly());
   }
 
-  verify(onProgress?: Progress): Promise<VerifyResult> {
-    return this.#work((engine) => engine.verify(onProgress));
+  verify(options?: VerifyCall): Promise<VerifyResult> {
+    return this.#work((engine) => engine.verify(options));
   }
 
   checkpoint(folder: string): Promise<CheckpointResult> {

@@ -17,7 +17,14 @@ import { join } from 'node:path';
 import { orAborted, orElapsed, throwIfAborted } from '../abort.js';
 import { aborted, type CoppiceError, closed } from '../errors.js';
 import { CLOSE_MS } from '../limits.js';
-import { type Engine, type EngineEvent, type EngineOptions, joinSeat, type Seat } from '../native/index.js';
+import {
+  type Engine,
+  type EngineEvent,
+  type EngineOptions,
+  joinSeat,
+  type Replication,
+  type Seat,
+} from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
 import type { Agreement } from './options.js';
 import {
@@ -45,6 +52,7 @@ import {
   type OnProgress,
   OWN,
   type Published,
+  repairFiles,
   Shell,
   type ShellEvent,
   type ShellOptions,
@@ -131,6 +139,12 @@ export class SharedBranch implements Branch {
     const { status } = this.#heard as Said;
     if (this.#taking === undefined) return status;
     return { ...status, role: 'claiming', ready: false, unshippedBytes: this.backlog.bytes };
+  }
+
+  repair(paths: readonly string[]): Promise<string[]> {
+    const { folder, store, branch } = this.#options;
+    const { replication } = this.#database.engine as { replication: Replication };
+    return repairFiles({ folder, replication, store, branch }, paths);
   }
 
   async checkpoint(onProgress?: OnProgress): Promise<Published> {

@@ -223,7 +223,16 @@ impl Db {
 
     /// Reads and checks every byte that the database relies on. Blocking.
     pub fn verify(&self, on_progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
-        self.0.state.verify(on_progress)
+        self.0.state.verify(None, on_progress)
+    }
+
+    /// The same, reading so many bytes a second at most. Blocking, until the database is closed.
+    pub fn scrub(
+        &self,
+        bytes_per_second: u64,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<VerifyReport> {
+        self.0.state.verify(Some(bytes_per_second), on_progress)
     }
 
     /// Makes a copy of the database, as of now, in a new folder: tables are linked, not copied. Blocking.

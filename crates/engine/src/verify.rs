@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::manifest;
+use crate::rate::Rate;
 use crate::recovery::read_beside;
 use crate::state::State;
 use crate::wal::{self, LogFloor, Reading};
@@ -44,8 +45,15 @@ impl State {
     /// Checks every page, index and filter of every table against its checksums, its hash and its order, every value in a
     /// blob file that a table refers to, every blob file against its hash, and every record of the log. Reads go on
     /// meanwhile; flushes wait while the log is read, and writes too if it looks damaged.
-    pub fn verify(&self, on_progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
+    ///
+    /// With `bytes_per_second` tables and blob files are read no faster, so that others have the disk too.
+    pub fn verify(
+        &self,
+        bytes_per_second: Option<u64>,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<VerifyReport> {
         self.check_open()?;
+        let rate = bytes_per_second.map(|bytes| Rate::new(bytes, self.environment.clock.now_ms()));
         let mut report = VerifyReport::default();
         // Pinned before the log is read: what is flushed meanwhile was checked as log.
         let (readable, _) = self.pin();
@@ -56,6 +64,9 @@ impl State {
             let done_bytes = &mut report.checked_bytes;
             let problems = verify(&mut |bytes| {
                 *done_bytes += bytes;
+                if let Some(rate) = &rate {
+                    self.work.wait_for_rate(rate.take(bytes, self.environment.clock.now_ms()));
+                }
                 on_progress(Progress { done_bytes: *done_bytes, total_bytes });
             })?;
             report.problems.extend(problems.iter().map(|error| Problem::new(error, path)));

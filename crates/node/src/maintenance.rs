@@ -90,10 +90,14 @@ pub fn trim(env: Env, handle: f64, revision: f64) -> Option<f64> {
 }
 
 #[napi]
-pub fn verify(env: Env, handle: f64) -> Option<f64> {
-    start(&env, handle, "verify", |db, report| {
+pub fn verify(env: Env, handle: f64, bytes_per_second: Option<f64>) -> Option<f64> {
+    start(&env, handle, "verify", move |db, report| {
         let mut tell = |progress| report.mailbox.post(Message::Progress { task: report.task, progress });
-        db.verify(&mut tell).map(Outcome::Verified)
+        let found = match bytes_per_second {
+            None => db.verify(&mut tell),
+            Some(bytes) => db.scrub(bytes as u64, &mut tell),
+        };
+        found.map(Outcome::Verified)
     })
 }
 

@@ -5,10 +5,10 @@
  */
 
 import { CoppiceError } from '../../errors.js';
-import { type BranchReport, branchName, verifyBranch } from '../../repository/index.js';
+import { type BranchReport, branchName, isPlace, verifyBranch } from '../../repository/index.js';
 import { storeAt } from '../../repository/store/index.js';
 import type { VerifyReport } from '../../upkeep.js';
-import { type Call, type Command, EXIT, type Exit } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, usage } from '../command.js';
 
 export const verify: Command = {
   name: 'verify',
@@ -17,17 +17,21 @@ export const verify: Command = {
   flags: {
     store: { type: 'boolean', help: 'PATH names a store: check a branch in it' },
     branch: { type: 'string', value: 'NAME', help: 'which; main if it is not given' },
+    repair: {
+      type: 'string',
+      value: 'STORE',
+      help: 'put damaged tables right from the store that the folder belongs to, which takes the branch',
+    },
     deep: { type: 'boolean', help: 'read its tables too, where the store could say their size and hash' },
   },
   async run(call) {
+    if (call.has('store') && call.text('repair') !== undefined) throw usage('give --store or --repair, not both');
     if (call.has('store')) return inStore(call);
     const report = await check(call);
-    const { problems, checkedBytes } = report;
-    await print(
-      call,
-      report,
-      `checked ${checkedBytes} bytes: ${found(problems, ' (coppice repair copies what is readable)')}`,
-    );
+    const { problems, checkedBytes, repaired = [] } = report;
+    if (!call.has('json')) for (const file of repaired) await call.terminal.line(`repaired ${file}`);
+    const summary = `checked ${checkedBytes} bytes: ${found(problems, ' (coppice repair copies what is readable)')}`;
+    await print(call, report, summary);
     return report.ok ? EXIT.OK : EXIT.NO;
   },
 };
@@ -56,8 +60,12 @@ function found(problems: readonly unknown[], advice: string): string {
 
 async function check(call: Call): Promise<VerifyReport> {
   const onProgress = call.terminal.progress.bind(call.terminal);
+  const [store, branch, path] = [call.text('repair'), call.text('branch'), call.positionals[0] as string];
+  // Else the branch would grow back there, and there would be nothing to repair.
+  if (store !== undefined && !(await isPlace(path))) throw usage(`${path} is not the disk of a branch in a store`);
+  const options = store === undefined ? { readOnly: true } : { store, ...(branch !== undefined && { branch }) };
   try {
-    return await call.withDatabase({ readOnly: true }, (db) => db.verify({ onProgress }));
+    return await call.withDatabase(options, (db) => db.verify({ onProgress, repair: store !== undefined }));
   } catch (error) {
     // Damage that keeps the database shut is a problem as any other, though the only one that can be told.
     if (!(error instanceof CoppiceError) || error.code !== 'COPPICE_CORRUPT') throw error;

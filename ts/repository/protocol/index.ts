@@ -20,6 +20,7 @@ export {
 } from './names.js';
 export {
   adoptedAt,
+  checkpointsOf,
   type Head,
   type Made,
   type Manifest,

@@ -19,6 +19,8 @@ export interface Branch {
   status(): BranchStatus;
   /** Publishes everything that was committed before the call. */
   checkpoint(onProgress?: OnProgress): Promise<Published>;
+  /** Puts damaged files of the folder right from the store; answers the paths of those that are. */
+  repair(paths: readonly string[]): Promise<string[]>;
   /** Answers how many records are on this disk only. */
   close(timeoutMs?: number): Promise<number>;
 }

@@ -18,6 +18,7 @@ export { throughOutage } from './outage.js';
 export { OWN } from './own.js';
 export { isPlace } from './place.js';
 export { type OnProgress, type Progress, tellProgress, tellTrying } from './progress.js';
+export { repairFiles } from './repair.js';
 export { findRoot, openRoot } from './root.js';
 export { type Published, Shell, type ShellEvent } from './shell.js';
 export type { BranchStatus } from './status.js';

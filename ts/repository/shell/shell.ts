@@ -46,6 +46,7 @@ import { Following, isAtEnd } from './following.js';
 import { type ShellOptions, settingsOf } from './options.js';
 import { type OnProgress, type Progress, Reading, tellProgress, tellTrying, uploads } from './progress.js';
 import { Remote } from './remote.js';
+import { repairFiles } from './repair.js';
 import { type BranchStatus, statusOf } from './status.js';
 import { Waiters } from './waiters.js';
 
@@ -193,6 +194,12 @@ export class Shell implements Branch {
     if (published !== undefined) return published;
     // A close that is under way begins no checkpoint, and gives up one that the store does not come to have.
     throw this.#error ?? (this.#closing === undefined ? fenced(this.#options.branch) : closed('database'));
+  }
+
+  async repair(paths: readonly string[]): Promise<string[]> {
+    const { replication } = await this.#disk.open();
+    const { folder, store, branch } = this.#options;
+    return repairFiles({ folder, replication, store, branch }, paths);
   }
 
   /**
