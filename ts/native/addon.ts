@@ -211,7 +211,7 @@ export interface Addon {
     untilMs: number | undefined,
   ): number | null;
   /** A task: a `PinnedByTask`. */
-  pinVersion(handle: number): number | null;
+  pinVersion(handle: number, flushes: 0 | 1): number | null;
   unpin(pin: number): null | undefined;
 
   snapshot(handle: number): number | null;

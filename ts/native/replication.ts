@@ -68,8 +68,16 @@ export class NativeReplication implements Replication {
     return this.#environment.task(this.#addon.applyRecords(this.#handle, records, revision, timeMs));
   }
 
-  async flush(): Promise<PinnedVersion> {
-    const started = this.#addon.pinVersion(this.#handle);
+  flush(): Promise<PinnedVersion> {
+    return this.#pin(1);
+  }
+
+  tables(): Promise<PinnedVersion> {
+    return this.#pin(0);
+  }
+
+  async #pin(flushes: 0 | 1): Promise<PinnedVersion> {
+    const started = this.#addon.pinVersion(this.#handle, flushes);
     const { pin, engine, folder, files, ...rest } = await this.#environment.task<PinnedByTask>(started);
     return {
       ...rest,

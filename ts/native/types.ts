@@ -346,6 +346,8 @@ export interface Replication {
   apply(records: Uint8Array, until: readonly Until[]): Promise<Held>;
   /** Moves everything that is logged into tables, and pins those. Off this thread. */
   flush(): Promise<PinnedVersion>;
+  /** Pins the tables that there are, without what is not in tables yet. */
+  tables(): Promise<PinnedVersion>;
 }
 
 /** One open handle. After `close` every call throws `COPPICE_CLOSED`. */

@@ -191,6 +191,10 @@ export class TextEngine implements Replication, OpenEngine {
     return endure(this.#trouble, () => this.#flush());
   }
 
+  async tables(): Promise<PinnedVersion> {
+    return this.#pin();
+  }
+
   async #flush(): Promise<PinnedVersion> {
     await this.sync();
     this.#check();

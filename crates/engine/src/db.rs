@@ -312,6 +312,11 @@ impl Db {
     pub fn pin_version(&self) -> Result<PinnedVersion> {
         self.0.state.pin_version()
     }
+
+    /// The same of the tables that there are, without what is not in tables yet.
+    pub fn pin_tables(&self) -> Result<PinnedVersion> {
+        self.0.state.pin_tables()
+    }
 }
 
 impl Drop for Handle {

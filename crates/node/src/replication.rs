@@ -193,12 +193,14 @@ fn held(last: Watermark) -> Outcome {
     Outcome::Held(Held { seq: last.sequence as f64, revision: last.revision as f64 })
 }
 
-/// `pinVersion(handle): number`, a task: `PinnedData`.
+/// `pinVersion(handle, flushes: 0 | 1): number`, a task: `PinnedData`.
 pub fn pin(context: &mut Context, call: &Call) -> Result<Value> {
     let handle = call.integer(0)?;
+    let flushes = call.integer(1)? != 0;
     let db = db(context, call)?.clone();
     let task = task::start(context.mailbox()?, "pin", move |_| {
-        db.pin_version().map(|version| Outcome::Pinned(handle, Box::new(version)))
+        let version = if flushes { db.pin_version() } else { db.pin_tables() };
+        version.map(|version| Outcome::Pinned(handle, Box::new(version)))
     })?;
     call.value(task)
 }

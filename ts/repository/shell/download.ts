@@ -7,11 +7,11 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { CoppiceError } from '../../errors.js';
-import type { InstallFile } from '../../native/types.js';
+import type { InstallFile, PinnedVersion } from '../../native/types.js';
 import { type Manifest, tableName } from '../protocol/index.js';
 import type { StoredObject } from '../store/index.js';
 import type { Budget } from './budget.js';
@@ -25,18 +25,24 @@ const FOLDER = join(OWN, 'tables');
 const PIECE_BYTES = 8 << 20;
 const PIECES = 2;
 
+/** Pins the tables of another database of this machine, which may be the same. */
+export type Near = () => Promise<PinnedVersion | undefined>;
+
 export class Downloads {
   readonly #folder: string;
   readonly #store: Counted;
   readonly #budget: Budget;
+  readonly #near: Near | undefined;
   readonly #progress: (doneBytes: number, totalBytes: number) => void;
 
   constructor(
     folder: string,
     store: Counted,
     budget: Budget,
+    near: Near | undefined,
     progress: (doneBytes: number, totalBytes: number) => void,
   ) {
+    this.#near = near;
     this.#progress = progress;
     this.#folder = folder;
     this.#store = store;
@@ -48,19 +54,23 @@ export class Downloads {
     await mkdir(join(this.#folder, FOLDER), { recursive: true });
     const left = await readdir(join(this.#folder, FOLDER));
     const keys = new Map(manifest.tables.map((table) => [table.id, tableName(table)]));
+    const near = await this.#near?.();
     const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
     let done = 0;
     let isMissing = false;
     this.#progress(done, total);
     const fetchOne = async (file: InstallFile): Promise<void> => {
       if (isMissing) return;
-      const isLeft = left.includes(file.name) && (await digestOf(this.#path(file.name))) === file.sha256;
-      if (!isLeft && !(await this.#fetch(file, keys.get(file.id)))) isMissing = true;
+      const isHere =
+        (await this.#link(near, file)) ||
+        (left.includes(file.name) && (await digestOf(this.#path(file.name))) === file.sha256);
+      if (!isHere && !(await this.#fetch(file, keys.get(file.id)))) isMissing = true;
       done += file.bytes;
       this.#progress(done, total);
     };
     const taken = ({ bytes }: InstallFile) => Math.min(bytes, PIECES * PIECE_BYTES);
-    const ends = await Promise.allSettled(files.map((file) => this.#budget.take(taken(file), () => fetchOne(file))));
+    const fetching = files.map((file) => this.#budget.take(taken(file), () => fetchOne(file)));
+    const ends = await Promise.allSettled(fetching).finally(() => near?.release());
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return !isMissing;
   }
@@ -69,6 +79,20 @@ export class Downloads {
   async take(files: readonly InstallFile[]): Promise<void> {
     for (const { name } of files) await rename(this.#path(name), join(this.#folder, name));
     await rm(join(this.#folder, FOLDER), { recursive: true, force: true });
+  }
+
+  /** Whether the file is one of another database of this machine, and stands here now too. */
+  async #link(near: PinnedVersion | undefined, { id, name }: InstallFile): Promise<boolean> {
+    const file = near?.files.find((file) => file.id === id);
+    if (file === undefined) return false;
+    const path = this.#path(name);
+    const linked = () => link(join(file.folder, file.name), path).then(() => true);
+    // On another file system, or one without links, it is fetched as any other.
+    return linked().catch(() =>
+      rm(path, { force: true })
+        .then(linked)
+        .catch(() => false),
+    );
   }
 
   async #fetch({ name, sha256, bytes }: InstallFile, key: string | undefined): Promise<boolean> {

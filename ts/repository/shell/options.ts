@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import type { Mode, Policy, Settings, Until } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
 import type { Backlog } from './backlog.js';
+import type { Near } from './download.js';
 import type { EngineFolder } from './engine.js';
 import type { OnProgress } from './progress.js';
 import type { ShellEvent } from './shell.js';
@@ -50,6 +51,8 @@ export interface ShellOptions {
    * the branch does not have is not replaced, but given up.
    */
   readonly takesOver?: boolean;
+  /** Where tables may be that would be fetched else. */
+  readonly near?: Near;
   /** Of its own, unless it is given. */
   readonly backlog?: Backlog;
   /** Gives up opening. */

@@ -115,7 +115,12 @@ export class Shell implements Branch {
       if (!this.#isReady) this.#progress({ phase: 'tables', done, total, unit: 'bytes' });
     };
     const isAwaited = () => options.shipsFirst || this.#waiters.areAny;
-    this.#disk = new Disk(engine, belonging.place, new Downloads(folder, store, budget, downloaded), isAwaited);
+    this.#disk = new Disk(
+      engine,
+      belonging.place,
+      new Downloads(folder, store, budget, options.near, downloaded),
+      isAwaited,
+    );
     this.#remote = new Remote(store, budget, (id) => this.#disk.pinned.pathOf(id));
     this.#checkpoints = new Checkpoints(options.checkpoint, store.location, (checkpoint) => {
       this.#disk.pinned.release();

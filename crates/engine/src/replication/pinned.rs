@@ -100,6 +100,12 @@ impl State {
     pub fn pin_version(&self) -> Result<PinnedVersion> {
         self.replicated()?;
         self.flush()?;
+        self.pin_tables()
+    }
+
+    /// The tables that there are, without what memtables hold.
+    pub fn pin_tables(&self) -> Result<PinnedVersion> {
+        self.check_open()?;
         // The version and what it holds belong together: they are replaced in one step.
         let readable = self.readable.load_full();
         let version = readable.version.clone();
