@@ -17,6 +17,7 @@ export type ErrorName =
   | 'CORRUPT'
   | 'DISK_FULL'
   | 'ENCODING'
+  | 'ENCRYPTED'
   | 'EXISTS'
   | 'FENCED'
   | 'FORMAT'
@@ -36,7 +37,8 @@ export type ErrorName =
   | 'UNKNOWN_OUTCOME'
   | 'UNSUPPORTED'
   | 'WATCH_OVERFLOW'
-  | 'WOULD_BLOCK';
+  | 'WOULD_BLOCK'
+  | 'WRONG_ENCRYPTION_KEY';
 
 /**
  * Every code an error of this package can carry. Codes are never renamed or given a second meaning.
@@ -55,6 +57,7 @@ export type ErrorName =
  * | `COPPICE_UNKNOWN_OUTCOME` | logged but not acknowledged: `waitFor(error.details.revision)` tells; of a put to a store: read the object |
  * | `COPPICE_CORRUPT` | `details.file` and `details.offset` say where; restore a backup, or `salvage` (`coppice repair`) |
  * | `COPPICE_FORMAT` | no database of this version; `details` as above. Open with the right version |
+ * | `COPPICE_ENCRYPTED`, `COPPICE_WRONG_ENCRYPTION_KEY` | open it with the key that it was encrypted with; the message names it by its id |
  * | `COPPICE_IO`, `COPPICE_POISONED` | the disk failed: mend it, close and open again |
  * | `COPPICE_COMPACTED`, `COPPICE_FUTURE_REVISION` | choose a revision the database holds |
  * | `COPPICE_WOULD_BLOCK` | use the asynchronous form |

@@ -7,7 +7,7 @@ import { type Source, shippedRust, sources } from './sources.js';
 /** From the bottom up. What stands on one line may know each other. A longer name wins over its beginning. */
 const engine = [
   ['error', 'limits', 'coding', 'key', 'entry', 'names', 'sync', 'waits', 'damage'],
-  ['disk', 'environment', 'simulation'],
+  ['disk', 'environment', 'encryption', 'simulation'],
   ['range_delete', 'batch', 'codec', 'filter', 'blob', 'marks'],
   ['wal'],
   ['dead_runs', 'memtable', 'table', 'cursor'],

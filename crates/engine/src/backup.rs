@@ -8,6 +8,7 @@ use crate::blob::{BlobFile, BlobMeta};
 use crate::cursor::Cursor;
 use crate::disk::{Access, Disk, File, SyncPoint, Whole, hash_whole};
 use crate::entry::Kind;
+use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
 use crate::manifest::{self, ManifestLog, Tail};
@@ -94,7 +95,7 @@ impl State {
             );
         }
         let _lock = disk.lock(&FileName::Lock.in_folder(folder), &self.options.holder)?;
-        let mut target = Target::look(disk, folder, self.creation.database_id, &names)?;
+        let mut target = Target::look(&self.environment, folder, self.creation.database_id, &names)?;
         let source = self.source();
         target.find_strangers(self, &source)?;
 
@@ -222,7 +223,7 @@ impl State {
     ) -> Result<()> {
         for blob in blobs.values().filter(|blob| !blob.is_there) {
             let BlobMeta { bytes, sha256, .. } = *blob.file.meta();
-            let from = Whole { file: &*blob.file.open_file()?, path: blob.file.path(), bytes, sha256 };
+            let from = Whole { file: &*blob.file.open_file()?.file, path: blob.file.path(), bytes, sha256 };
             self.copy(&from, target, FileName::Blob(blob.number), &mut |bytes| {
                 progress.done_bytes += bytes;
                 on_progress(*progress);
@@ -267,8 +268,7 @@ impl State {
             return Ok(tables);
         }
         let sealed = source.readable.sealed.iter().rev().map(|sealed| &sealed.memtable);
-        let environment =
-            &crate::environment::Environment { disk: target.disk.clone(), ..self.environment.clone() };
+        let environment = &Environment { disk: target.disk.clone(), ..self.environment.clone() };
         for memtable in sealed.chain([&source.readable.active]) {
             let mut output =
                 TableOutput::new(environment, target.folder, self.table_options(), &target.numbers);
@@ -298,7 +298,7 @@ impl State {
 
 impl<'a> Target<'a> {
     fn look(
-        disk: &'a Arc<dyn Disk>,
+        Environment { disk, keys, .. }: &'a Environment,
         folder: &'a Path,
         database_id: [u8; 16],
         names: &[String],
@@ -316,7 +316,7 @@ impl<'a> Target<'a> {
             strangers: files().filter(is_stranger).collect(),
             strangers_may_go: !files().any(|name| name == FileName::Current),
         };
-        match manifest::recover(disk.as_ref(), folder) {
+        match manifest::recover(disk.as_ref(), keys, folder) {
             Ok(found) if found.state.creation.database_id != database_id => {
                 let message = "the folder holds another database: back up to a folder of its own";
                 return Err(Error::new(Code::Exists, message).in_file(folder));

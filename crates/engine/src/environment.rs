@@ -1,7 +1,8 @@
-//! The world outside the engine, behind seams: disk, clock, randomness, threads. Nothing below reads them another way,
+//! The world outside the engine, behind seams: disk, clock, randomness, keys, threads. Nothing below reads them another way,
 //! which is what makes a failure replayable.
 
 use crate::disk::Disk;
+use crate::encryption::Keys;
 use std::sync::Arc;
 
 pub trait Clock: Send + Sync {
@@ -24,6 +25,8 @@ pub struct Environment {
     pub disk: Arc<dyn Disk>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// Without one databases are plain.
+    pub keys: Keys,
     /// With threads off nothing runs by itself: `Db::run_background` does what is due, on the caller's thread, in one
     /// fixed order. For simulation.
     pub threads: bool,

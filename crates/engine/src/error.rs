@@ -29,6 +29,10 @@ pub enum Code {
     Corrupt,
     /// Written by a newer version, or not a database of ours.
     Format,
+    /// An encrypted database, and no key to read it with.
+    Encrypted,
+    /// An encrypted database, and none of the keys that were given is the one it was encrypted with.
+    WrongEncryptionKey,
     /// The operating system refused or failed.
     Io,
     /// No room on the disk; nothing was changed and writes may be tried again.
@@ -62,6 +66,8 @@ impl Code {
             Code::ReadOnly => "READONLY",
             Code::Corrupt => "CORRUPT",
             Code::Format => "FORMAT",
+            Code::Encrypted => "ENCRYPTED",
+            Code::WrongEncryptionKey => "WRONG_ENCRYPTION_KEY",
             Code::Io => "IO",
             Code::DiskFull => "DISK_FULL",
             Code::Busy => "BUSY",

@@ -1,7 +1,7 @@
 //! The Coppice engine: an ordered key-value store on local disk, without JavaScript.
 //!
 //! Modules depend downwards only: `db > background, recovery, checkpoint, feed > write, read, compaction > version,
-//! snapshot > memtable, table, cursor > wal, blob, batch > disk > error, limits, coding, key`.
+//! snapshot > memtable, table, cursor > wal, blob, batch > disk, encryption > error, limits, coding, key`.
 
 mod announce;
 mod background;
@@ -20,6 +20,7 @@ mod dead_runs;
 mod diff;
 pub mod disk;
 mod draft;
+pub mod encryption;
 pub mod entry;
 pub mod environment;
 pub mod error;
@@ -74,7 +75,7 @@ pub use read::{Range, Snapshot};
 pub use replication::{FileKind, PinnedVersion, Until, VersionFile, clear, cut, files_of, install};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use snapshot::View;
-pub use stats::{BlobStats, HistoryStats, LevelStats, Stats};
+pub use stats::{BlobStats, HistoryStats, KeyUse, LevelStats, Stats};
 pub use verify::{Problem, Progress, VerifyReport};
 pub use wal::{Records, Watermark};
 pub use write::{Guard, Written};

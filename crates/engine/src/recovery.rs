@@ -64,9 +64,10 @@ fn load(
         None => Arc::new(FileNumbers::starting_at(found.next_number)),
     };
     let cache = Arc::new(PageCache::new(options.page_cache_bytes()));
-    let handles = Arc::new(Handles::default());
+    let keys = &environment.keys;
+    let handles = Arc::new(Handles::new(keys));
     let filter_seed = manifest.creation.filter_seed;
-    let tables = Tables { disk, folder, cache: &cache, filter_seed, handles: &handles };
+    let tables = Tables { disk, folder, cache: &cache, filter_seed, handles: &handles, keys };
     let version = Version::recover(&manifest, tables);
 
     let flushed = Watermark { sequence: manifest.last_sequence, revision: manifest.last_revision };
@@ -129,7 +130,8 @@ fn read_log<'a>(
     loop {
         let mut replay = begin();
         let keeps = options.replicated.is_some();
-        let reading = Reading { floor: replay.floor, keeps, read_only: options.read_only, end };
+        let keys = &environment.keys;
+        let reading = Reading { keys, floor: replay.floor, keeps, read_only: options.read_only, end };
         let damage = match wal::recover(disk, folder, reading, &mut |header, body| replay.apply(header, body))
         {
             Ok(recovered) => return Ok((replay, recovered, left_out)),
@@ -165,7 +167,7 @@ fn open_manifest(
     folder: &Path,
     options: &Options,
 ) -> Result<(Option<ManifestLog>, Found)> {
-    let recovered = match manifest::recover(environment.disk.as_ref(), folder) {
+    let recovered = match manifest::recover(environment.disk.as_ref(), &environment.keys, folder) {
         Ok(recovered) => recovered,
         Err(error) if error.code() == Code::NotFound && options.create_if_missing && !options.read_only => {
             let manifest = create(environment, folder, options)?;
@@ -179,7 +181,7 @@ fn open_manifest(
         return Err(Error::new(Code::Exists, "there is a database in this folder").in_file(folder));
     }
     check_history(options, recovered.state.creation.history).map_err(|error| error.in_file(folder))?;
-    check_strangers(environment.disk.as_ref(), folder, options.recovery, &recovered)?;
+    check_strangers(environment, folder, options.recovery, &recovered)?;
     let found = Found {
         state: recovered.state.clone(),
         next_number: recovered.next_number,
@@ -197,7 +199,7 @@ fn open_manifest(
 /// which was synced before the first of them was written. Where the log is damaged too nobody can tell; such tables are
 /// then set aside with what is left out of the log.
 fn check_strangers(
-    disk: &dyn Disk,
+    Environment { disk, keys, .. }: &Environment,
     folder: &Path,
     recovery: Recovery,
     found: &manifest::Recovered,
@@ -207,13 +209,14 @@ fn check_strangers(
     }
     let mut newest = None;
     for name in found.strangers.iter().filter(|name| matches!(name, FileName::Table(_))) {
-        let revision = table::newest_revision(disk, &name.in_folder(folder))?;
+        let revision = table::newest_revision(disk.as_ref(), keys, &name.in_folder(folder))?;
         newest = newest.max(revision.map(|revision| (revision, *name)));
     }
     let known = found.state.last_revision;
     let Some((newest, name)) = newest.filter(|(newest, _)| *newest > known) else { return Ok(()) };
-    let reading = Reading { floor: found.state.log_floor, keeps: false, read_only: true, end: None };
-    let logged = match wal::recover(disk, folder, reading, &mut |_, _| Ok(())) {
+    let floor = found.state.log_floor;
+    let reading = Reading { keys, floor, keeps: false, read_only: true, end: None };
+    let logged = match wal::recover(disk.as_ref(), folder, reading, &mut |_, _| Ok(())) {
         Ok(recovered) => recovered.last.map_or(0, |last| last.revision),
         Err(error) if error.code() == Code::Corrupt && recovery == Recovery::PointInTime => return Ok(()),
         // Segments that the lost edits gave back leave a gap.

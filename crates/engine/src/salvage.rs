@@ -11,6 +11,7 @@ mod source;
 
 pub use report::{Lost, SalvageReport};
 
+use crate::blob::{BlobFile, Handles};
 use crate::entry::{Entry, Kind};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
@@ -20,13 +21,14 @@ use crate::marks::Marks;
 use crate::names::{FileName, FileNumbers};
 use crate::options::Options;
 use crate::recovery::create_folders;
-use crate::table::{TableMeta, TableOptions, TableOutput};
+use crate::table::{Rescue, TableMeta, TableOptions, TableOutput};
 use crate::verify::Progress;
-use crate::wal::LogFloor;
+use crate::wal::{self, LogFloor};
 use blobs::{BlobCopies, Blobs};
 use source::{Merge, Records, Sources};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Copies what is readable in `from` into a new database in `to`, a folder that is absent or empty. `NotFound` if there
 /// is no file of a database in `from`, `Locked` if one is open there. After any other failure `to` is empty again.
@@ -59,7 +61,8 @@ pub fn salvage(
     if !disk.list(to)?.is_empty() {
         return Err(Error::new(Code::Exists, "what is salvaged needs an empty folder").in_file(to));
     }
-    let sources = Sources::find(disk, from, &files);
+    expect_keys(environment, from, &files)?;
+    let sources = Sources::find(disk, &environment.keys, from, &files);
     let done = Salvage { environment, options, from, to }.run(sources, on_progress);
     if done.is_err() {
         // Best effort: the error that matters is the one above.
@@ -68,6 +71,35 @@ pub fn salvage(
         }
     }
     done
+}
+
+/// Without the key that a file is encrypted with all that is in it would be taken for lost.
+fn expect_keys(environment: &Environment, folder: &Path, files: &[FileName]) -> Result<()> {
+    let Environment { disk, keys, .. } = environment;
+    for name in files {
+        let path = name.in_folder(folder);
+        let read = match name {
+            FileName::Table(_) => Rescue::open(disk.as_ref(), keys, &path, None).map(drop),
+            FileName::Blob(number) => {
+                let blob = BlobFile::rescue(disk, &path, *number, &Arc::new(Handles::new(keys)));
+                blob.and_then(|blob| keys.expect(blob.meta().key).map_err(|error| error.in_file(&path)))
+            }
+            FileName::Manifest(number) => {
+                manifest::read_numbered(disk.as_ref(), keys, folder, *number).map(drop)
+            }
+            FileName::Segment(number) => wal::expect_keys(disk.as_ref(), keys, folder, *number),
+            _ => Ok(()),
+        };
+        match read {
+            Err(error) if is_about_keys(error.code()) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_about_keys(code: Code) -> bool {
+    matches!(code, Code::Encrypted | Code::WrongEncryptionKey | Code::Invalid)
 }
 
 struct Salvage<'a> {
@@ -79,11 +111,12 @@ struct Salvage<'a> {
 
 impl Salvage<'_> {
     fn run(&self, sources: Sources, on_progress: &mut dyn FnMut(Progress)) -> Result<SalvageReport> {
-        let disk = self.environment.disk.as_ref();
+        let Environment { disk, keys, .. } = self.environment;
+        let disk = disk.as_ref();
         let Sources { manifest, tables, segments, blobs, mut report } = sources;
-        let mut merge = Merge::open(disk, self.from, &tables, manifest.as_ref(), &mut report)?;
+        let mut merge = Merge::open(disk, keys, self.from, &tables, manifest.as_ref(), &mut report)?;
         let flushed = merge.newest_revision().max(manifest.as_ref().map_or(0, |state| state.last_revision));
-        let records = Records::read(disk, self.from, &segments, flushed, &mut report);
+        let records = Records::read(disk, keys, self.from, &segments, flushed, &mut report);
         let creation = self.creation(manifest.as_ref(), &merge, &records);
         let trims = [manifest.as_ref().map(|state| state.trim_revision), merge.trim(), Some(records.trim)];
         let trim = trims.into_iter().flatten().max().unwrap_or(0);
@@ -102,7 +135,7 @@ impl Salvage<'_> {
         merge.add_records(records, history);
         let mut copies =
             BlobCopies::new(self.environment, self.to, &numbers, self.options.tuning.blob_file_bytes);
-        let blobs = Blobs::open(&self.environment.disk, self.from, &blobs, manifest.as_ref());
+        let blobs = Blobs::open(self.environment, self.from, &blobs, manifest.as_ref());
         let mut last_key: Option<Vec<u8>> = None;
         while match history {
             true => merge.advance_version(&mut report, on_progress),

@@ -2,6 +2,7 @@
 //! these three and threads off, a run of the engine depends on nothing but its seed. For tests, here and above.
 
 use crate::disk::simulated::SimulatedDisk;
+use crate::encryption::Keys;
 use crate::environment::{Clock, Environment, Random};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -74,6 +75,7 @@ pub fn environment(disk: &SimulatedDisk, clock: &Arc<FixedClock>, seed: u64) -> 
         disk: Arc::new(disk.clone()),
         clock: clock.clone(),
         random: Arc::new(SeededRandom::new(seed)),
+        keys: Keys::default(),
         threads: false,
     }
 }

@@ -357,6 +357,7 @@ impl State {
             cache: &self.cache,
             filter_seed: self.creation.filter_seed,
             handles: &self.handles,
+            keys: &self.environment.keys,
         }
     }
 
@@ -367,8 +368,7 @@ impl State {
     /// Begins a blob file.
     pub fn new_blob(&self) -> Result<BlobBuilder> {
         let number = self.numbers.take();
-        let (path, id) = (self.blob_path(number), self.environment.random.id());
-        BlobBuilder::new(&self.environment.disk, &path, number, id, self.options.compression)
+        BlobBuilder::begin(&self.environment, &self.blob_path(number), number, self.options.compression)
     }
 
     pub fn blob_path(&self, number: u64) -> PathBuf {

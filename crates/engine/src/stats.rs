@@ -1,6 +1,8 @@
 //! What a database has done and holds, in numbers.
 
+use crate::encryption::KeyId;
 use crate::state::{Readable, State};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counted since the database was opened.
@@ -42,6 +44,8 @@ pub struct Stats {
     pub memtables: u64,
     pub levels: Vec<LevelStats>,
     pub blobs: BlobStats,
+    /// Of an encrypted database: its current key, and then all others that are still needed.
+    pub keys: Vec<KeyUse>,
     pub cache_bytes: u64,
     pub cache_hits: u64,
     pub cache_misses: u64,
@@ -96,6 +100,14 @@ pub struct HistoryStats {
     pub superseded: u64,
 }
 
+/// What a key encrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    pub id: KeyId,
+    /// Tables, blob files and segments of the log.
+    pub files: u64,
+}
+
 /// Files of large values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlobStats {
@@ -133,6 +145,7 @@ impl State {
             memtables: memtables().count() as u64,
             levels,
             blobs: blob_stats(&readable),
+            keys: self.key_uses(&readable),
             cache_bytes: self.cache.bytes(),
             cache_hits: self.cache.hits(),
             cache_misses: self.cache.misses(),
@@ -159,6 +172,20 @@ impl State {
             stalled_ms: count(&self.counters.stalled_ms),
             commit_wait_ns_max: self.waits.nanoseconds() + self.log.append_wait_ns_max(),
         }
+    }
+}
+
+impl State {
+    fn key_uses(&self, readable: &Readable) -> Vec<KeyUse> {
+        let Some(current) = self.environment.keys.current() else { return Vec::new() };
+        let tables = readable.version.tables().map(|table| table.summary().key);
+        let blobs = readable.version.blobs().map(|blob| blob.file.meta().key);
+        let parts = readable.memtables().flat_map(|memtable| memtable.parts().all());
+        let others = self.log.keys().into_iter().chain(parts.map(|part| part.meta().key));
+        let mut uses: BTreeMap<KeyId, u64> = BTreeMap::new();
+        tables.chain(blobs).chain(others).flatten().for_each(|id| *uses.entry(id).or_default() += 1);
+        let first = KeyUse { id: current, files: uses.remove(&current).unwrap_or(0) };
+        std::iter::once(first).chain(uses.into_iter().map(|(id, files)| KeyUse { id, files })).collect()
     }
 }
 

@@ -91,7 +91,7 @@ impl State {
             return self.read_log_beside(report);
         }
         let disk = self.environment.disk.as_ref();
-        let floor = match manifest::recover(disk, &self.folder) {
+        let floor = match manifest::recover(disk, &self.environment.keys, &self.folder) {
             Ok(found) => found.state.log_floor,
             Err(error) => return report.problems.push(Problem::new(&error, &self.folder)),
         };
@@ -125,9 +125,10 @@ impl State {
 
     /// What the log holds now, which may be more than what was there when the database was opened.
     fn read_log_beside(&self, report: &mut VerifyReport) {
+        let keys = &self.environment.keys;
         let read = read_beside(&self.environment.disk, &self.folder, |disk| {
-            let floor = manifest::recover(disk.as_ref(), &self.folder)?.state.log_floor;
-            let reading = Reading { floor, keeps: false, read_only: true, end: None };
+            let floor = manifest::recover(disk.as_ref(), keys, &self.folder)?.state.log_floor;
+            let reading = Reading { keys, floor, keeps: false, read_only: true, end: None };
             let mut checked_bytes = 0;
             wal::recover(disk.as_ref(), &self.folder, reading, &mut |_, body| {
                 checked_bytes += body.len() as u64;
@@ -143,7 +144,8 @@ impl State {
 
     fn read_log(&self, floor: LogFloor, report: &mut VerifyReport) {
         let checked_bytes = &mut report.checked_bytes;
-        let reading = Reading { floor, keeps: false, read_only: true, end: None };
+        let keys = &self.environment.keys;
+        let reading = Reading { keys, floor, keeps: false, read_only: true, end: None };
         let recovered =
             wal::recover(self.environment.disk.as_ref(), &self.folder, reading, &mut |_, body| {
                 *checked_bytes += body.len() as u64;

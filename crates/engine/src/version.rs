@@ -4,6 +4,7 @@
 use crate::blob::{BlobFile, BlobMeta, Handles};
 use crate::compaction::{Levels, Plan, TableView};
 use crate::disk::Disk;
+use crate::encryption::{KeyId, Keys};
 use crate::limits::LEVELS;
 use crate::manifest::{self, Edit};
 use crate::names::FileName;
@@ -61,6 +62,7 @@ pub struct Tables<'a> {
     /// The database's.
     pub filter_seed: u64,
     pub handles: &'a Arc<Handles>,
+    pub keys: &'a Keys,
 }
 
 impl Tables<'_> {
@@ -69,7 +71,7 @@ impl Tables<'_> {
         let blob = |number| blobs.get(&number).expect("the manifest knows every file").file.clone();
         let blobs = meta.summary.blobs.iter().map(|used| blob(used.file)).collect();
         let table = Table::new(self.disk, &path, meta.number, meta.summary.clone(), self.cache);
-        Arc::new(table.with_filter_seed(self.filter_seed).with_blobs(blobs))
+        Arc::new(table.with_keys(self.keys).with_filter_seed(self.filter_seed).with_blobs(blobs))
     }
 
     fn open_blob(&self, meta: &BlobMeta) -> Blob {
@@ -221,6 +223,22 @@ impl Version {
             return BTreeSet::new();
         }
         self.worn_blobs(bytes_max)
+    }
+
+    /// Blob files that another key encrypts than this one.
+    pub fn stale_blobs(&self, current: Option<KeyId>) -> BTreeSet<u64> {
+        let stale = self.blobs().filter(|blob| blob.file.meta().key != current);
+        stale.map(|blob| blob.file.number()).collect()
+    }
+
+    /// Tables that another key encrypts than this one, or that refer to such blob files.
+    pub fn stale_tables(&self, current: Option<KeyId>) -> BTreeSet<u64> {
+        let blobs = self.stale_blobs(current);
+        let is_stale = |table: &&Arc<Table>| {
+            let summary = table.summary();
+            summary.key != current || summary.blobs.iter().any(|used| blobs.contains(&used.file))
+        };
+        self.tables().filter(is_stale).map(|table| table.number()).collect()
     }
 
     /// All files of the version together.

@@ -1,6 +1,7 @@
 //! The database through its public calls, one behaviour a test, on a simulated disk without threads.
 
 mod blobs;
+mod encryption;
 mod history;
 mod meanwhile;
 mod pages;

@@ -5,6 +5,8 @@ use crate::samples;
 use coppice_engine::batch::Batch;
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::{Image, SimulatedDisk};
+use coppice_engine::encryption::{KEY_BYTES, Keys};
+use coppice_engine::environment::Environment;
 use coppice_engine::error::{Code, Error, Result};
 use coppice_engine::simulation::{FixedClock, environment};
 use coppice_engine::{Db, Range, View, blob, manifest, wal};
@@ -13,11 +15,26 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 /// Of a process that was killed: two levels of tables, blob files, a manifest with edits, three segments.
-static KILLED: LazyLock<Image> = LazyLock::new(|| samples::database(&samples::small()).image());
+static KILLED: LazyLock<Image> =
+    LazyLock::new(|| samples::database(&samples::small(), &Keys::default()).image());
+/// The same, encrypted.
+static ENCRYPTED: LazyLock<Image> = LazyLock::new(|| samples::database(&samples::small(), &keys()).image());
+
+fn keys() -> Keys {
+    Keys::new(&[7; KEY_BYTES], &[])
+}
 
 /// Changes, each: which file, what and whether to make checksums right after it, where, how many bytes, the bytes.
 pub fn folder(input: &[u8]) {
-    let disk = SimulatedDisk::new(KILLED.clone());
+    damaged(&KILLED, &Keys::default(), input);
+}
+
+pub fn encrypted_folder(input: &[u8]) {
+    damaged(&ENCRYPTED, &keys(), input);
+}
+
+fn damaged(image: &Image, keys: &Keys, input: &[u8]) {
+    let disk = SimulatedDisk::new(image.clone());
     let folder = Path::new(samples::FOLDER);
     let names = disk.list(folder).expect("the folder is there");
     let mut input = Input(input);
@@ -28,11 +45,13 @@ pub fn folder(input: &[u8]) {
         let path = folder.join(&names[usize::from(input.byte()) % names.len()]);
         change(&disk, &path, &mut input);
     }
-    if let Err(error) = live(&disk) {
+    if let Err(error) = live(&disk, keys) {
         let fits = matches!(
             error.code(),
             Code::Corrupt | Code::Format | Code::NotFound | Code::Poisoned | Code::Unsupported
         );
+        // A header whose checksum was made right may name another key, or none.
+        let fits = fits || matches!(error.code(), Code::Encrypted | Code::WrongEncryptionKey | Code::Invalid);
         assert!(fits, "damage is told as {}: {error}", error.code().name());
     }
 }
@@ -76,13 +95,14 @@ fn sign(path: &Path, file: &mut Vec<u8>) {
     }
 }
 
-fn open(disk: &SimulatedDisk) -> Result<Db> {
+fn open(disk: &SimulatedDisk, keys: &Keys) -> Result<Db> {
     let clock = Arc::new(FixedClock::new(samples::NOW_MS));
-    Db::open(Path::new(samples::FOLDER), samples::small(), environment(disk, &clock, 3))
+    let environment = Environment { keys: keys.clone(), ..environment(disk, &clock, 3) };
+    Db::open(Path::new(samples::FOLDER), samples::small(), environment)
 }
 
-fn live(disk: &SimulatedDisk) -> Result<()> {
-    let db = open(disk)?;
+fn live(disk: &SimulatedDisk, keys: &Keys) -> Result<()> {
+    let db = open(disk, keys)?;
     let forward = scan(&db, false);
     let backward = scan(&db, true);
     let report = db.verify(&mut |_| ())?;
@@ -100,7 +120,7 @@ fn live(disk: &SimulatedDisk) -> Result<()> {
     drop(db);
     kept?;
     // Whatever there was to mend is mended, so what was written through the log or a table is there.
-    let db = open(disk)?;
+    let db = open(disk, keys)?;
     let found = db.get(KEY, View::LATEST, |entry| entry.value.len())?;
     assert!(found.is_some() || !report.problems.is_empty(), "a write after the damage is lost");
     Ok(())

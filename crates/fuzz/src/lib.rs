@@ -28,7 +28,7 @@ pub struct Target {
     pub bytes_max: usize,
 }
 
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "record", run: log::record, samples: samples::records, bytes_max: 4 << 10 },
     Target { name: "segment", run: log::segment, samples: samples::segments, bytes_max: 8 << 10 },
     Target { name: "log", run: log::log, samples: samples::logs, bytes_max: 16 << 10 },
@@ -45,6 +45,12 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "reference", run: blob::reference, samples: samples::references, bytes_max: 300 },
     Target { name: "blob", run: blob::blob, samples: samples::blobs, bytes_max: 4 << 10 },
     Target { name: "codec", run: codec::codec, samples: samples::blocks, bytes_max: 8 << 10 },
+    Target {
+        name: "encrypted-folder",
+        run: folder::encrypted_folder,
+        samples: samples::patches,
+        bytes_max: 1 << 10,
+    },
     Target { name: "folder", run: folder::folder, samples: samples::patches, bytes_max: 1 << 10 },
 ];
 

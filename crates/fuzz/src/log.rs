@@ -4,6 +4,7 @@ use crate::bytes::Input;
 use coppice_engine::batch::{self, OpKind, Origin};
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
+use coppice_engine::encryption::Keys;
 use coppice_engine::entry::Kind;
 use coppice_engine::error::Result;
 use coppice_engine::key::Revision;
@@ -115,7 +116,7 @@ type Records = Vec<(u64, u64, Vec<u8>)>;
 
 fn look(disk: &SimulatedDisk, floor: LogFloor, read_only: bool) -> Result<(Recovered, Records)> {
     let mut records = Records::new();
-    let reading = Reading { floor, keeps: false, read_only, end: None };
+    let reading = Reading { keys: &Keys::default(), floor, keeps: false, read_only, end: None };
     let found = wal::recover(disk, Path::new(FOLDER), reading, &mut |header, body| {
         records.push((header.sequence, header.revision, body.to_vec()));
         batch::ops(body).for_each(drop);

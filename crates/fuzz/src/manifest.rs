@@ -2,6 +2,7 @@
 
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
+use coppice_engine::encryption::Keys;
 use coppice_engine::error::Result;
 use coppice_engine::manifest;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub fn manifest(input: &[u8]) {
     let disk = SimulatedDisk::default();
     fill(&disk, &bytes).expect("a simulated disk takes any file");
     let folder = Path::new(FOLDER);
-    if let Ok(found) = manifest::recover(&disk, folder) {
+    if let Ok(found) = manifest::recover(&disk, &Keys::default(), folder) {
         assert_eq!(found.number, 7);
         assert!(found.state.tables.keys().all(|table| *table < found.next_number), "a number is used twice");
     }

@@ -7,6 +7,8 @@ use coppice_engine::blob::{Piece, fuzz};
 use coppice_engine::codec::Compressor;
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
+use coppice_engine::encryption::Keys;
+use coppice_engine::environment::Environment;
 use coppice_engine::simulation::{FixedClock, environment};
 use coppice_engine::{Db, Options, Tuning};
 use std::path::Path;
@@ -34,10 +36,11 @@ pub fn small() -> Options {
 }
 
 /// A disk with a database of a process that was killed.
-pub fn database(options: &Options) -> SimulatedDisk {
+pub fn database(options: &Options, keys: &Keys) -> SimulatedDisk {
     let disk = SimulatedDisk::default();
     let clock = Arc::new(FixedClock::new(NOW_MS));
-    let db = Db::open(Path::new(FOLDER), options.clone(), environment(&disk, &clock, 3));
+    let environment = Environment { keys: keys.clone(), ..environment(&disk, &clock, 3) };
+    let db = Db::open(Path::new(FOLDER), options.clone(), environment);
     let db = db.expect("a new database opens");
     for number in 0..COMMITS {
         db.write(commit(number).body(), &[]).expect("a sample is within the limits");
@@ -48,6 +51,10 @@ pub fn database(options: &Options) -> SimulatedDisk {
     }
     db.write_out().expect("a simulated disk takes the log");
     disk
+}
+
+fn plain(options: &Options) -> SimulatedDisk {
+    database(options, &Keys::default())
 }
 
 /// Without flushes: all commits are in the log.
@@ -130,7 +137,7 @@ pub fn logs() -> Vec<Vec<u8>> {
 }
 
 pub fn manifests() -> Vec<Vec<u8>> {
-    files(&database(&small()), ".manifest").into_iter().map(|file| numbered(file, 7)).collect()
+    files(&plain(&small()), ".manifest").into_iter().map(|file| numbered(file, 7)).collect()
 }
 
 /// The payloads of a manifest's frames: checksum, length, payload, each frame at a multiple of eight bytes.
@@ -152,7 +159,7 @@ pub fn currents() -> Vec<Vec<u8>> {
 
 pub fn tables() -> Vec<Vec<u8>> {
     let raw = Options { compression: false, ..small() };
-    [small(), raw].iter().flat_map(|options| files(&database(options), ".table")).take(4).collect()
+    [small(), raw].iter().flat_map(|options| files(&plain(options), ".table")).take(4).collect()
 }
 
 pub fn footers() -> Vec<Vec<u8>> {
@@ -189,7 +196,7 @@ pub fn pages() -> Vec<Vec<u8>> {
     let of = |compression| {
         let tuning = Tuning { page_bytes: 2 << 10, ..small().tuning };
         let options = Options { compression, tuning, ..small() };
-        let table = files(&database(&options), ".table").swap_remove(0);
+        let table = files(&plain(&options), ".table").swap_remove(0);
         let footer = &table[table.len() - FOOTER_BYTES..];
         let end = u64::from_le_bytes(*footer[40..].first_chunk().expect("within the footer"));
         table[..end as usize].to_vec()
@@ -199,7 +206,7 @@ pub fn pages() -> Vec<Vec<u8>> {
 
 pub fn blobs() -> Vec<Vec<u8>> {
     let raw = Options { compression: false, ..small() };
-    [small(), raw].iter().flat_map(|options| files(&database(options), ".blob")).take(4).collect()
+    [small(), raw].iter().flat_map(|options| files(&plain(options), ".blob")).take(4).collect()
 }
 
 /// To the records of the blob files, in one piece and in several.

@@ -1,5 +1,6 @@
 //! What the addon uses of the engine, in one list, and the world it runs the engine in.
 
+pub use coppice_engine::encryption::{KeyId, Keys};
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
     BackupInfo, Change, CheckpointInfo, Compaction, Db, Diff, Event, FileKind, Filter, Guard, LargeValue,
@@ -10,15 +11,30 @@ pub use coppice_engine::{
 };
 
 use coppice_engine::disk::OsDisk;
+use coppice_engine::encryption::KEY_BYTES;
 use coppice_engine::environment::{OsRandom, SystemClock};
+use coppice_engine::error::{Error, Result};
+use napi::bindgen_prelude::Uint8Array;
 use std::sync::Arc;
 
+/// Keys as JavaScript gives them: the current one, then earlier ones; none for a plain database.
+pub fn keys(given: &Option<Vec<Uint8Array>>) -> Result<Keys> {
+    let key = |key: &Uint8Array| -> Result<[u8; KEY_BYTES]> {
+        key.as_ref()
+            .try_into()
+            .map_err(|_| Error::invalid(format!("an encryption key has {KEY_BYTES} bytes")))
+    };
+    let all = given.iter().flatten().map(key).collect::<Result<Vec<_>>>()?;
+    Ok(all.split_first().map_or_else(Keys::default, |(current, earlier)| Keys::new(current, earlier)))
+}
+
 /// The system's own disk, clock and randomness, and threads.
-pub fn environment() -> Environment {
+pub fn environment(keys: Keys) -> Environment {
     Environment {
         disk: Arc::new(OsDisk),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
+        keys,
         threads: true,
     }
 }

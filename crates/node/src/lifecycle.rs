@@ -2,13 +2,14 @@
 
 use crate::context::Context;
 use crate::engine::{
-    Compaction, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, Visible, environment,
+    self, Compaction, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, Visible, environment,
 };
 use crate::message::Outcome;
 use crate::registry::{self, Inbox};
 use crate::task;
 use coppice_engine::error::{Code, Error, Result};
 use napi::Env;
+use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -158,15 +159,16 @@ fn optional(name: &str, number: Option<f64>) -> Result<Option<u64>> {
     number.map(|number| whole(name, number)).transpose()
 }
 
-/// Starts opening a folder; the outcome is a handle's number.
+/// Starts opening a folder; the outcome is a handle's number. The first key is the current one; absent: a plain database.
 #[napi]
-pub fn open(env: Env, path: String, options: OpenOptions) -> Option<f64> {
+pub fn open(env: Env, path: String, options: OpenOptions, keys: Option<Vec<Uint8Array>>) -> Option<f64> {
     Context::answer(&env, |context| {
+        let world = environment(engine::keys(&keys)?);
         let mailbox = context.mailbox()?;
         let inbox = Inbox::new(mailbox.clone());
         let path = PathBuf::from(path);
         task::start(mailbox, "open", move |_| {
-            registry::open(&path, &options, environment(), inbox).map(Outcome::Opened)
+            registry::open(&path, &options, world, inbox).map(Outcome::Opened)
         })
     })
 }

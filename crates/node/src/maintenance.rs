@@ -19,6 +19,7 @@ pub struct StatsData {
     pub memtables: f64,
     pub levels: Vec<LevelData>,
     pub blobs: BlobData,
+    pub keys: Vec<KeyData>,
     pub cache_bytes: f64,
     pub cache_hits: f64,
     pub cache_misses: f64,
@@ -69,6 +70,12 @@ pub struct BlobData {
     pub garbage_bytes: f64,
 }
 
+#[napi(object)]
+pub struct KeyData {
+    pub id: String,
+    pub files: f64,
+}
+
 #[napi]
 pub fn flush(env: Env, handle: f64) -> Option<f64> {
     start(&env, handle, "flush", |db, _| db.flush().map(|()| Outcome::Nothing))
@@ -117,14 +124,14 @@ pub fn backup(env: Env, handle: f64, folder: String) -> Option<f64> {
 }
 
 #[napi]
-pub fn salvage(env: Env, from: String, to: String) -> Option<f64> {
+pub fn salvage(env: Env, from: String, to: String, keys: Option<Vec<Uint8Array>>) -> Option<f64> {
     let (from, to) = (PathBuf::from(from), PathBuf::from(to));
     Context::answer(&env, |context| {
+        let world = crate::engine::environment(crate::engine::keys(&keys)?);
         task::start(context.mailbox()?, "salvage", move |report| {
             let mut tell = |progress| report.mailbox.post(Message::Progress { task: report.task, progress });
             let options = crate::engine::Options::default();
-            crate::engine::salvage(&from, &to, &options, &crate::engine::environment(), &mut tell)
-                .map(Outcome::Salvaged)
+            crate::engine::salvage(&from, &to, &options, &world, &mut tell).map(Outcome::Salvaged)
         })
     })
 }
@@ -164,6 +171,11 @@ pub fn stats(env: Env, handle: f64) -> Option<StatsData> {
             bytes: stats.blobs.bytes as f64,
             garbage_bytes: stats.blobs.garbage_bytes as f64,
         },
+        keys: stats
+            .keys
+            .iter()
+            .map(|key| KeyData { id: key.id.to_string(), files: key.files as f64 })
+            .collect(),
         cache_bytes: stats.cache_bytes as f64,
         cache_hits: stats.cache_hits as f64,
         cache_misses: stats.cache_misses as f64,

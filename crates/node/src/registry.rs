@@ -9,7 +9,7 @@ mod fanout;
 mod identity;
 mod seats;
 
-use crate::engine::{Db, Environment, Listener, Options};
+use crate::engine::{Db, Environment, KeyId, Keys, Listener, Options};
 use crate::lifecycle::OpenOptions;
 use coppice_engine::error::{Code, Error, Result};
 use fanout::Fanout;
@@ -45,6 +45,8 @@ struct Engine {
     seat: Seat,
     db: Db,
     options: OpenOptions,
+    /// The current key; none: the database is plain.
+    key: Option<KeyId>,
     fanout: Arc<Fanout>,
 }
 
@@ -78,6 +80,7 @@ pub fn open(
             Some(State::Busy) => CHANGED.wait(&mut engines),
             Some(State::Open(engine, handles)) => {
                 options.agree_with(&engine.options, engine.db.keeps_history())?;
+                agree_on_key(&environment.keys, engine.key).map_err(|error| error.in_file(path))?;
                 *handles += 1;
                 break engine.clone();
             }
@@ -85,9 +88,10 @@ pub fn open(
                 engines.insert(seat.clone(), State::Busy);
                 drop(engines);
                 let claim = Claim(seat.clone());
+                let key = environment.keys.current();
                 let (db, fanout) = start(path, options, environment)?;
                 std::mem::forget(claim);
-                break insert(seat, db, options, fanout);
+                break insert(seat, db, options, key, fanout);
             }
         }
     };
@@ -105,7 +109,7 @@ fn create(path: &Path, options: &OpenOptions, environment: &Environment) -> Resu
     let (db, fanout) = start(path, options, environment.clone())?;
     let seat = seat_of(path, options)
         .ok_or_else(|| Error::new(Code::NotFound, "the folder vanished while it was opened").in_file(path))?;
-    Ok(Some(insert(seat, db, options, fanout)))
+    Ok(Some(insert(seat, db, options, environment.keys.current(), fanout)))
 }
 
 /// `None` where there is no folder.
@@ -135,8 +139,19 @@ fn start(path: &Path, options: &OpenOptions, environment: Environment) -> Result
     Ok((Db::open(path, options, environment)?, fanout))
 }
 
-fn insert(seat: Seat, db: Db, options: &OpenOptions, fanout: Arc<Fanout>) -> Arc<Engine> {
-    let engine = Arc::new(Engine { seat: seat.clone(), db, options: options.clone(), fanout });
+/// Who shares an engine has its key, and wants no other one to be the current one.
+fn agree_on_key(given: &Keys, current: Option<KeyId>) -> Result<()> {
+    given.expect(current)?;
+    if given.current() == current {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "encryption.key differs from the one this process has the same folder open with: handles share one engine",
+    ))
+}
+
+fn insert(seat: Seat, db: Db, options: &OpenOptions, key: Option<KeyId>, fanout: Arc<Fanout>) -> Arc<Engine> {
+    let engine = Arc::new(Engine { seat: seat.clone(), db, options: options.clone(), key, fanout });
     ENGINES.lock().insert(seat, State::Open(engine.clone(), 1));
     CHANGED.notify_all();
     engine

@@ -3,8 +3,8 @@
 
 use crate::context::Context;
 use crate::engine::{
-    Db, FileKind, PinnedVersion, Records, Until, VersionFile, Watermark, clear, cut, environment, files_of,
-    install,
+    self, Db, Environment, FileKind, PinnedVersion, Records, Until, VersionFile, Watermark, clear, cut,
+    environment, files_of, install,
 };
 use crate::message::Outcome;
 use crate::pool;
@@ -220,26 +220,31 @@ pub fn wanted_files(env: Env, manifest: Uint8Array) -> Option<Vec<FileData>> {
 }
 
 #[napi]
-pub fn install_files(env: Env, folder: String, manifest: Uint8Array) -> Option<f64> {
+pub fn install_files(
+    env: Env,
+    folder: String,
+    manifest: Uint8Array,
+    keys: Option<Vec<Uint8Array>>,
+) -> Option<f64> {
     let manifest = manifest.to_vec();
-    in_folder(&env, "install", folder, move |folder| {
-        let last = install(folder, &manifest, &environment(), &holder())?;
+    in_folder(&env, "install", folder, &keys, move |folder, world| {
+        let last = install(folder, &manifest, world, &holder())?;
         Ok(held(last))
     })
 }
 
 #[napi]
 pub fn clear_folder(env: Env, folder: String) -> Option<f64> {
-    in_folder(&env, "clear", folder, |folder| {
-        clear(folder, &environment(), &holder()).map(|()| Outcome::Nothing)
+    in_folder(&env, "clear", folder, &None, |folder, world| {
+        clear(folder, world, &holder()).map(|()| Outcome::Nothing)
     })
 }
 
 /// 1 if everything beyond the sequence is gone, 0 if nothing was done.
 #[napi]
-pub fn cut_log(env: Env, folder: String, after: f64) -> Option<f64> {
-    in_folder(&env, "cut", folder, move |folder| {
-        let was_cut = cut(folder, after as u64, &environment(), &holder())?;
+pub fn cut_log(env: Env, folder: String, after: f64, keys: Option<Vec<Uint8Array>>) -> Option<f64> {
+    in_folder(&env, "cut", folder, &keys, move |folder, world| {
+        let was_cut = cut(folder, after as u64, world, &holder())?;
         Ok(Outcome::Number(f64::from(u8::from(was_cut))))
     })
 }
@@ -248,8 +253,12 @@ fn in_folder(
     env: &Env,
     name: &str,
     folder: String,
-    work: impl FnOnce(&PathBuf) -> Result<Outcome> + Send + 'static,
+    keys: &Option<Vec<Uint8Array>>,
+    work: impl FnOnce(&PathBuf, &Environment) -> Result<Outcome> + Send + 'static,
 ) -> Option<f64> {
     let folder = PathBuf::from(folder);
-    Context::answer(env, |context| task::start(context.mailbox()?, name, move |_| work(&folder)))
+    Context::answer(env, |context| {
+        let world = environment(engine::keys(keys)?);
+        task::start(context.mailbox()?, name, move |_| work(&folder, &world))
+    })
 }

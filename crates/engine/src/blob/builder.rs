@@ -7,6 +7,8 @@ use super::format::{self, CODEC_LZ4, CODEC_RAW, FOOTER_BYTES, RECORD_HEADER_BYTE
 use super::{BlobMeta, BlobName, Piece};
 use crate::codec::Compressor;
 use crate::disk::{Disk, File, SyncPoint};
+use crate::encryption::Seal;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::limits::BLOB_RECORD_BYTES_MAX;
 use sha2::{Digest, Sha256};
@@ -27,6 +29,7 @@ pub struct BlobBuilder {
     number: u64,
     id: [u8; 16],
     seed: Seed,
+    seal: Seal,
     /// None stores every value as it is.
     compressor: Option<Compressor>,
     compressed: Vec<u8>,
@@ -56,15 +59,37 @@ impl BlobBuilder {
             number,
             id,
             seed: Seed::new(&id),
+            seal: Seal::default(),
             compressor: compression.then(Compressor::new),
             compressed: Vec::new(),
             finished: false,
             records: 0,
             raw_bytes: 0,
-            pending: format::encode_header(&id).to_vec(),
+            pending: format::encode_header(&id, &Seal::default()).to_vec(),
             written: 0,
             sha256: Sha256::new(),
         })
+    }
+
+    /// Creates a file with a new id, encrypted if there is a key.
+    pub fn begin(
+        environment: &Environment,
+        path: &Path,
+        number: u64,
+        compression: bool,
+    ) -> Result<BlobBuilder> {
+        let Environment { disk, random, keys, .. } = environment;
+        let id = random.id();
+        let seal = keys.seal_new(&**random, &format::MAGIC);
+        Ok(BlobBuilder::new(disk, path, number, id, compression)?.sealed_with(seal))
+    }
+
+    /// Before the first value is added.
+    pub fn sealed_with(mut self, seal: Seal) -> BlobBuilder {
+        assert_eq!(self.records, 0, "a file is encrypted whole");
+        self.pending = format::encode_header(&self.id, &seal).to_vec();
+        self.seal = seal;
+        self
     }
 
     pub fn name(&self) -> BlobName {
@@ -78,7 +103,7 @@ impl BlobBuilder {
 
     /// An upper bound of the file's size with one more record of so many bytes.
     pub fn bytes_with(&self, record: usize) -> u64 {
-        self.bytes_written() + (RECORD_HEADER_BYTES + record + FOOTER_BYTES) as u64
+        self.bytes_written() + (RECORD_HEADER_BYTES + record + self.seal.tag_bytes() + FOOTER_BYTES) as u64
     }
 
     /// Adds a value, or a piece of one.
@@ -93,10 +118,9 @@ impl BlobBuilder {
         self.put(value, value.len() as u32, CODEC_RAW)
     }
 
-    /// Adds what is stored of a piece of another file, as it is.
-    pub fn copy(&mut self, piece: &Piece, stored: &[u8]) -> Result<Piece> {
-        assert_eq!(stored.len(), piece.stored as usize, "the piece and no more");
-        self.put(stored, piece.raw, piece.codec)
+    /// Adds a piece of another file as `BlobFile::read_packed` gave it.
+    pub fn copy(&mut self, piece: &Piece, packed: &[u8]) -> Result<Piece> {
+        self.put(packed, piece.raw, piece.codec)
     }
 
     /// Whether the value is in `compressed`, which is worth it.
@@ -115,9 +139,19 @@ impl BlobBuilder {
         saves(value.len(), self.compressed.len())
     }
 
-    fn put(&mut self, stored: &[u8], raw: u32, codec: u8) -> Result<Piece> {
+    fn put(&mut self, packed: &[u8], raw: u32, codec: u8) -> Result<Piece> {
         let offset = self.bytes_written();
-        let lengths = format::record_lengths(stored.len() as u32, raw, codec);
+        let lengths = format::record_lengths((packed.len() + self.seal.tag_bytes()) as u32, raw, codec);
+        let mut sealed = Vec::new();
+        let stored = match self.seal.key() {
+            Some(_) => {
+                sealed.reserve(packed.len() + self.seal.tag_bytes());
+                sealed.extend_from_slice(packed);
+                self.seal.seal(offset, &lengths, &mut sealed, 0);
+                &sealed
+            }
+            None => packed,
+        };
         let crc = self.seed.record(offset, &lengths, stored);
         self.pending.extend_from_slice(&lengths);
         self.pending.extend_from_slice(&crc.to_le_bytes());
@@ -144,7 +178,7 @@ impl BlobBuilder {
         self.file.sync(point)?;
         self.finished = true;
         let sha256 = std::mem::take(&mut self.sha256).finalize().into();
-        Ok(BlobMeta { number: self.number, id: self.id, bytes: self.written, sha256 })
+        Ok(BlobMeta { number: self.number, id: self.id, bytes: self.written, sha256, key: self.seal.key() })
     }
 
     fn write_pending(&mut self) -> Result<()> {

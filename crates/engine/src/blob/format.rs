@@ -3,6 +3,7 @@
 
 use super::Piece;
 use crate::coding::Reader;
+use crate::encryption::{self, Seal, WRAPPED_BYTES};
 use crate::error::{Code, Error, Result};
 
 pub const HEADER_BYTES: usize = 128;
@@ -12,9 +13,10 @@ pub const FOOTER_BYTES: usize = 32;
 pub const CODEC_RAW: u8 = 0;
 pub const CODEC_LZ4: u8 = 1;
 
-const MAGIC: [u8; 8] = *b"COPPBLOB";
+pub const MAGIC: [u8; 8] = *b"COPPBLOB";
 const FOOTER_MAGIC: [u8; 8] = *b"COPPBEND";
 const FORMAT: u32 = 1;
+const WRAPPED_AT: usize = 40;
 const CRC_AT: usize = HEADER_BYTES - 4;
 const FOOTER_CRC_AT: usize = 20;
 
@@ -34,13 +36,15 @@ impl Seed {
     }
 }
 
-pub fn encode_header(id: &[u8; 16]) -> [u8; HEADER_BYTES] {
+pub fn encode_header(id: &[u8; 16], seal: &Seal) -> [u8; HEADER_BYTES] {
     let mut out = [0; HEADER_BYTES];
     out[..8].copy_from_slice(&MAGIC);
     out[8..12].copy_from_slice(&FORMAT.to_le_bytes());
-    // 12..16 required and 16..20 optional feature bits: none yet. 20..24 reserved.
+    out[12..16].copy_from_slice(&seal.required_features().to_le_bytes());
+    // 16..20 optional feature bits: none yet. 20..24 reserved.
     out[24..40].copy_from_slice(id);
-    // 40..56 key id, 56..120 wrapped data key: zero is plain. 120..124 reserved.
+    out[WRAPPED_AT..WRAPPED_AT + WRAPPED_BYTES].copy_from_slice(&seal.wrapped());
+    // The rest is reserved.
     let crc = crc32c::crc32c(&out[..CRC_AT]);
     out[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
     out
@@ -51,8 +55,11 @@ pub fn header_id(bytes: &[u8; HEADER_BYTES]) -> [u8; 16] {
     bytes[24..40].try_into().expect("16 bytes")
 }
 
-/// Checks that this is the header of the file with this id.
-pub fn check_header(bytes: &[u8; HEADER_BYTES], id: &[u8; 16]) -> Result<()> {
+/// Checks that this is the header of the file with this id. Its wrapped data key, if it is encrypted.
+pub fn check_header<'a>(
+    bytes: &'a [u8; HEADER_BYTES],
+    id: &[u8; 16],
+) -> Result<Option<&'a [u8; WRAPPED_BYTES]>> {
     let mut fields = Reader::new(bytes);
     if fields.array()? != MAGIC {
         return Err(Error::corrupt("this is not a blob file").at_offset(0));
@@ -66,15 +73,15 @@ pub fn check_header(bytes: &[u8; HEADER_BYTES], id: &[u8; 16]) -> Result<()> {
         let message = format!("the blob file has format {format}; this version reads {FORMAT}");
         return Err(Error::new(Code::Format, message).at_offset(8));
     }
-    if required != 0 {
-        let message = format!("the blob file needs the feature bits {required:#x}, which this version lacks");
-        return Err(Error::new(Code::Format, message).at_offset(12));
-    }
+    let wrapped = encryption::read_wrapped(required, bytes, WRAPPED_AT).map_err(|unknown| {
+        let message = format!("the blob file needs the feature bits {unknown:#x}, which this version lacks");
+        Error::new(Code::Format, message).at_offset(12)
+    })?;
     fields.take(8)?;
     if fields.array()? != *id {
         return Err(Error::corrupt("this is another blob file than the one that is meant").at_offset(24));
     }
-    Ok(())
+    Ok(wrapped)
 }
 
 /// The header of a record up to its checksum.

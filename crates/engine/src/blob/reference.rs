@@ -4,6 +4,7 @@ use super::format::{CODEC_LZ4, CODEC_RAW, RECORD_HEADER_BYTES};
 use super::{BlobFile, BlobMeta};
 use crate::coding::{Reader, put_varint};
 use crate::disk::{Wait, would_block};
+use crate::encryption::{KeyId, TAG_BYTES};
 use crate::error::{Code, Error, Result};
 use crate::limits::{BLOB_RECORD_BYTES_MAX, VALUE_BYTES_MAX};
 use std::sync::Arc;
@@ -62,13 +63,20 @@ const NOW_BYTES_MAX: usize = 256 << 10;
 const FORM_PIECES: u8 = 1;
 /// The list of files comes first: how many, and what is known of each.
 const FORM_PARTS: u8 = 2;
+/// As before; of each also what encrypts it.
+const FORM_ENCRYPTED_PARTS: u8 = 3;
 
 impl Reference {
     pub fn encode(&self, out: &mut Vec<u8>) {
         if self.parts.is_empty() {
             out.push(FORM_PIECES);
         } else {
-            out.push(FORM_PARTS);
+            let is_encrypted = self.parts[0].key.is_some();
+            assert!(
+                self.parts.iter().all(|part| part.key.is_some() == is_encrypted),
+                "all of a database or none"
+            );
+            out.push(if is_encrypted { FORM_ENCRYPTED_PARTS } else { FORM_PARTS });
             put_varint(out, self.parts.len() as u64);
             self.parts.iter().for_each(|part| part.encode(out));
         }
@@ -87,9 +95,11 @@ impl Reference {
         let mut parts = Vec::new();
         match fields.u8()? {
             FORM_PIECES => {}
-            FORM_PARTS => {
+            form @ (FORM_PARTS | FORM_ENCRYPTED_PARTS) => {
                 for _ in 0..fields.varint()? {
-                    parts.push(BlobMeta::decode(&mut fields)?);
+                    let part = BlobMeta::decode(&mut fields)?;
+                    let key = if form == FORM_PARTS { None } else { Some(KeyId(fields.array()?)) };
+                    parts.push(BlobMeta { key, ..part });
                 }
             }
             form => {
@@ -104,9 +114,11 @@ impl Reference {
             let file = u32::try_from(file).map_err(|_| Error::corrupt("a reference into no file"))?;
             let (stored, raw) = (fields.varint()?, fields.varint()?);
             let (codec, crc) = (fields.u8()?, fields.u32()?);
+            // The tag of an encrypted record is stored with it.
+            let tagged = raw.saturating_add(TAG_BYTES as u64);
             let known = match codec {
-                CODEC_RAW => stored == raw,
-                CODEC_LZ4 => stored < raw,
+                CODEC_RAW => stored == raw || stored == tagged,
+                CODEC_LZ4 => stored < tagged,
                 _ => false,
             };
             let max = BLOB_RECORD_BYTES_MAX as u64;

@@ -12,7 +12,8 @@ impl BlobFile {
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Error>> {
         let mut damage = Damage::of(self.path());
         match self.open_file() {
-            Ok(file) => {
+            Ok(blob) => {
+                let file = blob.file;
                 self.check_records(&*file).or_else(|error| damage.note(error))?;
                 let BlobMeta { bytes, sha256, .. } = *self.meta();
                 let whole = Whole { file: &*file, path: self.path(), bytes, sha256 };

@@ -87,9 +87,9 @@ impl<'a> BlobOutput<'a> {
                 // A value may be a gigabyte: who waits for a close does not wait for its end.
                 self.state.check_stopping()?;
                 let mut stored = vec![0; piece.stored as usize];
-                file.read_stored(piece, &mut stored, Wait::ForDisk)?;
+                let packed = file.read_packed(piece, &mut stored, Wait::ForDisk)?;
                 let builder = self.builder()?;
-                placed = (builder.name(), builder.copy(piece, &stored)?);
+                placed = (builder.name(), builder.copy(piece, &packed)?);
                 self.finish_full_file()?;
             }
             self.pieces.push(placed);

@@ -11,8 +11,8 @@ mod turns;
 
 pub use output::{Output, Outputs};
 pub use policy::{
-    Levels, Plan, PolicyOptions, Reason, RoundRobin, Step, TableView, Work, debt, next_garbage_ms, pick,
-    pick_in_range, pick_worn,
+    Asked, Levels, Plan, PolicyOptions, Reason, RoundRobin, Step, TableView, Work, debt, next_garbage_ms,
+    pick, pick_in_range, pick_worn,
 };
 pub use retention::{Fate, Retention};
 pub use turns::{Turn, Turns};

@@ -1,8 +1,8 @@
 //! The tables that a flush or a compaction writes: one after another, cut where a size is reached and a key ends; and
 //! the blob files that go with them.
 
-use super::Fate;
 use super::blobs::BlobOutput;
+use super::{Fate, Reason};
 use crate::blob::{BlobMeta, Found};
 use crate::entry::{Entry, Kind, NO_DEADLINE};
 use crate::error::Result;
@@ -75,8 +75,18 @@ impl<'a> Output<'a> {
     }
 
     /// A merge of tables of `version`: one table whatever its size at `level` 0, which so has one table a run.
-    pub fn of_merge(state: &'a State, version: &Version, level: u8, ranges: Vec<RangeDelete>) -> Self {
-        let worn = version.worn_blobs(state.options.tuning.blob_copy_bytes);
+    pub fn of_merge(
+        state: &'a State,
+        version: &Version,
+        level: u8,
+        reason: Reason,
+        ranges: Vec<RangeDelete>,
+    ) -> Self {
+        let mut worn = version.worn_blobs(state.options.tuning.blob_copy_bytes);
+        if reason == Reason::Asked {
+            // Who asks for a range leaves nothing in it that an earlier key encrypts.
+            worn.append(&mut version.stale_blobs(state.environment.keys.current()));
+        }
         Output::new(state, level, BlobOutput::rewriting(state, worn), ranges)
     }
 
@@ -144,10 +154,8 @@ impl<'a> Output<'a> {
     fn builder(&mut self) -> Result<&mut TableBuilder> {
         if self.builder.is_none() {
             let number = self.state.numbers.take();
-            let disk = &self.state.environment.disk;
-            let id = self.state.environment.random.id();
-            let options = self.state.table_options();
-            let builder = TableBuilder::new(disk, &self.state.table_path(number), id, options)?;
+            let path = self.state.table_path(number);
+            let builder = TableBuilder::begin(&self.state.environment, &path, self.state.table_options())?;
             self.builder = Some((number, builder));
         }
         let (_, builder) = self.builder.as_mut().expect("made above");

@@ -15,6 +15,7 @@ use crate::key::Revision;
 use crate::limits::{LEVELS, TABLE_BYTES_TARGET};
 use crate::options::Policy;
 use crate::table::TableSummary;
+use std::collections::BTreeSet;
 
 mod blobs;
 mod garbage;
@@ -144,14 +145,23 @@ fn pick_levelled(
     })
 }
 
-/// The next step of compacting everything in a key range (stored keys, both inclusive) down to the bottom level.
-/// Tables wholly newer than `since` are left alone, so that it ends while writes go on.
+/// Everything in a key range is to go down to the bottom level.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Stored keys, both inclusive.
+    pub range: (&'a [u8], &'a [u8]),
+    /// Tables wholly newer are left alone, so that it ends while writes go on.
+    pub since: Revision,
+    /// Tables to be rewritten whatever is in them, which makes others of them.
+    pub stale: &'a BTreeSet<u64>,
+}
+
+/// The next step of what was asked for.
 pub fn pick_in_range(
     levels: &Levels<'_>,
     running: &[Plan],
     options: &PolicyOptions,
-    (lower, upper): (&[u8], &[u8]),
-    since: Revision,
+    Asked { range: (lower, upper), since, stale }: Asked<'_>,
 ) -> Step {
     let base = Shape::of(levels, options).base;
     let wanted = |table: &TableView<'_>| overlaps(table, lower, upper) && table.summary.min_revision <= since;
@@ -176,7 +186,8 @@ pub fn pick_in_range(
         }
         waiting = true;
     }
-    for table in levels.0[BOTTOM].iter().filter(|table| wanted(table) && is_droppable(table, options)) {
+    let is_due = |table: &TableView<'_>| is_droppable(table, options) || stale.contains(&table.number);
+    for table in levels.0[BOTTOM].iter().filter(|table| wanted(table) && is_due(table)) {
         let plan = Plan::merge(levels, BOTTOM, vec![*table], BOTTOM, Reason::Asked);
         if !conflicts(&plan, running) {
             return Step::Compact(plan);

@@ -111,6 +111,7 @@ impl State {
             inputs,
             ranges: &ranges,
             level: plan.output_level,
+            reason: plan.reason,
             from,
             to,
             pinned: pinned.clone(),
@@ -161,6 +162,7 @@ struct Part<'a> {
     /// Of all inputs.
     ranges: &'a [RangeDelete],
     level: u8,
+    reason: Reason,
     from: Option<&'a [u8]>,
     to: Option<&'a [u8]>,
     pinned: Pinned,
@@ -170,7 +172,7 @@ impl Part<'_> {
     fn merge(self) -> Result<Outputs> {
         let retention = Retention::new(self.pinned.clone(), self.ranges.to_vec());
         let kept = retention.ranges(|range| !self.may_lie_under_range(range));
-        let mut output = Output::of_merge(self.state, self.version, self.level, kept);
+        let mut output = Output::of_merge(self.state, self.version, self.level, self.reason, kept);
         match self.merge_into(retention, &mut output) {
             Ok(()) => output.finish(),
             Err(error) => {

@@ -1,7 +1,9 @@
 //! Who merges what: the plans that run at once, each chosen so that it disturbs no other, and the threads they take.
 
 use super::hidden::hidden_tables;
-use super::{Plan, PolicyOptions, RoundRobin, Step, Work, next_garbage_ms, pick, pick_in_range, pick_worn};
+use super::{
+    Asked, Plan, PolicyOptions, RoundRobin, Step, Work, next_garbage_ms, pick, pick_in_range, pick_worn,
+};
 use crate::entry::NO_DEADLINE;
 use crate::error::{Code, Error, Result};
 use crate::key::Revision;
@@ -112,8 +114,9 @@ impl State {
             if self.drop_hidden_tables(&version, |number| turns.is_in_use(number))? {
                 continue;
             }
-            let step =
-                pick_in_range(&version.summary(), &turns.running, &self.policy_options(), range, since);
+            let stale = version.stale_tables(self.environment.keys.current());
+            let asked = Asked { range, since, stale: &stale };
+            let step = pick_in_range(&version.summary(), &turns.running, &self.policy_options(), asked);
             match step {
                 Step::Compact(plan) => return Ok(Some(self.begin_turn(&mut turns, plan, version, 1))),
                 Step::Done => return Ok(None),

@@ -5,6 +5,7 @@
 
 use crate::blob::{BlobMeta, Use};
 use crate::coding::{Reader, put_bytes, put_varint};
+use crate::encryption::KeyId;
 use crate::error::{Code, Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::limits::{LEVELS, TABLE_BLOBS_MAX};
@@ -70,6 +71,8 @@ const MARKS: u64 = 23;
 const TABLE_BLOBS: u64 = 2;
 /// What trimming does to it. Absent without history.
 const TABLE_VERSIONS: u64 = 4;
+/// What encrypts it. Absent in a plain database.
+const TABLE_KEY: u64 = 6;
 
 impl Edit {
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -143,7 +146,7 @@ impl Edit {
                 CREATED => edit.created = Some(read_creation(field)?),
                 REMOVED => edit.removed.push((read_level(field)?, field.varint()?)),
                 ADDED => edit.added.push(read_table(field)?),
-                BLOB => edit.blobs.push(BlobMeta::decode(field)?),
+                BLOB => edit.blobs.push(read_blob(field)?),
                 LOG_FLOOR => {
                     let (segment, flushed_sequence) = (field.varint()?, field.varint()?);
                     edit.log_floor = Some(LogFloor { segment, flushed_sequence });
@@ -231,6 +234,10 @@ fn put_table(out: &mut Vec<u8>, level: u8, table: &TableMeta) {
         put_varint(out, TABLE_VERSIONS);
         put_bytes(out, &[trim, dead, first, fifth].map(u64::to_le_bytes).concat());
     }
+    if let Some(KeyId(id)) = &summary.key {
+        put_varint(out, TABLE_KEY);
+        put_bytes(out, id);
+    }
 }
 
 fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
@@ -254,6 +261,7 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         range_deletes: field.varint()?,
         blobs: Vec::new(),
         versions: None,
+        key: None,
     };
     // What is left is tagged as the fields of the edit are.
     let rest = field.take(field.remaining())?;
@@ -269,6 +277,7 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
                 let (trim, dead, first, fifth) = (field.u64()?, field.u64()?, field.u64()?, field.u64()?);
                 summary.versions = Some(VersionSummary { trim, dead, first, fifth });
             }
+            TABLE_KEY => summary.key = Some(KeyId(field.array()?)),
             _ => return Ok(false),
         }
         Ok(true)
@@ -278,6 +287,11 @@ fn read_table(field: &mut Reader<'_>) -> Result<(u8, TableMeta)> {
         None => Ok((level, table)),
         Some(flaw) => Err(Error::corrupt(format!("table {number} of an edit {flaw}"))),
     }
+}
+
+fn read_blob(field: &mut Reader<'_>) -> Result<BlobMeta> {
+    let plain = BlobMeta::decode(field)?;
+    Ok(if field.is_empty() { plain } else { BlobMeta { key: Some(KeyId(field.array()?)), ..plain } })
 }
 
 fn read_marks(field: &mut Reader<'_>) -> Result<Marks> {
@@ -371,7 +385,10 @@ mod tests {
 
     #[test]
     fn edits_come_back_as_they_were() {
-        for edit in [full(), Edit::default(), Edit { time_ms: -5, ..Edit::default() }] {
+        let mut encrypted = full();
+        encrypted.added.iter_mut().for_each(|(_, table)| table.summary.key = Some(KeyId([1; 16])));
+        encrypted.blobs.iter_mut().for_each(|blob| blob.key = Some(KeyId([2; 16])));
+        for edit in [full(), encrypted, Edit::default(), Edit { time_ms: -5, ..Edit::default() }] {
             assert_eq!(Edit::decode(&edit.encode()).unwrap(), edit);
         }
     }

@@ -6,8 +6,10 @@
 //! whole and is corrupt; a bad frame with nothing good after it is the one append that a crash cut short.
 
 use crate::coding::Reader;
+use crate::encryption::{self, Keys, Seal, TAG_BYTES, WRAPPED_BYTES};
 use crate::error::{Code, Error, Result};
 use crate::limits::MANIFEST_EDIT_BYTES_MAX;
+use std::borrow::Cow;
 
 pub const MAGIC: [u8; 8] = *b"COPPMANI";
 pub const HEADER_BYTES: usize = 128;
@@ -16,9 +18,7 @@ pub const END_MARK_BYTES: u64 = FRAME_HEADER_BYTES as u64;
 const ALIGNMENT: usize = 8;
 /// Where the header's checksum stands, in every format.
 const CRC_AT: usize = HEADER_BYTES - 4;
-
-/// Required features, by bit. A name here without support is refused by that name.
-const REQUIRED_NAMES: [(u32, &str); 1] = [(0, "encryption")];
+const WRAPPED_AT: usize = 40;
 
 const _: () = assert!(MANIFEST_EDIT_BYTES_MAX <= u32::MAX as usize, "a frame length is stored in 32 bits");
 
@@ -41,6 +41,8 @@ pub struct Header {
     pub salt: u32,
     /// Bytes synced before CURRENT named the file: damage below is never torn.
     pub synced_bytes: u64,
+    /// Of an encrypted manifest.
+    pub wrapped: Option<[u8; WRAPPED_BYTES]>,
 }
 
 impl Header {
@@ -48,11 +50,13 @@ impl Header {
         let mut out = [0; HEADER_BYTES];
         out[..8].copy_from_slice(&MAGIC);
         out[8..12].copy_from_slice(&super::FORMAT.to_le_bytes());
-        // 12..16 required and 16..20 optional feature bits: none yet.
+        if let Some(wrapped) = &self.wrapped {
+            out[12..16].copy_from_slice(&encryption::REQUIRED_FEATURE.to_le_bytes());
+            out[WRAPPED_AT..WRAPPED_AT + WRAPPED_BYTES].copy_from_slice(wrapped);
+        }
         out[20..24].copy_from_slice(&self.salt.to_le_bytes());
         out[24..32].copy_from_slice(&self.number.to_le_bytes());
         out[32..40].copy_from_slice(&self.synced_bytes.to_le_bytes());
-        // 40..56 key id, 56..120 wrapped data key: zero is plain. 120..124 reserved.
         let crc = crc32c::crc32c(&out[..CRC_AT]);
         out[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -75,41 +79,57 @@ impl Header {
             let message = format!("the manifest has format {format}; this version reads {}", super::FORMAT);
             return Err(Error::new(Code::Format, message).at_offset(8));
         }
-        let required = fields.u32()?;
-        if required != 0 {
+        let wrapped = encryption::read_wrapped(fields.u32()?, bytes, WRAPPED_AT).map_err(|unknown| {
             let message =
-                format!("the manifest needs {}, which this version cannot do", feature_names(required));
-            return Err(Error::new(Code::Format, message).at_offset(12));
-        }
+                format!("the manifest needs {}, which this version cannot do", feature_names(unknown));
+            Error::new(Code::Format, message).at_offset(12)
+        })?;
         let _optional = fields.u32()?;
-        Ok(Header { salt: fields.u32()?, number: fields.u64()?, synced_bytes: fields.u64()? })
+        let (salt, number, synced_bytes) = (fields.u32()?, fields.u64()?, fields.u64()?);
+        Ok(Header { salt, number, synced_bytes, wrapped: wrapped.copied() })
     }
 }
 
 fn feature_names(bits: u32) -> String {
-    let name = |bit: u32| match REQUIRED_NAMES.iter().find(|(known, _)| *known == bit) {
-        Some((_, name)) => format!("\"{name}\""),
-        None => format!("feature bit {bit}"),
-    };
-    (0..32).filter(|bit| bits & (1 << bit) != 0).map(name).collect::<Vec<_>>().join(" and ")
+    let names = (0..32).filter(|bit| bits & (1 << bit) != 0).map(|bit| format!("feature bit {bit}"));
+    names.collect::<Vec<_>>().join(" and ")
 }
 
-/// Appends a frame whose first byte will stand at `offset` of the file. No payload makes an end mark.
-pub fn put_frame(out: &mut Vec<u8>, salt: u32, offset: u64, payload: &[u8]) {
-    assert!(payload.len() <= MANIFEST_EDIT_BYTES_MAX, "an edit fits a frame");
-    assert!(offset.is_multiple_of(ALIGNMENT as u64), "frames are aligned");
-    let start = out.len();
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    out.extend_from_slice(payload);
-    out.resize(start + frame_bytes(payload.len()), 0);
-    let crc = checksum(salt, offset, &out[start + 4..]);
-    out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+/// What all frames of a manifest have in common.
+#[derive(Clone, Default)]
+pub struct Framing {
+    pub salt: u32,
+    pub seal: Seal,
 }
 
-/// What a frame of so large a payload takes.
-pub fn frame_bytes(payload_bytes: usize) -> usize {
-    (FRAME_HEADER_BYTES + payload_bytes).next_multiple_of(ALIGNMENT)
+impl Framing {
+    /// Appends a frame whose first byte will stand at `offset` of the file. No payload makes an end mark, which holds nothing
+    /// to encrypt and is written over.
+    pub fn put(&self, out: &mut Vec<u8>, offset: u64, payload: &[u8]) {
+        assert!(payload.len() <= MANIFEST_EDIT_BYTES_MAX, "an edit fits a frame");
+        assert!(offset.is_multiple_of(ALIGNMENT as u64), "frames are aligned");
+        let start = out.len();
+        out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
+        out.extend_from_slice(payload);
+        if !payload.is_empty() {
+            self.seal.seal(offset, &[], out, start + FRAME_HEADER_BYTES);
+        }
+        let stored_bytes = out.len() - start - FRAME_HEADER_BYTES;
+        out[start + 4..start + 8].copy_from_slice(&(stored_bytes as u32).to_le_bytes());
+        out.resize(start + frame_bytes(stored_bytes), 0);
+        let crc = checksum(self.salt, offset, &out[start + 4..]);
+        out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    /// What a frame of so large a payload takes.
+    pub fn frame_bytes(&self, payload_bytes: usize) -> usize {
+        frame_bytes(payload_bytes + self.seal.tag_bytes())
+    }
+}
+
+/// What a frame of a payload takes that is stored in so many bytes.
+fn frame_bytes(stored_bytes: usize) -> usize {
+    (FRAME_HEADER_BYTES + stored_bytes).next_multiple_of(ALIGNMENT)
 }
 
 /// Over everything after the checksum itself, padding included, and over where it stands in which file.
@@ -119,12 +139,12 @@ fn checksum(salt: u32, offset: u64, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, bytes)
 }
 
-/// The payload of the good frame at `offset`, if there is one.
+/// The payload of the good frame at `offset`, if there is one, as it is stored.
 fn frame_at(bytes: &[u8], salt: u32, offset: usize) -> Option<&[u8]> {
     let (header, _) = bytes.get(offset..)?.split_first_chunk::<FRAME_HEADER_BYTES>()?;
     let [c0, c1, c2, c3, l0, l1, l2, l3] = *header;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-    if length > MANIFEST_EDIT_BYTES_MAX {
+    if length > MANIFEST_EDIT_BYTES_MAX + TAG_BYTES {
         return None;
     }
     let frame = bytes.get(offset..offset + frame_bytes(length))?;
@@ -146,14 +166,16 @@ pub fn sign(bytes: &mut [u8], salt: u32, offset: usize) -> Option<usize> {
 /// What is in a manifest: its header, the payload of each edit with its offset, and how it ends.
 pub struct Contents<'a> {
     pub header: Header,
-    pub payloads: Vec<(u64, &'a [u8])>,
+    pub framing: Framing,
+    pub payloads: Vec<(u64, Cow<'a, [u8]>)>,
     /// Where the last whole edit ends.
     pub end: u64,
     pub tail: Tail,
 }
 
-pub fn read(bytes: &[u8]) -> Result<Contents<'_>> {
+pub fn read<'a>(bytes: &'a [u8], keys: &Keys) -> Result<Contents<'a>> {
     let header = Header::decode(bytes)?;
+    let seal = keys.seal_of(&MAGIC, header.wrapped.as_ref()).map_err(|error| error.at_offset(0))?;
     let mut payloads = Vec::new();
     let mut offset = HEADER_BYTES;
     let mut tail = Tail::Unmarked;
@@ -163,9 +185,10 @@ pub fn read(bytes: &[u8]) -> Result<Contents<'_>> {
                 tail = Tail::Marked;
                 break;
             }
-            Some(payload) if !payload.is_empty() => {
-                payloads.push((offset as u64, payload));
-                offset += frame_bytes(payload.len());
+            Some(stored) if !stored.is_empty() => {
+                let at = offset as u64;
+                payloads.push((at, seal.open(at, &[], stored).map_err(|error| error.at_offset(at))?));
+                offset += frame_bytes(stored.len());
             }
             // An end mark before the end is one that a torn append had begun to replace.
             _ => {
@@ -183,20 +206,26 @@ pub fn read(bytes: &[u8]) -> Result<Contents<'_>> {
         let message = "the manifest is damaged where it was synced before it came into use";
         return Err(Error::corrupt(message).at_offset(offset as u64));
     }
-    Ok(Contents { header, payloads, end: offset as u64, tail })
+    let framing = Framing { salt: header.salt, seal };
+    Ok(Contents { header, framing, payloads, end: offset as u64, tail })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header { number: 4, salt: 99, synced_bytes: HEADER_BYTES as u64 };
+    const HEADER: Header = Header { number: 4, salt: 99, synced_bytes: HEADER_BYTES as u64, wrapped: None };
+
+    fn read(bytes: &[u8]) -> Result<Contents<'_>> {
+        super::read(bytes, &Keys::default())
+    }
 
     fn file(payloads: &[&[u8]]) -> Vec<u8> {
         let mut out = HEADER.encode().to_vec();
+        let framing = Framing { salt: HEADER.salt, ..Framing::default() };
         for payload in payloads {
             let offset = out.len() as u64;
-            put_frame(&mut out, HEADER.salt, offset, payload);
+            framing.put(&mut out, offset, payload);
         }
         out
     }
@@ -210,7 +239,7 @@ mod tests {
     fn frames_come_back_with_their_offsets_and_the_end_mark_is_seen() {
         let bytes = file(&[b"one", b"edit number two", b""]);
         let contents = read(&bytes).unwrap();
-        assert_eq!(contents.payloads, [(128, &b"one"[..]), (144, &b"edit number two"[..])]);
+        assert_eq!(contents.payloads, [(128, b"one"[..].into()), (144, b"edit number two"[..].into())]);
         assert_eq!((contents.header, contents.tail), (HEADER, Tail::Marked));
         assert_eq!(read(&file(&[b"one"])).unwrap().tail, Tail::Unmarked);
     }
@@ -261,7 +290,7 @@ mod tests {
             Header::decode(&header)
         };
         assert_eq!(patched(16, 0xff).unwrap(), HEADER);
-        for (at, byte, wanted) in [(8, 2, "format 2"), (12, 1, "\"encryption\""), (13, 2, "feature bit 9")] {
+        for (at, byte, wanted) in [(8, 2, "format 2"), (12, 4, "feature bit 2"), (13, 2, "feature bit 9")] {
             let error = patched(at, byte).unwrap_err();
             assert_eq!(error.code(), Code::Format);
             assert!(error.message().contains(wanted), "{error}");

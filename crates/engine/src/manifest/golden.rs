@@ -1,10 +1,11 @@
 //! Format 1 as it was first written, kept for ever: every later version reads these files, and this one writes them.
 //! A test that fails here means a change of format, which goes into docs/formats/manifest.md in the same commit.
 
-use super::frame::{self, END_MARK_BYTES, Tail};
+use super::frame::{Contents, END_MARK_BYTES, Framing, Tail};
 use super::log::first_bytes;
 use super::testing::{blob, creation, table, table_with_blobs};
 use super::{Edit, LogFloor, State, current, recovery};
+use crate::encryption::Keys;
 use crate::marks::{Mark, Marks};
 use crate::table::VersionSummary;
 
@@ -53,14 +54,19 @@ fn later() -> [Edit; 4] {
     ]
 }
 
+fn read(bytes: &[u8]) -> crate::error::Result<(Contents<'_>, State)> {
+    recovery::read(bytes, &Keys::default(), NUMBER)
+}
+
 fn written() -> Vec<u8> {
-    let mut bytes = first_bytes(&State::begin(&first()).unwrap(), NUMBER, SALT);
+    let framing = Framing { salt: SALT, ..Framing::default() };
+    let mut bytes = first_bytes(&State::begin(&first()).unwrap(), NUMBER, &framing);
     for edit in later() {
         bytes.truncate(bytes.len() - END_MARK_BYTES as usize);
         let offset = bytes.len() as u64;
-        frame::put_frame(&mut bytes, SALT, offset, &edit.encode());
+        framing.put(&mut bytes, offset, &edit.encode());
         let offset = bytes.len() as u64;
-        frame::put_frame(&mut bytes, SALT, offset, &[]);
+        framing.put(&mut bytes, offset, &[]);
     }
     bytes
 }
@@ -68,7 +74,7 @@ fn written() -> Vec<u8> {
 #[test]
 fn the_golden_files_are_read_as_what_was_written() {
     assert_eq!(current::decode(CURRENT).unwrap(), NUMBER);
-    let (contents, state) = recovery::read(MANIFEST, NUMBER).unwrap();
+    let (contents, state) = read(MANIFEST).unwrap();
     assert_eq!(contents.tail, Tail::Marked);
     let mut wanted = State::begin(&first()).unwrap();
     later().iter().for_each(|edit| wanted.apply(edit).unwrap());
@@ -103,12 +109,12 @@ fn what_only_history_adds_has_the_bytes_of_its_page() {
 
 #[test]
 fn a_flip_of_any_byte_gives_the_same_state_or_an_error_with_its_offset() {
-    let (_, wanted) = recovery::read(MANIFEST, NUMBER).unwrap();
+    let (_, wanted) = read(MANIFEST).unwrap();
     for at in 0..MANIFEST.len() {
         for flip in [0x01, 0x80, 0xff] {
             let mut bytes = MANIFEST.to_vec();
             bytes[at] ^= flip;
-            match recovery::read(&bytes, NUMBER) {
+            match read(&bytes) {
                 Ok((_, state)) => assert_eq!(state, wanted, "byte {at}"),
                 Err(error) => {
                     assert!(error.offset().is_some_and(|offset| offset <= at as u64), "byte {at}: {error}")
@@ -127,7 +133,7 @@ fn a_manifest_cut_anywhere_is_an_error_or_the_state_after_one_of_its_edits() {
         states.push(next);
     }
     for end in 0..MANIFEST.len() {
-        if let Ok((_, state)) = recovery::read(&MANIFEST[..end], NUMBER) {
+        if let Ok((_, state)) = read(&MANIFEST[..end]) {
             assert!(states.contains(&state), "cut at {end}");
         }
     }

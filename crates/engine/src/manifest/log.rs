@@ -4,7 +4,7 @@
 //! on. A new manifest is written and synced, its name synced, CURRENT's replacement written and synced, renamed over
 //! CURRENT, the rename synced, and only then the old manifest removed. Called under the engine's lock.
 
-use super::frame::{self, Header, Tail};
+use super::frame::{self, Framing, Header, Tail};
 use super::recovery::{self, Recovered};
 use super::{Creation, Edit, State, current};
 use crate::disk::{Access, File, SyncPoint};
@@ -49,7 +49,7 @@ pub struct ManifestLog {
 struct Manifest {
     number: u64,
     file: Box<dyn File>,
-    salt: u32,
+    framing: Framing,
     /// Where the next frame goes: over the end mark.
     end: u64,
 }
@@ -99,21 +99,23 @@ impl ManifestLog {
     }
 
     /// Makes what was recovered durable and ready for more. Writes nothing after an orderly end; after a crash whose
-    /// last edit is torn, or may not have been synced, it begins a new manifest. Removes what is left of older ones.
+    /// last edit is torn, or may not have been synced, it begins a new manifest, and if it is encrypted always. Removes what is
+    /// left of older ones.
     pub fn open(
         environment: &Environment,
         folder: &Path,
         recovered: Recovered,
         options: ManifestOptions,
     ) -> Result<ManifestLog> {
-        let Recovered { state, number, tail, next_number, salt, end, edited, .. } = recovered;
+        let Recovered { state, number, tail, next_number, framing, end, edited, .. } = recovered;
         let file = environment.disk.open(&FileName::Manifest(number).in_folder(folder), Access::ReadWrite)?;
         let numbers = Arc::new(FileNumbers::starting_at(next_number));
-        let manifest = Manifest { number, file, salt, end };
+        let is_encrypted = framing.seal.key().is_some();
+        let manifest = Manifest { number, file, framing, end };
         let mut log = ManifestLog::with(environment, folder, options, numbers, state, manifest);
-        if tail != Tail::Marked {
+        if tail != Tail::Marked || is_encrypted {
             // Bytes that were read may be only in memory, and a sync that failed once may claim success the second
-            // time: they are written again, elsewhere.
+            // time: they are written again, elsewhere. And a data key seals only for the process that made it.
             let manifest = prepare(environment, folder, &log.numbers, &mut log.state)?;
             log.switch_to(manifest)?;
         } else if !edited {
@@ -244,7 +246,7 @@ impl Manifest {
     /// edit stands anywhere. To a reader they are an edit that was cut short.
     fn take_room(&self, payload_bytes: usize) -> Result<()> {
         let file_end = self.end + frame::END_MARK_BYTES;
-        let room = vec![0; frame::frame_bytes(payload_bytes)];
+        let room = vec![0; self.framing.frame_bytes(payload_bytes)];
         self.file.write_at(file_end, &room).inspect_err(|_| {
             // Only tidier: the mark says that all before it is whole, wherever the file ends.
             let _ = self.file.set_len(file_end);
@@ -252,13 +254,13 @@ impl Manifest {
     }
 
     fn append(&mut self, payload: &[u8]) -> Result<()> {
-        let mut frame = Vec::with_capacity(payload.len() + 16);
-        frame::put_frame(&mut frame, self.salt, self.end, payload);
+        let mut frame = Vec::with_capacity(self.framing.frame_bytes(payload.len()));
+        self.framing.put(&mut frame, self.end, payload);
         self.file.write_at(self.end, &frame)?;
         self.file.sync(SyncPoint::ManifestEdit)?;
         self.end += frame.len() as u64;
         frame.clear();
-        frame::put_frame(&mut frame, self.salt, self.end, &[]);
+        self.framing.put(&mut frame, self.end, &[]);
         self.file.write_at(self.end, &frame)
     }
 }
@@ -276,8 +278,9 @@ fn prepare(
     state.next_number = state.next_number.max(numbers.next());
     let mut salt = [0; 4];
     environment.random.fill(&mut salt);
-    let salt = u32::from_le_bytes(salt);
-    let bytes = first_bytes(state, number, salt);
+    let seal = environment.keys.seal_new(&*environment.random, &frame::MAGIC);
+    let framing = Framing { salt: u32::from_le_bytes(salt), seal };
+    let bytes = first_bytes(state, number, &framing);
     let end = bytes.len() as u64 - frame::END_MARK_BYTES;
     let name = FileName::Manifest(number);
     let write = || {
@@ -286,7 +289,7 @@ fn prepare(
         file.sync(SyncPoint::ManifestNew)?;
         disk.sync_folder(folder, SyncPoint::ManifestFolder)?;
         current::prepare(disk, folder, number)?;
-        Ok(Manifest { number, file, salt, end })
+        Ok(Manifest { number, file, framing: framing.clone(), end })
     };
     write().inspect_err(|_| {
         for name in [name, FileName::CurrentReplacement] {
@@ -296,23 +299,25 @@ fn prepare(
 }
 
 /// A state by itself, as a manifest that nothing was appended to: `from_bytes` reads it. It stands in no folder, so that
-/// its number says nothing, and is sealed by whoever keeps it, so that it needs no salt.
+/// its number says nothing, and is encrypted and vouched for by whoever keeps it, so that it needs no key and no salt.
 pub fn to_bytes(state: &State) -> Vec<u8> {
-    first_bytes(state, ALONE, 0)
+    first_bytes(state, ALONE, &Framing::default())
 }
 
 /// The number of a manifest that is no file.
 pub(super) const ALONE: u64 = 1;
 
 /// What a new manifest consists of: its header, the edits that make `state`, the end mark.
-pub(super) fn first_bytes(state: &State, number: u64, salt: u32) -> Vec<u8> {
+pub(super) fn first_bytes(state: &State, number: u64, framing: &Framing) -> Vec<u8> {
     let mut bytes = vec![0; frame::HEADER_BYTES];
     for edit in state.snapshot() {
         let offset = bytes.len() as u64;
-        frame::put_frame(&mut bytes, salt, offset, &edit.encode());
+        framing.put(&mut bytes, offset, &edit.encode());
     }
     let end = bytes.len() as u64;
-    bytes[..frame::HEADER_BYTES].copy_from_slice(&Header { number, salt, synced_bytes: end }.encode());
-    frame::put_frame(&mut bytes, salt, end, &[]);
+    let wrapped = framing.seal.key().map(|_| framing.seal.wrapped());
+    let header = Header { number, salt: framing.salt, synced_bytes: end, wrapped };
+    bytes[..frame::HEADER_BYTES].copy_from_slice(&header.encode());
+    framing.put(&mut bytes, end, &[]);
     bytes
 }

@@ -1,10 +1,11 @@
 //! Reading a folder's manifest. Changes nothing, so a read-only open uses it as it is; the caller holds the folder's
 //! lock if it means to write afterwards.
 
-use super::frame::{self, Contents, Tail};
+use super::frame::{self, Contents, Framing, Tail};
 use super::log::ALONE;
 use super::{Edit, State, current};
 use crate::disk::{Access, Disk};
+use crate::encryption::Keys;
 use crate::error::{Code, Error, Result};
 use crate::limits::MANIFEST_BYTES_MAX;
 use crate::names::FileName;
@@ -21,7 +22,7 @@ pub struct Recovered {
     pub strangers: Vec<FileName>,
     /// Above every number in the state and in the folder.
     pub next_number: u64,
-    pub(super) salt: u32,
+    pub(super) framing: Framing,
     /// Where the last whole edit ends.
     pub end: u64,
     /// Whether anything was appended since the manifest came into use.
@@ -29,8 +30,9 @@ pub struct Recovered {
 }
 
 /// `NotFound` where no database was made or its making did not finish; `Corrupt` where files of one stand without
-/// CURRENT, or a live table is missing; `Format` for what a newer version wrote.
-pub fn recover(disk: &dyn Disk, folder: &Path) -> Result<Recovered> {
+/// CURRENT, or a live table is missing; `Format` for what a newer version wrote; `Encrypted` and `WrongEncryptionKey` where
+/// the keys are missing with which the manifest and all files that it names are encrypted.
+pub fn recover(disk: &dyn Disk, keys: &Keys, folder: &Path) -> Result<Recovered> {
     let files = files(disk, folder)?;
     check_current(&files, folder)?;
     let number = current::read(disk, folder)?;
@@ -39,7 +41,8 @@ pub fn recover(disk: &dyn Disk, folder: &Path) -> Result<Recovered> {
         return Err(Error::corrupt("CURRENT names a manifest that is not there").in_file(&path));
     }
     let bytes = read_file(disk, &path).map_err(|error| error.in_file(&path))?;
-    let (contents, state) = read(&bytes, number).map_err(|error| error.in_file(&path))?;
+    let (contents, state) = read(&bytes, keys, number).map_err(|error| error.in_file(&path))?;
+    state.expect_keys(keys, folder)?;
     for table in state.tables.keys() {
         if !files.contains(&FileName::Table(*table)) {
             let missing = FileName::Table(*table).in_folder(folder);
@@ -60,25 +63,25 @@ pub fn recover(disk: &dyn Disk, folder: &Path) -> Result<Recovered> {
     let strangers = files.iter().copied().filter(is_stranger).collect();
     let above_all = files.iter().filter_map(|name| name.number()).max().map_or(1, |largest| largest + 1);
     let next_number = above_all.max(state.next_number);
-    let Contents { header, end, tail, .. } = contents;
+    let Contents { header, framing, end, tail, .. } = contents;
     Ok(Recovered {
         state,
         number,
         tail,
         strangers,
         next_number,
-        salt: header.salt,
+        framing,
         end,
         edited: end > header.synced_bytes,
     })
 }
 
 /// A manifest by itself, whatever CURRENT says and whichever of its tables are there.
-pub fn read_numbered(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(State, Tail)> {
+pub fn read_numbered(disk: &dyn Disk, keys: &Keys, folder: &Path, number: u64) -> Result<(State, Tail)> {
     let path = FileName::Manifest(number).in_folder(folder);
     let read = || {
         let bytes = read_file(disk, &path)?;
-        let (contents, state) = read(&bytes, number)?;
+        let (contents, state) = read(&bytes, keys, number)?;
         Ok((state, contents.tail))
     };
     read().map_err(|error: Error| error.in_file(&path))
@@ -86,7 +89,7 @@ pub fn read_numbered(disk: &dyn Disk, folder: &Path, number: u64) -> Result<(Sta
 
 /// What `to_bytes` has made. `Corrupt` if it is not whole.
 pub fn from_bytes(bytes: &[u8]) -> Result<State> {
-    let (contents, state) = read(bytes, ALONE)?;
+    let (contents, state) = read(bytes, &Keys::default(), ALONE)?;
     match contents.tail {
         Tail::Marked => Ok(state),
         _ => Err(Error::corrupt("the manifest ends before its end mark").at_offset(contents.end)),
@@ -104,8 +107,8 @@ fn read_file(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-pub(super) fn read(bytes: &[u8], number: u64) -> Result<(Contents<'_>, State)> {
-    let contents = frame::read(bytes)?;
+pub(super) fn read<'a>(bytes: &'a [u8], keys: &Keys, number: u64) -> Result<(Contents<'a>, State)> {
+    let contents = frame::read(bytes, keys)?;
     if contents.header.number != number {
         let message = format!("this is manifest {} under another name", contents.header.number);
         return Err(Error::corrupt(message).at_offset(24));

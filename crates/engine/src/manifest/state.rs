@@ -3,15 +3,18 @@
 
 use super::edit::{Creation, Edit};
 use crate::blob::{BlobMeta, Use};
+use crate::encryption::Keys;
 use crate::error::{Error, Result};
 use crate::key::{Revision, Sequence};
 use crate::limits::{
     COUNTER_MAX, MANIFEST_EDIT_BYTES_MAX, REVISION_MAX, STORED_KEY_BYTES_MAX, TABLE_BLOBS_MAX,
 };
 use crate::marks::Marks;
+use crate::names::FileName;
 use crate::table::{TableMeta, TableSummary};
 use crate::wal::LogFloor;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -35,11 +38,11 @@ pub struct State {
 /// An edit of a snapshot takes no further table or blob file from this many bytes on.
 const SNAPSHOT_EDIT_BYTES: usize = MANIFEST_EDIT_BYTES_MAX / 2;
 const _: () = assert!(table_bytes_max(TABLE_BLOBS_MAX) <= MANIFEST_EDIT_BYTES_MAX - SNAPSHOT_EDIT_BYTES);
-const BLOB_BYTES_MAX: usize = 96;
+const BLOB_BYTES_MAX: usize = 112;
 
 /// A bound of what a table takes in an edit that refers to so many blob files.
 const fn table_bytes_max(blobs: usize) -> usize {
-    2 * STORED_KEY_BYTES_MAX + 256 + 36 * blobs
+    2 * STORED_KEY_BYTES_MAX + 280 + 36 * blobs
 }
 
 impl State {
@@ -190,6 +193,17 @@ impl State {
             }
             Some(_) => unreachable!("windows of two"),
         }
+    }
+
+    /// That every file can be read with these keys, and is encrypted if one of them is given.
+    pub fn expect_keys(&self, keys: &Keys, folder: &Path) -> Result<()> {
+        let tables =
+            self.tables.values().map(|(_, table)| (FileName::Table(table.number), table.summary.key));
+        let blobs = self.blobs.values().map(|(blob, _)| (FileName::Blob(blob.number), blob.key));
+        let mut files = tables.chain(blobs);
+        files.try_for_each(|(name, key)| {
+            keys.expect(key).map_err(|error| error.in_file(&name.in_folder(folder)))
+        })
     }
 
     /// The edits that make this state from nothing: what a new manifest begins with.

@@ -25,6 +25,7 @@ pub fn table(number: u64, smallest: &str, largest: &str) -> TableMeta {
         range_deletes: number % 3,
         blobs: Vec::new(),
         versions: None,
+        key: None,
     };
     TableMeta { number, summary }
 }
@@ -38,7 +39,13 @@ pub fn table_with_blobs(number: u64, smallest: &str, largest: &str, blobs: &[u64
 }
 
 pub fn blob(number: u64) -> BlobMeta {
-    BlobMeta { number, id: [number as u8; 16], bytes: number * 100 + 160, sha256: [number as u8; 32] }
+    BlobMeta {
+        number,
+        id: [number as u8; 16],
+        bytes: number * 100 + 160,
+        sha256: [number as u8; 32],
+        key: None,
+    }
 }
 
 pub fn creation() -> Creation {

@@ -8,6 +8,7 @@ use super::testing::{creation, table};
 use super::*;
 use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, SyncPoint};
+use crate::encryption::Keys;
 use crate::environment::Environment;
 use crate::error::{Code, Result};
 use crate::names::FileName;
@@ -40,7 +41,7 @@ fn create(disk: &SimulatedDisk) -> Result<ManifestLog> {
 
 fn open(disk: &SimulatedDisk) -> Result<ManifestLog> {
     let environment = world(disk);
-    let recovered = recover(&*environment.disk, folder())?;
+    let recovered = recover(&*environment.disk, &environment.keys, folder())?;
     let strangers = recovered.strangers.clone();
     let log = ManifestLog::open(&environment, folder(), recovered, OFTEN)?;
     strangers.iter().try_for_each(|name| disk.remove(&name.in_folder(folder())))?;

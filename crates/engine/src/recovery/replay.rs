@@ -167,7 +167,14 @@ mod tests {
         let (floor, last) = (LogFloor::default(), Watermark { sequence: 0, revision: 1 });
         let (cache, handles) = (Arc::new(PageCache::new(0)), Arc::default());
         let (disk, folder) = (&environment.disk, Path::new("/"));
-        let tables = Tables { disk, folder, cache: &cache, filter_seed: 0, handles: &handles };
+        let tables = Tables {
+            disk,
+            folder,
+            cache: &cache,
+            filter_seed: 0,
+            handles: &handles,
+            keys: &environment.keys,
+        };
         test(&mut Replay::new(&environment, &options, history, tables, floor, last));
     }
 

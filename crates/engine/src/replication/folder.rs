@@ -20,6 +20,7 @@ pub fn install(folder: &Path, manifest: &[u8], environment: &Environment, holder
     let mut state = manifest::from_bytes(manifest)?;
     let disk = environment.disk.as_ref();
     let _lock = disk.lock(&FileName::Lock.in_folder(folder), holder)?;
+    state.expect_keys(&environment.keys, folder)?;
     let wanted: Vec<_> = pinned::files(&state).collect();
     let found = manifest::files(disk, folder)?;
     if found.contains(&FileName::Current) {
@@ -75,14 +76,15 @@ pub fn clear(folder: &Path, environment: &Environment, holder: &str) -> Result<(
 pub fn cut(folder: &Path, last: Sequence, environment: &Environment, holder: &str) -> Result<bool> {
     let disk = environment.disk.as_ref();
     let _lock = disk.lock(&FileName::Lock.in_folder(folder), holder)?;
-    let found = manifest::recover(disk, folder)?;
+    let keys = &environment.keys;
+    let found = manifest::recover(disk, keys, folder)?;
     let floor = found.state.log_floor;
     // After a crash tables may be there that the manifest does not know, which the next open looks for in the log.
     if found.tail != Tail::Marked || floor.flushed_sequence.max(found.state.last_sequence) > last {
         return Ok(false);
     }
-    let end = wal::end_of(disk, folder, floor.segment, last)?;
-    let reading = Reading { floor, keeps: true, read_only: false, end };
+    let end = wal::end_of(disk, keys, folder, floor.segment, last)?;
+    let reading = Reading { keys, floor, keeps: true, read_only: false, end };
     wal::recover(disk, folder, reading, &mut |_, _| Ok(()))?;
     Ok(true)
 }

@@ -85,7 +85,7 @@ pub(super) fn files(state: &manifest::State) -> impl Iterator<Item = VersionFile
         bytes: summary.bytes,
         name: FileName::Table(*number).to_string(),
     };
-    let blob = |BlobMeta { number, id, bytes, sha256 }: &BlobMeta| VersionFile {
+    let blob = |BlobMeta { number, id, bytes, sha256, .. }: &BlobMeta| VersionFile {
         kind: FileKind::Blob,
         id: *id,
         sha256: *sha256,

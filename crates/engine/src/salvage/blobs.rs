@@ -1,12 +1,13 @@
 //! Values in blob files: found by the ids that their tables list, checked, and copied as they are stored into blob files of
 //! the new database, a piece at a time.
 
-use crate::blob::{BlobBuilder, BlobFile, BlobMeta, BlobName, Piece, Reference};
-use crate::disk::{Disk, SyncPoint, Wait};
+use crate::blob::{BlobBuilder, BlobFile, BlobMeta, BlobName, Handles, Piece, Reference};
+use crate::disk::{SyncPoint, Wait};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::manifest::State;
 use crate::names::{FileName, FileNumbers};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,13 +21,13 @@ pub struct Blobs<'a> {
 
 impl<'a> Blobs<'a> {
     pub fn open(
-        disk: &Arc<dyn Disk>,
+        Environment { disk, keys, .. }: &Environment,
         folder: &'a Path,
         numbers: &[u64],
         manifest: Option<&'a State>,
     ) -> Blobs<'a> {
         // There may be more than a process may have open.
-        let handles = Arc::default();
+        let handles = Arc::new(Handles::new(keys));
         // One that does not is missed by the values that are in it; most likely there are none.
         let open = |number: &u64| {
             let path = FileName::Blob(*number).in_folder(folder);
@@ -46,17 +47,19 @@ impl<'a> Blobs<'a> {
         let of_parts: Vec<[u8; 16]> = parts.iter().map(|part| part.id).collect();
         let ids = if parts.is_empty() { ids } else { Some(&of_parts[..]) };
         let mut copied = Vec::new();
-        let mut stored = Vec::new();
         for (file, piece) in &pieces {
-            stored.resize(piece.stored as usize, 0);
-            let mut read = |file: &BlobFile| file.read_stored(piece, &mut stored, Wait::ForDisk);
-            match ids.and_then(|ids| ids.get(*file as usize)) {
+            let mut stored = vec![0; piece.stored as usize];
+            let mut read =
+                |file: &BlobFile| file.read_packed(piece, &mut stored, Wait::ForDisk).map(Cow::into_owned);
+            let packed = match ids.and_then(|ids| ids.get(*file as usize)) {
                 Some(id) => read(self.file(id)?)?,
                 // The checksum fits one record of one file.
-                None if self.files.iter().any(|file| read(file).is_ok()) => {}
-                None => return Err(Error::corrupt("no blob file has the value")),
-            }
-            copied.push(output.add(piece, &stored)?);
+                None => {
+                    let found = self.files.iter().find_map(|file| read(file).ok());
+                    found.ok_or_else(|| Error::corrupt("no blob file has the value"))?
+                }
+            };
+            copied.push(output.add(piece, &packed)?);
         }
         Ok(copied)
     }
@@ -105,23 +108,22 @@ impl<'a> BlobCopies<'a> {
         }
     }
 
-    fn add(&mut self, piece: &Piece, stored: &[u8]) -> Result<(BlobName, Piece)> {
-        let added = self.try_add(piece, stored);
+    fn add(&mut self, piece: &Piece, packed: &[u8]) -> Result<(BlobName, Piece)> {
+        let added = self.try_add(piece, packed);
         added.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
-    fn try_add(&mut self, piece: &Piece, stored: &[u8]) -> Result<(BlobName, Piece)> {
+    fn try_add(&mut self, piece: &Piece, packed: &[u8]) -> Result<(BlobName, Piece)> {
         if self.builder.as_ref().is_some_and(|builder| builder.bytes_written() >= self.bytes_max) {
             self.finish_file()?;
         }
         if self.builder.is_none() {
-            let Environment { disk, random, .. } = self.environment;
             let number = self.numbers.take();
             let path = FileName::Blob(number).in_folder(self.folder);
-            self.builder = Some(BlobBuilder::new(disk, &path, number, random.id(), false)?);
+            self.builder = Some(BlobBuilder::begin(self.environment, &path, number, false)?);
         }
         let builder = self.builder.as_mut().expect("made above");
-        Ok((builder.name(), builder.copy(piece, stored)?))
+        Ok((builder.name(), builder.copy(piece, packed)?))
     }
 
     fn finish_file(&mut self) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::report::SalvageReport;
 use crate::batch::{self, Header, OpKind};
 use crate::disk::{Access, Disk};
+use crate::encryption::Keys;
 use crate::entry::{Entry, Kind};
 use crate::error::{Error, Result};
 use crate::key::Revision;
@@ -28,7 +29,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    pub fn find(disk: &dyn Disk, folder: &Path, files: &[FileName]) -> Sources {
+    pub fn find(disk: &dyn Disk, keys: &Keys, folder: &Path, files: &[FileName]) -> Sources {
         let mut report = SalvageReport::default();
         let of = |wanted: fn(FileName) -> bool| -> Vec<u64> {
             files.iter().filter(|name| wanted(**name)).filter_map(|name| name.number()).collect()
@@ -37,7 +38,7 @@ impl Sources {
         let segments = of(|name| matches!(name, FileName::Segment(_)));
         let blobs = of(|name| matches!(name, FileName::Blob(_)));
         let manifests = of(|name| matches!(name, FileName::Manifest(_)));
-        let found = find_manifest(disk, folder, &manifests, &mut report);
+        let found = find_manifest(disk, keys, folder, &manifests, &mut report);
         if let Some((state, tail)) = &found {
             let missing: Vec<_> =
                 state.tables.values().filter(|(_, table)| !tables.contains(&table.number)).collect();
@@ -54,7 +55,7 @@ impl Sources {
                 let named = state.tables.contains_key(number);
                 let path = FileName::Table(*number).in_folder(folder);
                 let newer = || {
-                    let newest = crate::table::newest_revision(disk, &path).ok().flatten();
+                    let newest = crate::table::newest_revision(disk, keys, &path).ok().flatten();
                     newest.is_some_and(|newest| newest > state.last_revision)
                 };
                 let keep = named || !missing.is_empty() || (ends_early && newer());
@@ -80,6 +81,7 @@ impl Sources {
 /// The manifest that CURRENT names, else the newest that can be read.
 fn find_manifest(
     disk: &dyn Disk,
+    keys: &Keys,
     folder: &Path,
     manifests: &[u64],
     report: &mut SalvageReport,
@@ -92,7 +94,7 @@ fn find_manifest(
     let named = current.ok();
     let others = manifests.iter().rev().copied().filter(|number| Some(*number) != named);
     for number in named.into_iter().chain(others) {
-        match manifest::read_numbered(disk, folder, number) {
+        match manifest::read_numbered(disk, keys, folder, number) {
             Ok(found) => return Some(found),
             Err(error) => {
                 report.lose(&error, &FileName::Manifest(number).in_folder(folder));
@@ -155,6 +157,7 @@ impl Records {
     /// `flushed`: tables hold, or held, every commit up to this one.
     pub fn read(
         disk: &dyn Disk,
+        keys: &Keys,
         folder: &Path,
         segments: &[u64],
         flushed: Revision,
@@ -167,7 +170,8 @@ impl Records {
                 found.insert(header.sequence, (header, body.to_vec()));
             };
             let mut losses = Vec::new();
-            let read = wal::rescue(disk, folder, *number, &mut keep, &mut |error, _| losses.push(error));
+            let read =
+                wal::rescue(disk, keys, folder, *number, &mut keep, &mut |error, _| losses.push(error));
             losses.extend(read.err());
             for error in losses {
                 report.lose(&error, &path);
@@ -251,6 +255,7 @@ type Head = (Vec<u8>, Reverse<Revision>, u64);
 /// passed.
 pub struct Merge<'a> {
     disk: &'a dyn Disk,
+    keys: &'a Keys,
     folder: &'a Path,
     /// Still to be opened, by their smallest keys, the first one last.
     waiting: Vec<(Vec<u8>, u64)>,
@@ -276,6 +281,7 @@ impl<'a> Merge<'a> {
     /// Looks into every table once.
     pub fn open(
         disk: &'a dyn Disk,
+        keys: &'a Keys,
         folder: &'a Path,
         tables: &[u64],
         manifest: Option<&State>,
@@ -283,6 +289,7 @@ impl<'a> Merge<'a> {
     ) -> Result<Merge<'a>> {
         let mut merge = Merge {
             disk,
+            keys,
             folder,
             waiting: Vec::new(),
             open: BTreeMap::new(),
@@ -301,7 +308,7 @@ impl<'a> Merge<'a> {
         for number in tables {
             let path = FileName::Table(*number).in_folder(folder);
             let known = manifest.and_then(|state| state.tables.get(number)).map(|(_, table)| table);
-            match Rescue::open(disk, &path, known.map(|table| &table.summary)) {
+            match Rescue::open(disk, keys, &path, known.map(|table| &table.summary)) {
                 Ok(table) => {
                     merge.newest_revision = merge.newest_revision.max(table.newest.unwrap_or(0));
                     merge.trim = merge.trim.max(table.trim);
@@ -433,7 +440,7 @@ impl<'a> Merge<'a> {
             }
             let (_, number) = self.waiting.pop().expect("there is one");
             let path = FileName::Table(number).in_folder(self.folder);
-            match Rescue::open(self.disk, &path, self.ids.get(&number)) {
+            match Rescue::open(self.disk, self.keys, &path, self.ids.get(&number)) {
                 Ok(table) => {
                     self.open.insert(number, table);
                     self.step(number, report, on_progress);

@@ -4,11 +4,11 @@
 //! room gives that room back.
 
 use super::checksum::{PAGES_MAX, PART_FILTER, PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
-use super::footer::{Block, Footer};
+use super::footer::{Block, Footer, MAGIC};
 use super::garbage::Garbage;
 use super::head::common_prefix;
 use super::index::{put_page, shortest_separator};
-use super::page::{CODEC_LZ4, CODEC_RAW, PAYLOAD_BYTES_MAX};
+use super::page::{CODEC_LZ4, CODEC_RAW, PAYLOAD_BYTES_MAX, page_trailer};
 use super::page_writer::PageWriter;
 use super::properties::Properties;
 use super::ranges;
@@ -16,7 +16,9 @@ use super::summary::TableSummary;
 use crate::blob::{BlobName, Piece, Reference, Use};
 use crate::codec::Compressor;
 use crate::disk::{Disk, File, SyncPoint};
+use crate::encryption::Seal;
 use crate::entry::{Entry, Kind, NO_DEADLINE};
+use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::filter::{self, CuckooBuilder};
 use crate::key::Revision;
@@ -52,6 +54,7 @@ pub struct TableBuilder {
     options: TableOptions,
     id: [u8; 16],
     seed: Seed,
+    seal: Seal,
     finished: bool,
 
     page: PageWriter,
@@ -105,6 +108,7 @@ impl TableBuilder {
             options,
             id,
             seed: Seed::new(&id),
+            seal: Seal::default(),
             finished: false,
             page: PageWriter::default(),
             page_deadline_ms: NO_DEADLINE,
@@ -125,6 +129,20 @@ impl TableBuilder {
             written: 0,
             sha256: Sha256::new(),
         })
+    }
+
+    /// Creates a file with a new id, encrypted if there is a key.
+    pub fn begin(environment: &Environment, path: &Path, options: TableOptions) -> Result<TableBuilder> {
+        let Environment { disk, random, keys, .. } = environment;
+        let id = random.id();
+        Ok(TableBuilder::new(disk, path, id, options)?.sealed_with(keys.seal_new(&**random, &MAGIC)))
+    }
+
+    /// Before the first entry is added.
+    pub fn sealed_with(mut self, seal: Seal) -> TableBuilder {
+        assert_eq!(self.properties.entries, 0, "a table is encrypted whole");
+        self.seal = seal;
+        self
     }
 
     /// As `add`, of an entry whose value is in blob files: where its pieces are, in order.
@@ -253,6 +271,7 @@ impl TableBuilder {
             filter: self.put_block(PART_FILTER, &filter)?,
             ranges: self.put_block(PART_RANGES, &ranges)?,
             properties: self.put_block(PART_PROPERTIES, &properties)?,
+            wrapped: self.seal.key().map(|_| self.seal.wrapped()),
             crc: 0,
         };
         self.pending.extend_from_slice(&footer.encode());
@@ -263,7 +282,8 @@ impl TableBuilder {
         let properties = std::mem::replace(&mut self.properties, Properties::new());
         let sha256 = std::mem::take(&mut self.sha256).finalize().into();
         let blobs = std::mem::take(&mut self.blobs);
-        Ok(TableSummary { blobs, ..properties.into_summary(self.id, self.written, sha256, footer.crc) })
+        let key = self.seal.key();
+        Ok(TableSummary { blobs, key, ..properties.into_summary(self.id, self.written, sha256, footer.crc) })
     }
 
     fn finish_page(&mut self) -> Result<()> {
@@ -282,8 +302,9 @@ impl TableBuilder {
         if codec == CODEC_RAW {
             self.pending.extend_from_slice(payload);
         }
-        self.pending.extend_from_slice(&[codec, 0, 0, 0]);
-        self.pending.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        let trailer = page_trailer(codec, payload.len());
+        self.seal.seal(self.written + start as u64, &trailer, &mut self.pending, start);
+        self.pending.extend_from_slice(&trailer);
         let crc = self.seed.checksum(self.pages, &self.pending[start..]);
         self.pending.extend_from_slice(&crc.to_le_bytes());
         self.unindexed = Some(Unindexed {
@@ -313,13 +334,14 @@ impl TableBuilder {
     fn put_block(&mut self, part: u32, bytes: &[u8]) -> Result<Block> {
         let too_large =
             |_| Error::new(Code::TooLarge, "a block of a table is over 4 GiB").in_file(&self.path);
-        let block = Block {
-            offset: self.bytes_written(),
-            bytes: u32::try_from(bytes.len()).map_err(too_large)?,
-            crc: self.seed.checksum(part, bytes),
-        };
+        let (offset, start) = (self.bytes_written(), self.pending.len());
         self.pending.extend_from_slice(bytes);
-        Ok(block)
+        if !bytes.is_empty() {
+            self.seal.seal(offset, &part.to_le_bytes(), &mut self.pending, start);
+        }
+        let stored = &self.pending[start..];
+        let bytes = u32::try_from(stored.len()).map_err(too_large)?;
+        Ok(Block { offset, bytes, crc: self.seed.checksum(part, stored) })
     }
 
     fn write_pending(&mut self) -> Result<()> {

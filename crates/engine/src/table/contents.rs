@@ -9,6 +9,7 @@ use super::properties::Properties;
 use super::ranges;
 use super::summary::TableSummary;
 use crate::disk::{Access, Disk, File, Wait, would_block};
+use crate::encryption::{Keys, Seal};
 use crate::error::{Code, Error, Result};
 use crate::filter::{Candidates, PageFilter};
 use crate::key::Revision;
@@ -24,32 +25,33 @@ pub(super) struct Contents {
     filter: OnceLock<Option<PageFilter>>,
     pub ranges: RangeDeletes,
     seed: Seed,
+    seal: Seal,
 }
 
 impl Contents {
     /// Four reads: the footer and the blocks that it names, but for the filter. All of it is checked, against itself and
     /// against what the manifest says of the table.
-    pub fn read(disk: &dyn Disk, path: &Path, summary: &TableSummary) -> Result<Contents> {
+    pub fn read(disk: &dyn Disk, keys: &Keys, path: &Path, summary: &TableSummary) -> Result<Contents> {
         let contents = || {
             let file = disk.open(path, Access::Read)?;
-            Contents::read_file(file, summary)
+            Contents::read_file(file, keys, summary)
         };
         contents().map_err(|error| error.in_file(path))
     }
 
-    fn read_file(file: Box<dyn File>, summary: &TableSummary) -> Result<Contents> {
+    fn read_file(file: Box<dyn File>, keys: &Keys, summary: &TableSummary) -> Result<Contents> {
         let size = file.size()?;
         if size != summary.bytes {
             let message = format!("the table has {size} bytes where the manifest says {}", summary.bytes);
             return Err(Error::corrupt(message).at_offset(size.min(summary.bytes)));
         }
         let footer = Footer::read(&*file, size)?;
-        if (footer.id, footer.crc) != (summary.id, summary.footer_crc) {
+        if (footer.id, footer.crc, footer.key()) != (summary.id, summary.footer_crc, summary.key) {
             let message = "the footer is not that of the table which the manifest names";
             return Err(Error::corrupt(message).at_offset(footer.properties.end()));
         }
-        let seed = Seed::new(&footer.id);
-        let part = |part: u32, block: Block, name: &str| read_part(&*file, seed, part, block, name);
+        let (seed, seal) = (Seed::new(&footer.id), footer.seal(keys)?);
+        let part = |part: u32, block: Block, name: &str| read_part(&*file, seed, &seal, part, block, name);
         let pages_end = footer.index.offset;
         let index = Index::decode(&part(PART_INDEX, footer.index, "index")?, pages_end)
             .map_err(|error| error.at_offset(pages_end))?;
@@ -66,7 +68,8 @@ impl Contents {
             let message = "the table has more or fewer range deletes or pages than its properties say";
             return Err(Error::corrupt(message).at_offset(footer.properties.offset));
         }
-        Ok(Contents { file, footer, index, filter: OnceLock::new(), ranges: RangeDeletes::of(ranges), seed })
+        let (filter, ranges) = (OnceLock::new(), RangeDeletes::of(ranges));
+        Ok(Contents { file, footer, index, filter, ranges, seed, seal })
     }
 
     /// The filter if it has been read already.
@@ -79,7 +82,7 @@ impl Contents {
     pub fn filter(&self) -> Result<&Option<PageFilter>> {
         if self.filter.get().is_none() {
             let block = self.footer.filter;
-            let bytes = read_part(&*self.file, self.seed, PART_FILTER, block, "filter")?;
+            let bytes = read_part(&*self.file, self.seed, &self.seal, PART_FILTER, block, "filter")?;
             let filter =
                 parse_filter(bytes, self.index.len()).map_err(|error| error.at_offset(block.offset))?;
             return Ok(self.filter.get_or_init(|| filter));
@@ -90,7 +93,8 @@ impl Contents {
     /// Unpacks a page from its stored bytes; a failure names the page's offset.
     pub fn unpack(&self, page: u32, stored: &[u8]) -> Result<Page> {
         let handle = self.index.page(page);
-        Page::decode(stored, self.seed, page, handle.crc).map_err(|error| error.at_offset(handle.offset))
+        Page::decode(stored, self.seed, &self.seal, page, handle.offset, handle.crc)
+            .map_err(|error| error.at_offset(handle.offset))
     }
 
     /// Reads one page from the disk.
@@ -144,7 +148,14 @@ impl Contents {
 
 /// A block of the file, checked. `Footer::read` has shown that the blocks adjoin and end before the footer, so that each is
 /// shorter than the file.
-fn read_part(file: &dyn File, seed: Seed, part: u32, block: Block, name: &str) -> Result<Vec<u8>> {
+pub(super) fn read_part(
+    file: &dyn File,
+    seed: Seed,
+    seal: &Seal,
+    part: u32,
+    block: Block,
+    name: &str,
+) -> Result<Vec<u8>> {
     let mut bytes = vec![0; block.bytes as usize];
     file.read_at(block.offset, &mut bytes)?;
     let computed = seed.checksum(part, &bytes);
@@ -153,19 +164,20 @@ fn read_part(file: &dyn File, seed: Seed, part: u32, block: Block, name: &str) -
             format!("the checksum of the {name} is {computed:08x} where the footer says {:08x}", block.crc);
         return Err(Error::corrupt(message).at_offset(block.offset));
     }
-    Ok(bytes)
+    if bytes.is_empty() || seal.key().is_none() {
+        return Ok(bytes);
+    }
+    let opened = seal.open(block.offset, &part.to_le_bytes(), &bytes);
+    Ok(opened.map_err(|error| error.at_offset(block.offset))?.into_owned())
 }
 
 /// The newest revision in a table that no manifest describes; none if the file is not a whole table.
-pub fn newest_revision(disk: &dyn Disk, path: &Path) -> Result<Option<Revision>> {
-    let read = || {
+pub fn newest_revision(disk: &dyn Disk, keys: &Keys, path: &Path) -> Result<Option<Revision>> {
+    let read = || -> Result<Revision> {
         let file = disk.open(path, Access::Read)?;
-        let Footer { id, properties: block, .. } = Footer::read(&*file, file.size()?)?;
-        let mut bytes = vec![0; block.bytes as usize];
-        file.read_at(block.offset, &mut bytes)?;
-        if Seed::new(&id).checksum(PART_PROPERTIES, &bytes) != block.crc {
-            return Err(Error::corrupt("the properties fail their checksum"));
-        }
+        let footer = Footer::read(&*file, file.size()?)?;
+        let (seed, seal) = (Seed::new(&footer.id), footer.seal(keys)?);
+        let bytes = read_part(&*file, seed, &seal, PART_PROPERTIES, footer.properties, "properties")?;
         Ok(Properties::decode(&bytes)?.max_revision)
     };
     match read() {

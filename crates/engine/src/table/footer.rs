@@ -5,6 +5,7 @@
 
 use crate::coding::Reader;
 use crate::disk::File;
+use crate::encryption::{self, KeyId, Keys, Seal, WRAPPED_BYTES};
 use crate::error::{Code, Error, Result};
 
 pub(super) const FOOTER_BYTES: usize = 208;
@@ -12,10 +13,8 @@ const TAIL_BYTES: usize = 16;
 /// Footers of later formats may be longer, up to this.
 const FOOTER_BYTES_MAX: usize = 4096;
 const FORMAT: u16 = 1;
-const MAGIC: [u8; 8] = *b"COPPTABL";
-/// Feature bits without which a reader would misread the file: none yet, one is named ahead.
-const REQUIRED_KNOWN: u32 = 0;
-const REQUIRED_ENCRYPTION: u32 = 1;
+pub(super) const MAGIC: [u8; 8] = *b"COPPTABL";
+const WRAPPED_AT: usize = 104;
 
 const _: () = assert!(FOOTER_BYTES_MAX <= u16::MAX as usize, "the footer's length is stored in 16 bits");
 
@@ -44,6 +43,8 @@ pub(super) struct Footer {
     /// Of no bytes if the table has no range deletes.
     pub ranges: Block,
     pub properties: Block,
+    /// Of an encrypted table.
+    pub wrapped: Option<[u8; WRAPPED_BYTES]>,
     /// Set by `encode`; the manifest repeats it.
     pub crc: u32,
 }
@@ -51,7 +52,8 @@ pub(super) struct Footer {
 impl Footer {
     pub fn encode(&mut self) -> [u8; FOOTER_BYTES] {
         let mut out = Vec::with_capacity(FOOTER_BYTES);
-        out.extend_from_slice(&0u32.to_le_bytes()); // required features
+        let required = if self.wrapped.is_some() { encryption::REQUIRED_FEATURE } else { 0 };
+        out.extend_from_slice(&required.to_le_bytes());
         out.extend_from_slice(&0u32.to_le_bytes()); // optional features
         out.extend_from_slice(&self.page_bytes.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
@@ -62,7 +64,8 @@ impl Footer {
             out.extend_from_slice(&block.bytes.to_le_bytes());
             out.extend_from_slice(&block.crc.to_le_bytes());
         }
-        // Room for a key id (16), a wrapped data key (64) and 8 bytes more.
+        debug_assert_eq!(out.len(), WRAPPED_AT, "the key follows the blocks");
+        out.extend(self.wrapped.iter().flatten());
         out.resize(FOOTER_BYTES - TAIL_BYTES, 0);
         let mut tail = [0; TAIL_BYTES];
         tail[4..6].copy_from_slice(&(FOOTER_BYTES as u16).to_le_bytes());
@@ -73,6 +76,15 @@ impl Footer {
         let crc_at = FOOTER_BYTES - TAIL_BYTES;
         out[crc_at..crc_at + 4].copy_from_slice(&self.crc.to_le_bytes());
         out.try_into().expect("a footer has a fixed size")
+    }
+
+    /// What encrypts the table; none: it is plain.
+    pub fn key(&self) -> Option<KeyId> {
+        self.wrapped.as_ref().map(encryption::key_id)
+    }
+
+    pub fn seal(&self, keys: &Keys) -> Result<Seal> {
+        keys.seal_of(&MAGIC, self.wrapped.as_ref()).map_err(|error| error.at_offset(self.properties.end()))
     }
 
     /// Reads and checks the footer of a file of `size` bytes.
@@ -112,11 +124,9 @@ impl Footer {
         }
         let mut fields = Reader::new(bytes);
         let (required, _optional) = (fields.u32()?, fields.u32()?);
-        match required & !REQUIRED_KNOWN {
-            0 => {}
-            REQUIRED_ENCRYPTION => return Err(newer("a table that needs \"encryption\"".to_owned())),
-            unknown => return Err(newer(format!("a table that needs the feature bits {unknown:#x}"))),
-        }
+        let wrapped = encryption::read_wrapped(required, bytes, WRAPPED_AT)
+            .map_err(|unknown| newer(format!("a table that needs the feature bits {unknown:#x}")))?
+            .copied();
         let page_bytes = fields.u32()?;
         fields.take(4)?;
         let (id, filter_seed) = (fields.array()?, fields.u64()?);
@@ -131,7 +141,7 @@ impl Footer {
         if !adjoin {
             return Err(Error::corrupt("the blocks that the footer names leave a gap or overlap"));
         }
-        Ok(Footer { page_bytes, id, filter_seed, index, filter, ranges, properties, crc })
+        Ok(Footer { page_bytes, id, filter_seed, index, filter, ranges, properties, wrapped, crc })
     }
 }
 

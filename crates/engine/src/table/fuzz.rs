@@ -11,6 +11,7 @@ use crate::blob::Use;
 use crate::coding::Reader;
 use crate::disk::Disk;
 use crate::disk::simulated::SimulatedDisk;
+use crate::encryption::Seal;
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
@@ -20,7 +21,7 @@ use std::path::Path;
 pub fn page(stored: &mut [u8]) -> Result<()> {
     let seed = Seed::new(&[7; 16]);
     let crc = sign_page(stored, seed, 3).ok_or_else(|| Error::corrupt("no page is so short"))?;
-    let page = Page::decode(stored, seed, 3, crc)?;
+    let page = Page::decode(stored, seed, &Seal::default(), 3, 0, crc)?;
     let mut key = Vec::new();
     for restart in 0..page.restarts() {
         let Range { start: mut offset, end } = page.interval(restart);

@@ -84,8 +84,7 @@ impl<'a> TableOutput<'a> {
         if self.builder.is_none() {
             let number = self.numbers.take();
             let path = FileName::Table(number).in_folder(self.folder);
-            let id = self.environment.random.id();
-            let builder = TableBuilder::new(&self.environment.disk, &path, id, self.options)?;
+            let builder = TableBuilder::begin(self.environment, &path, self.options)?;
             self.builder = Some((number, builder));
         }
         let (_, builder) = self.builder.as_mut().expect("made above");

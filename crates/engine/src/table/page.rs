@@ -8,11 +8,19 @@ use super::checksum::Seed;
 use super::head::{common_prefix, head};
 use crate::codec;
 use crate::coding::Reader;
+use crate::encryption::Seal;
 use crate::entry::{Entry, Kind};
 use crate::error::{Code, Error, Result};
 use crate::key::{self, Revision};
 use crate::limits::{STORED_KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use std::ops::Range;
+
+/// What a page ends with, but for its checksum; `length` is that of the payload before compression.
+pub(super) fn page_trailer(codec: u8, length: usize) -> [u8; 8] {
+    let mut trailer = [codec, 0, 0, 0, 0, 0, 0, 0];
+    trailer[4..].copy_from_slice(&(length as u32).to_le_bytes());
+    trailer
+}
 
 /// After the payload: codec, three reserved bytes, length of the payload before compression, checksum.
 pub(super) const TRAILER_BYTES: usize = 12;
@@ -72,13 +80,21 @@ pub(super) struct Item {
 }
 
 impl Page {
-    /// Checks and unpacks what the file holds of page `number`.
-    pub fn decode(stored: &[u8], seed: Seed, number: u32, crc: u32) -> Result<Page> {
+    /// Checks and unpacks what the file holds of page `number` at `offset`.
+    pub fn decode(
+        stored: &[u8],
+        seed: Seed,
+        seal: &Seal,
+        number: u32,
+        offset: u64,
+        crc: u32,
+    ) -> Result<Page> {
         let Some(split) = stored.len().checked_sub(TRAILER_BYTES) else {
             return Err(Error::corrupt(format!("page {number} has only {} bytes", stored.len())));
         };
         let computed = seed.checksum(number, &stored[..stored.len() - 4]);
         let (payload, trailer) = stored.split_at(split);
+        let clear = &trailer[..TRAILER_BYTES - 4];
         let mut trailer = Reader::new(trailer);
         let [codec, ..] = trailer.array::<4>()?;
         let length = trailer.u32()? as usize;
@@ -88,6 +104,7 @@ impl Page {
                 "the checksum of page {number} is {computed:08x} where the index says {crc:08x} and the page {found:08x}"
             )));
         }
+        let payload = &*seal.open(offset, clear, payload)?;
         if length > PAYLOAD_BYTES_MAX {
             return Err(Error::corrupt(format!("page {number} claims {length} bytes")));
         }

@@ -141,6 +141,7 @@ impl Properties {
             raw_bytes: self.raw_bytes,
             blobs: Vec::new(),
             versions: self.versions,
+            key: None,
         }
     }
 

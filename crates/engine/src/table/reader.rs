@@ -7,6 +7,7 @@ use super::page::Page;
 use super::summary::TableSummary;
 use crate::blob::BlobFile;
 use crate::disk::{Access, Disk, File, Wait, would_block};
+use crate::encryption::Keys;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::PageFilter;
@@ -19,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 
 pub struct Table {
     disk: Arc<dyn Disk>,
+    keys: Keys,
     path: PathBuf,
     number: u64,
     summary: TableSummary,
@@ -49,6 +51,7 @@ impl Table {
     ) -> Table {
         Table {
             disk: disk.clone(),
+            keys: Keys::default(),
             path: path.to_owned(),
             number,
             summary,
@@ -68,6 +71,12 @@ impl Table {
     /// deny keys that are there.
     pub fn with_filter_seed(mut self, seed: u64) -> Table {
         self.filter_seed = Some(seed);
+        self
+    }
+
+    /// With what it may be encrypted with.
+    pub fn with_keys(mut self, keys: &Keys) -> Table {
+        self.keys = keys.clone();
         self
     }
 
@@ -268,7 +277,7 @@ impl Table {
 
     /// Reads everything resident anew, whatever is in memory.
     pub(super) fn read_contents(&self) -> Result<Contents> {
-        let contents = Contents::read(&*self.disk, &self.path, &self.summary)?;
+        let contents = Contents::read(&*self.disk, &self.keys, &self.path, &self.summary)?;
         let found = contents.footer.filter_seed;
         match self.filter_seed {
             Some(wanted) if wanted != found => {

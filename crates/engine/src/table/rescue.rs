@@ -2,6 +2,7 @@
 //! the disk does not give, is passed over. For `salvage`; one thread.
 
 use super::checksum::{PART_INDEX, PART_PROPERTIES, PART_RANGES, Seed};
+use super::contents::read_part;
 use super::footer::{Block, Footer};
 use super::index::Index;
 use super::page::{Page, malformed};
@@ -10,6 +11,7 @@ use super::ranges;
 use super::scan::{Found, find_pages};
 use super::summary::TableSummary;
 use crate::disk::{Access, Disk, File};
+use crate::encryption::{Keys, Seal};
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 use crate::key::{self, Revision};
@@ -22,6 +24,7 @@ pub struct Rescue {
     path: PathBuf,
     file: Box<dyn File>,
     seed: Seed,
+    seal: Seal,
     places: Vec<Place>,
     /// Why its pages had to be searched for, some of which may not have been found.
     pub index_error: Option<Error>,
@@ -71,34 +74,33 @@ const SEARCHED_BYTES_MAX: u64 = 256 << 20;
 
 impl Rescue {
     /// `known`: what the manifest says of the table, which tells its id where its footer is lost.
-    pub fn open(disk: &dyn Disk, path: &Path, known: Option<&TableSummary>) -> Result<Rescue> {
+    pub fn open(disk: &dyn Disk, keys: &Keys, path: &Path, known: Option<&TableSummary>) -> Result<Rescue> {
         let open = || {
             let file = disk.open(path, Access::Read)?;
             let size = file.size()?;
             let footer = match Footer::read(&*file, size) {
                 Ok(footer) => footer,
-                Err(error) => return Rescue::search(path, file, known.map(|known| known.id), size, error),
-            };
-            let seed = Seed::new(&footer.id);
-            let block = |part: u32, block: Block, name: &str| -> Result<Vec<u8>> {
-                let mut bytes = vec![0; block.bytes as usize];
-                file.read_at(block.offset, &mut bytes)?;
-                match seed.checksum(part, &bytes) == block.crc {
-                    true => Ok(bytes),
-                    false => Err(Error::corrupt(format!("the {name} of the table fail their checksum"))),
+                // Without its footer an encrypted table has lost its data key.
+                Err(error) if keys.current().is_some() => return Err(error),
+                Err(error) => {
+                    let id = known.map(|known| known.id);
+                    return Rescue::search(path, file, id, Seal::default(), size, error);
                 }
             };
+            let (seed, seal) = (Seed::new(&footer.id), footer.seal(keys)?);
+            let block =
+                |part: u32, block: Block, name: &str| read_part(&*file, seed, &seal, part, block, name);
             let ranges = block(PART_RANGES, footer.ranges, "range deletes")
                 .and_then(|bytes| ranges::decode(&bytes))
                 .map_err(|error| error.in_file(path).at_offset(footer.ranges.offset));
             let properties = block(PART_PROPERTIES, footer.properties, "properties");
             let properties = properties.and_then(|bytes| Properties::decode(&bytes)).ok();
-            let index = block(PART_INDEX, footer.index, "entries of the index")
+            let index = block(PART_INDEX, footer.index, "index")
                 .and_then(|bytes| Index::decode(&bytes, footer.index.offset))
                 .map_err(|error| error.at_offset(footer.index.offset));
             let found = match index {
-                Ok(index) => Rescue::with(path, file, seed, places(&index)),
-                Err(error) => Rescue::search(path, file, Some(footer.id), footer.index.offset, error)?,
+                Ok(index) => Rescue::with(path, file, seed, seal, places(&index)),
+                Err(error) => Rescue::search(path, file, Some(footer.id), seal, footer.index.offset, error)?,
             };
             Ok(Rescue {
                 filter_seed: Some(footer.filter_seed),
@@ -115,11 +117,12 @@ impl Rescue {
         open().map_err(|error: Error| error.in_file(path))
     }
 
-    fn with(path: &Path, file: Box<dyn File>, seed: Seed, places: Vec<Place>) -> Rescue {
+    fn with(path: &Path, file: Box<dyn File>, seed: Seed, seal: Seal, places: Vec<Place>) -> Rescue {
         Rescue {
             path: path.to_owned(),
             file,
             seed,
+            seal,
             places,
             index_error: None,
             filter_seed: None,
@@ -144,6 +147,7 @@ impl Rescue {
         path: &Path,
         file: Box<dyn File>,
         id: Option<[u8; 16]>,
+        seal: Seal,
         bytes: u64,
         error: Error,
     ) -> Result<Rescue> {
@@ -165,7 +169,7 @@ impl Rescue {
             return Err(error);
         }
         let ranges = Err(Error::corrupt("the footer of the table is lost, and its range deletes with it"));
-        Ok(Rescue { index_error: Some(error), ranges, ..Rescue::with(path, file, seed, places) })
+        Ok(Rescue { index_error: Some(error), ranges, ..Rescue::with(path, file, seed, seal, places) })
     }
 
     /// Bytes of the file up to the end of the page in hand.
@@ -207,7 +211,7 @@ impl Rescue {
     fn read_page(&self, place: &Place) -> Result<Page> {
         let mut stored = vec![0; place.bytes as usize];
         self.file.read_at(place.offset, &mut stored)?;
-        Page::decode(&stored, self.seed, place.number, place.crc)
+        Page::decode(&stored, self.seed, &self.seal, place.number, place.offset, place.crc)
     }
 
     /// False at the end of the page.

@@ -3,6 +3,7 @@
 
 use super::checksum::Seed;
 use super::page::{CODEC_LZ4, CODEC_RAW, EXPANSION_MAX, TRAILER_BYTES};
+use crate::encryption::TAG_BYTES;
 
 /// A page that is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,8 @@ fn page_at(bytes: &[u8], offset: usize, number: u32, limit: usize, seed: Seed) -
         let payload = trailer - offset;
         let length = word(bytes, trailer + 4) as usize;
         let fits = match bytes[trailer] {
-            CODEC_RAW => length == payload,
-            _ => length > payload && length / EXPANSION_MAX <= payload,
+            CODEC_RAW => length == payload || length + TAG_BYTES == payload,
+            _ => length + TAG_BYTES > payload && length / EXPANSION_MAX <= payload,
         };
         if !fits {
             continue;

@@ -2,6 +2,7 @@
 //! reader. Plain values, used from any thread.
 
 use crate::blob::Use;
+use crate::encryption::KeyId;
 use crate::key::Revision;
 
 /// One finished table. All of it is fixed when the file is synced and never changes.
@@ -39,6 +40,8 @@ pub struct TableSummary {
     pub blobs: Vec<Use>,
     /// Only of a database with history.
     pub versions: Option<VersionSummary>,
+    /// What encrypts it; none: it is plain.
+    pub key: Option<KeyId>,
 }
 
 /// What trimming a database does to a table.

@@ -22,11 +22,12 @@ mod tail;
 mod writer;
 
 pub use recovery::{LogEnd, Reading, Recovered, Torn, recover};
-pub use rescue::rescue;
+pub use rescue::{expect_keys, rescue};
 pub use segment::HEADER_BYTES as SEGMENT_HEADER_BYTES;
 pub use tail::{Records, end_of};
 pub use writer::{Appended, Log};
 
+use crate::encryption::KeyId;
 use crate::key::{Revision, Sequence};
 use crate::limits;
 use crate::names::FileName;
@@ -74,6 +75,8 @@ pub struct SegmentFile {
     pub bytes: u64,
     /// The last record before those in it.
     pub after: Sequence,
+    /// What encrypts it; none: it is plain.
+    pub key: Option<KeyId>,
 }
 
 /// What a log finds in its folder, as `recover` leaves it.

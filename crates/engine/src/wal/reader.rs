@@ -1,13 +1,15 @@
 //! Reads the frames of one segment, and looks for traces behind the place where they end. One thread, at open.
 
-use super::frame::{self, CONTROL_BYTES, FrameHeader};
+use super::frame::{self, FRAME_BYTES_MIN, FrameHeader};
 use super::segment::{self, Header};
 use super::segment_path;
 use crate::batch::{self, RecordKind};
 use crate::disk::{Access, Disk, File};
+use crate::encryption::{KeyId, Keys, Seal};
 use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
 use crate::limits::{COUNTER_MAX, SEGMENT_BYTES_MAX};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Read at once; a larger record is read by itself.
@@ -29,6 +31,8 @@ pub(super) struct SegmentReader {
     /// `None`: what should be the header is not one. Its number is larger than the name's if the file was recycled and
     /// a power cut brought the old name back.
     pub header: Option<Header>,
+    /// None if the header is lost that would say it.
+    seal: Option<Seal>,
     window: Window,
 }
 
@@ -36,11 +40,21 @@ pub(super) struct SegmentReader {
 pub(super) struct Frame<'a> {
     pub salt: u32,
     pub record: batch::Header,
-    pub body: &'a [u8],
+    /// As it is stored.
+    stored: &'a [u8],
+    seal: Option<&'a Seal>,
+    offset: u64,
     /// Where the next frame begins.
     pub end: u64,
     /// The segment was known to be synced up to here when the frame was written.
     pub synced: u64,
+}
+
+impl<'a> Frame<'a> {
+    pub fn body(&self) -> Result<Cow<'a, [u8]>> {
+        let lost = || Error::corrupt("the data key of a log record is lost with the segment's header");
+        frame::open(self.seal.ok_or_else(lost)?, self.offset, self.stored)
+    }
 }
 
 /// What stands behind the place where a log breaks off.
@@ -53,16 +67,22 @@ pub(super) enum Trace {
 }
 
 impl SegmentReader {
-    pub fn open(disk: &dyn Disk, folder: &Path, number: u64) -> Result<SegmentReader> {
-        SegmentReader::open_ahead(disk, folder, number, WINDOW_BYTES)
+    pub fn open(disk: &dyn Disk, keys: &Keys, folder: &Path, number: u64) -> Result<SegmentReader> {
+        SegmentReader::open_ahead(disk, keys, folder, number, WINDOW_BYTES)
     }
 
     /// For whoever goes to one place of the segment and reads little there.
-    pub fn open_narrow(disk: &dyn Disk, folder: &Path, number: u64) -> Result<SegmentReader> {
-        SegmentReader::open_ahead(disk, folder, number, NARROW_WINDOW_BYTES)
+    pub fn open_narrow(disk: &dyn Disk, keys: &Keys, folder: &Path, number: u64) -> Result<SegmentReader> {
+        SegmentReader::open_ahead(disk, keys, folder, number, NARROW_WINDOW_BYTES)
     }
 
-    fn open_ahead(disk: &dyn Disk, folder: &Path, number: u64, ahead: u64) -> Result<SegmentReader> {
+    fn open_ahead(
+        disk: &dyn Disk,
+        keys: &Keys,
+        folder: &Path,
+        number: u64,
+        ahead: u64,
+    ) -> Result<SegmentReader> {
         let path = segment_path(folder, number);
         let file = disk.open(&path, Access::Read)?;
         let size = file.size()?;
@@ -76,7 +96,16 @@ impl SegmentReader {
             }
             None => None,
         };
-        Ok(SegmentReader { number, path, bytes, too_long, header, window })
+        let seal = match &header {
+            // A life of the file that is over: nothing of it is read.
+            Some(header) if header.number != number => None,
+            Some(header) => {
+                let seal = keys.seal_of(&segment::MAGIC, header.wrapped.as_ref());
+                Some(seal.map_err(|error| error.in_file(&path).at_offset(0))?)
+            }
+            None => keys.current().is_none().then(Seal::default),
+        };
+        Ok(SegmentReader { number, path, bytes, too_long, header, seal, window })
     }
 
     /// The frame at `offset`; `None` if there is no whole one of this life of the file. With an unknown header any salt
@@ -92,15 +121,16 @@ impl SegmentReader {
         if !header.is_whole(bytes) {
             return Ok(None);
         }
-        let body = &bytes[frame::HEADER_BYTES..];
-        let record = batch::header(body).map_err(|error| error.in_file(&self.path).at_offset(offset))?;
+        let stored = &bytes[frame::HEADER_BYTES..];
+        let record = batch::header(stored).map_err(|error| error.in_file(&self.path).at_offset(offset))?;
         let end = offset + frame::bytes_of(header.body_bytes) as u64;
-        Ok(Some(Frame { salt: header.salt, record, body, end, synced: header.synced }))
+        let (salt, synced, seal) = (header.salt, header.synced, self.seal.as_ref());
+        Ok(Some(Frame { salt, record, stored, seal, offset, end, synced }))
     }
 
     /// Whether nothing was ever written at `offset`.
     pub fn is_blank(&mut self, offset: u64) -> Result<bool> {
-        let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
+        let bytes = self.window.get(offset, FRAME_BYTES_MIN as u64)?;
         Ok(bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0)))
     }
 
@@ -113,21 +143,26 @@ impl SegmentReader {
         self.frame(offset)
     }
 
+    /// What encrypts it; none: nothing does, or its header is lost.
+    pub fn key(&self) -> Option<KeyId> {
+        self.header.and_then(|header| header.key())
+    }
+
     /// The header is lost, but a frame of this life of the file was found.
     pub fn assume_salt(&mut self, salt: u32) {
-        self.header.get_or_insert(Header { number: self.number, salt });
+        self.header.get_or_insert(Header { number: self.number, salt, wrapped: None });
     }
 
     /// Whether the bytes at `offset` would be this record's if they had a right frame header. Earlier lives of the file
     /// left none that are as new.
     fn shows_record(&mut self, offset: u64, sequence: Sequence) -> Result<bool> {
-        let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
+        let bytes = self.window.get(offset, FRAME_BYTES_MIN as u64)?;
         let record = bytes.map(|bytes| batch::header(&bytes[frame::HEADER_BYTES..]));
         Ok(matches!(record, Some(Ok(record)) if record.sequence == sequence))
     }
 
     fn shows_newer_record(&mut self, offset: u64, known: Sequence) -> Result<bool> {
-        let bytes = self.window.get(offset, CONTROL_BYTES as u64)?;
+        let bytes = self.window.get(offset, FRAME_BYTES_MIN as u64)?;
         let record = bytes.map(|bytes| batch::header(&bytes[frame::HEADER_BYTES..]));
         Ok(matches!(record, Some(Ok(record)) if record.sequence > known && record.sequence <= COUNTER_MAX))
     }
@@ -139,7 +174,7 @@ impl SegmentReader {
     /// very segment, may contain.
     pub fn trace(&mut self, from: u64, synced_min: u64, known: Sequence) -> Result<Trace> {
         let salt = self.header.map(|header| header.salt);
-        let mut end = if self.shows_record(from, known + 1)? { from + CONTROL_BYTES as u64 } else { from };
+        let mut end = if self.shows_record(from, known + 1)? { from + FRAME_BYTES_MIN as u64 } else { from };
         let mut offset = from.next_multiple_of(frame::ALIGNMENT as u64);
         let mut checked_bytes = 0;
         while let Some(header) = self.window.frame_header_or_end(offset)? {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::batch::{self, Header, RecordKind};
 use crate::disk::{Access, Disk, SyncPoint};
+use crate::encryption::Keys;
 use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
 use std::path::{Path, PathBuf};
@@ -42,8 +43,10 @@ pub struct Torn {
 }
 
 /// How the log is to be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reading {
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// What the log may be encrypted with.
+    pub keys: &'a Keys,
     pub floor: LogFloor,
     /// Whole segments below the floor stay, and are among the files that were found.
     pub keeps: bool,
@@ -94,10 +97,10 @@ struct Break {
 pub fn recover(
     disk: &dyn Disk,
     folder: &Path,
-    reading: Reading,
+    reading: Reading<'_>,
     apply: &mut dyn FnMut(Header, &[u8]) -> Result<()>,
 ) -> Result<Recovered> {
-    let Reading { floor, keeps, read_only, end } = reading;
+    let Reading { keys, floor, keeps, read_only, end } = reading;
     let mut found = Found::list(disk, folder)?;
     let (mut unneeded, needed) = found.split(disk, folder, floor, keeps)?;
     let (kept, needed) = needed.split_at(needed.partition_point(|number| *number < floor.segment));
@@ -115,7 +118,7 @@ pub fn recover(
     walk.recovered.largest_number = found.segments.last().copied().unwrap_or(0);
     for &number in kept {
         let before = walk.recovered.files.segments.last().copied();
-        match kept_segment(disk, folder, number, before)? {
+        match kept_segment(disk, keys, folder, number, before)? {
             Some(segment) => walk.recovered.files.segments.push(segment),
             None => unneeded.push(segment_path(folder, number)),
         }
@@ -123,16 +126,16 @@ pub fn recover(
     let kept = walk.recovered.files.segments.len();
 
     for (at, &number) in needed.iter().enumerate() {
-        let mut reader = SegmentReader::open(disk, folder, number)?;
+        let mut reader = SegmentReader::open(disk, keys, folder, number)?;
         let End::Broken(place) = walk.segment(&mut reader)? else {
-            let (bytes, after) = (reader.bytes, walk.after);
-            walk.recovered.files.segments.push(SegmentFile { number, bytes, after });
+            let (bytes, after, key) = (reader.bytes, walk.after, reader.key());
+            walk.recovered.files.segments.push(SegmentFile { number, bytes, after, key });
             continue;
         };
         let later = &needed[at + 1..];
         let bytes = match place.wanted {
             true => 0,
-            false => walk.unsynced_bytes(disk, folder, &mut reader, &place, later)?,
+            false => walk.unsynced_bytes(disk, keys, folder, &mut reader, &place, later)?,
         };
         if bytes > 0 {
             let file = reader.path.clone();
@@ -141,8 +144,8 @@ pub fn recover(
         walk.clean = false;
         let stays = place.offset > FIRST_FRAME;
         if stays {
-            let (bytes, after) = (place.offset, walk.after);
-            walk.recovered.files.segments.push(SegmentFile { number, bytes, after });
+            let (bytes, after, key) = (place.offset, walk.after, reader.key());
+            walk.recovered.files.segments.push(SegmentFile { number, bytes, after, key });
         }
         if !read_only {
             let dropped = if stays { later } else { &needed[at..] };
@@ -208,31 +211,33 @@ fn cut(disk: &dyn Disk, folder: &Path, dropped: &[u64], kept: Option<(u64, u64)>
 /// damaged stays all the same, for what comes after the segment before it: whoever reads that is told of the damage.
 fn kept_segment(
     disk: &dyn Disk,
+    keys: &Keys,
     folder: &Path,
     number: u64,
     previous: Option<SegmentFile>,
 ) -> Result<Option<SegmentFile>> {
-    let mut reader = SegmentReader::open(disk, folder, number)?;
-    let bytes = reader.bytes;
+    let mut reader = SegmentReader::open(disk, keys, folder, number)?;
+    let (bytes, key) = (reader.bytes, reader.key());
     if reader.header.is_some_and(|header| header.number == number) {
         if let Some(frame) = reader.frame(FIRST_FRAME)? {
-            return Ok(Some(SegmentFile { number, bytes, after: before(&frame.record) }));
+            return Ok(Some(SegmentFile { number, bytes, after: before(&frame.record), key }));
         }
         if reader.is_blank(FIRST_FRAME)? {
             return Ok(None);
         }
     }
-    let after = previous.map_or(Ok(0), |previous| last_of(disk, folder, previous))?;
-    Ok(Some(SegmentFile { number, bytes, after }))
+    let after = previous.map_or(Ok(0), |previous| last_of(disk, keys, folder, previous))?;
+    Ok(Some(SegmentFile { number, bytes, after, key }))
 }
 
 /// The last record that is whole in a segment, or the last before it.
 fn last_of(
     disk: &dyn Disk,
+    keys: &Keys,
     folder: &Path,
     SegmentFile { number, after, .. }: SegmentFile,
 ) -> Result<Sequence> {
-    let mut reader = SegmentReader::open(disk, folder, number)?;
+    let mut reader = SegmentReader::open(disk, keys, folder, number)?;
     let (mut last, mut offset) = (after, FIRST_FRAME);
     if reader.header.is_none_or(|header| header.number != number) {
         return Ok(last);
@@ -369,9 +374,10 @@ impl Walk<'_> {
             }
             self.vouch(frame.synced);
             let located = |error: Error| error.in_file(&path).at_offset(offset);
-            self.record(frame.record, frame.body).map_err(located)?;
-            offset = frame.end;
-            if frame.record.kind != RecordKind::Data {
+            let (record, end) = (frame.record, frame.end);
+            frame.body().and_then(|body| self.record(record, &body)).map_err(located)?;
+            offset = end;
+            if record.kind != RecordKind::Data {
                 break;
             }
         }
@@ -422,6 +428,7 @@ impl Walk<'_> {
     fn unsynced_bytes(
         &self,
         disk: &dyn Disk,
+        keys: &Keys,
         folder: &Path,
         broken: &mut SegmentReader,
         place: &Break,
@@ -442,7 +449,7 @@ impl Walk<'_> {
             Trace::Unsynced { end } => end - place.offset,
         };
         for &number in later {
-            let mut reader = match SegmentReader::open(disk, folder, number) {
+            let mut reader = match SegmentReader::open(disk, keys, folder, number) {
                 Err(error) if error.code() == Code::NotFound => continue,
                 opened => opened?,
             };

@@ -5,20 +5,27 @@ use super::reader::{SegmentReader, Trace};
 use super::segment::FIRST_FRAME;
 use crate::batch::{self, Header, RecordKind};
 use crate::disk::Disk;
+use crate::encryption::Keys;
 use crate::error::{Error, Result};
 use std::path::Path;
+
+/// That the segment can be read with these keys, or has lost its header.
+pub fn expect_keys(disk: &dyn Disk, keys: &Keys, folder: &Path, number: u64) -> Result<()> {
+    SegmentReader::open(disk, keys, folder, number).map(drop)
+}
 
 /// Calls `keep` for every whole record, and `lost` for every place where there was one and is none: with what is wrong,
 /// where it begins, and how many bytes. Behind the last record stands anything, of which only what looks like a
 /// record is told.
 pub fn rescue(
     disk: &dyn Disk,
+    keys: &Keys,
     folder: &Path,
     number: u64,
     keep: &mut dyn FnMut(Header, &[u8]),
     lost: &mut dyn FnMut(Error, u64),
 ) -> Result<()> {
-    let mut reader = SegmentReader::open(disk, folder, number)?;
+    let mut reader = SegmentReader::open(disk, keys, folder, number)?;
     let path = reader.path.clone();
     let headless = reader.header.is_none();
     // Where the last whole frame ended.
@@ -35,10 +42,14 @@ pub fn rescue(
         let end = frame.end;
         let (record, salt) = (frame.record, frame.salt);
         last = record.sequence;
-        let whole = record.kind != RecordKind::Data || batch::validate_logged(frame.body).is_ok();
-        if whole && record.kind == RecordKind::Data {
-            keep(record, frame.body);
-        }
+        let body = frame.body().and_then(|body| {
+            if record.kind == RecordKind::Data {
+                batch::validate_logged(&body)?;
+                keep(record, &body);
+            }
+            Ok(())
+        });
+        let whole = body.is_ok();
         if at > expected || !whole {
             let message = if whole { "log records are damaged" } else { "a log record does not parse" };
             let (from, until) = if whole { (expected, at) } else { (at, end) };

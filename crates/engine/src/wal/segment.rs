@@ -1,8 +1,10 @@
 //! A segment file: its header, and how its space is taken. Nothing here keeps order between threads; `Log` does.
 
-use super::frame;
+use super::{SegmentFile, frame};
 use crate::disk::{File, SyncPoint};
+use crate::encryption::{self, KeyId, Seal, WRAPPED_BYTES};
 use crate::error::{Code, Error, Result};
+use crate::key::Sequence;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,23 +12,27 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub const HEADER_BYTES: usize = 128;
 pub(super) const FIRST_FRAME: u64 = HEADER_BYTES as u64;
 
-const MAGIC: [u8; 8] = *b"coplog\r\n";
+pub(super) const MAGIC: [u8; 8] = *b"coplog\r\n";
 const FORMAT: u32 = 1;
+const WRAPPED_AT: usize = 48;
 const CRC_AT: usize = HEADER_BYTES - 4;
 
+const _: () = assert!(WRAPPED_AT + WRAPPED_BYTES == CRC_AT, "a wrapped key fills the rest of the header");
 const _: () = assert!(HEADER_BYTES.is_multiple_of(frame::ALIGNMENT), "frames are aligned in the file");
 
-/// Bytes that a segment needs to hold one record and its seal.
-pub(super) fn bytes_for(body_bytes: usize) -> u64 {
-    (HEADER_BYTES + frame::bytes_of(body_bytes) + frame::CONTROL_BYTES) as u64
+/// Bytes that a segment needs to hold one record and its end, each with a tag of so many bytes.
+pub(super) fn bytes_for(body_bytes: usize, tag_bytes: usize) -> u64 {
+    (HEADER_BYTES + frame::bytes_of(body_bytes + tag_bytes) + frame::control_bytes(tag_bytes)) as u64
 }
 
-/// What a segment says about itself. Bytes that are not named here are zero: room for a key (decision 10).
+/// What a segment says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub number: u64,
     /// New each time the file is used, so that frames of an earlier life are told from this one's.
     pub salt: u32,
+    /// Of an encrypted segment.
+    pub wrapped: Option<[u8; WRAPPED_BYTES]>,
 }
 
 impl Header {
@@ -36,6 +42,10 @@ impl Header {
         bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.salt.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.number.to_le_bytes());
+        if let Some(wrapped) = &self.wrapped {
+            bytes[12..16].copy_from_slice(&encryption::REQUIRED_FEATURE.to_le_bytes());
+            bytes[WRAPPED_AT..CRC_AT].copy_from_slice(wrapped);
+        }
         let crc = crc32c::crc32c(&bytes[..CRC_AT]);
         bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -50,12 +60,16 @@ impl Header {
         if word(8) != FORMAT {
             return Err(Error::new(Code::Format, format!("log segment format {} is unknown", word(8))));
         }
-        if word(12) != 0 {
-            let message = format!("the log segment needs unknown features {:#010x}", word(12));
-            return Err(Error::new(Code::Format, message));
-        }
+        let wrapped = encryption::read_wrapped(word(12), bytes, WRAPPED_AT).map_err(|unknown| {
+            let message = format!("the log segment needs unknown features {unknown:#010x}");
+            Error::new(Code::Format, message)
+        })?;
         let number = u64::from(word(24)) | u64::from(word(28)) << 32;
-        Ok(Some(Header { number, salt: word(20) }))
+        Ok(Some(Header { number, salt: word(20), wrapped: wrapped.copied() }))
+    }
+
+    pub fn key(&self) -> Option<KeyId> {
+        self.wrapped.as_ref().map(encryption::key_id)
     }
 }
 
@@ -63,6 +77,7 @@ impl Header {
 pub(super) struct Segment {
     pub number: u64,
     pub salt: u32,
+    pub seal: Seal,
     pub path: PathBuf,
     pub file: Box<dyn File>,
     pub capacity: u64,
@@ -73,17 +88,23 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub fn new(header: Header, path: PathBuf, file: Box<dyn File>, capacity: u64) -> Segment {
-        let Header { number, salt } = header;
+    pub fn new(header: Header, seal: Seal, path: PathBuf, file: Box<dyn File>, capacity: u64) -> Segment {
+        let Header { number, salt, .. } = header;
         Segment {
             number,
             salt,
+            seal,
             path,
             file,
             capacity,
             synced: AtomicU64::new(0),
             named: AtomicBool::new(false),
         }
+    }
+
+    /// Once it is no longer written to; `after`: the last record before those in it.
+    pub fn as_file(&self, after: Sequence) -> SegmentFile {
+        SegmentFile { number: self.number, bytes: self.capacity, after, key: self.seal.key() }
     }
 
     pub fn synced(&self) -> u64 {

@@ -8,6 +8,8 @@ use super::segment::{self, Header, Segment};
 use super::writer::{Buffer, Log, Spare};
 use super::{FRESH_NAME, LogFloor, SPARE_NAME, SegmentFile, segment_path};
 use crate::disk::{Access, File, SyncPoint};
+use crate::encryption::Seal;
+use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
 use std::path::Path;
@@ -196,11 +198,7 @@ impl Log {
                 let goes = buffer.closed && buffer.last.sequence <= buffer.needed_after;
                 let active = if goes { buffer.active.take() } else { None };
                 let after = buffer.active_after;
-                unneeded.extend(active.map(|it| SegmentFile {
-                    number: it.number,
-                    bytes: it.capacity,
-                    after,
-                }));
+                unneeded.extend(active.map(|it| it.as_file(after)));
             }
             (unneeded, std::mem::replace(&mut buffer.spare, Spare::None))
         };
@@ -229,7 +227,7 @@ impl Log {
 
     /// A segment with its final name, empty, with room for a record of `body_bytes`. Inside `append`.
     pub(super) fn next_segment(&self, buffer: &mut Buffer, body_bytes: usize) -> Result<Segment> {
-        let needed = segment::bytes_for(body_bytes);
+        let needed = segment::bytes_for(body_bytes, self.tag_bytes());
         match std::mem::replace(&mut buffer.spare, Spare::None) {
             Spare::Ready(spare) if spare.capacity >= needed => {
                 let file = self.folder.join(SPARE_NAME);
@@ -265,9 +263,9 @@ impl Log {
         let bytes = needed.max(self.options.segment_bytes_min);
         let path = self.folder.join(FRESH_NAME);
         let file = self.make(&path, bytes)?;
-        let header = self.new_header();
+        let (header, seal) = self.new_header();
         file.write_at(0, &header.encode())?;
-        let segment = Segment::new(header, segment_path(&self.folder, header.number), file, bytes);
+        let segment = Segment::new(header, seal, segment_path(&self.folder, header.number), file, bytes);
         self.name_segment(&path, segment).map_err(|(error, _)| error)
     }
 
@@ -319,16 +317,20 @@ impl Log {
     }
 
     fn number(&self, file: Box<dyn File>, bytes: u64) -> Result<Segment> {
-        let header = self.new_header();
+        let (header, seal) = self.new_header();
         file.write_at(0, &header.encode())?;
         file.sync(SyncPoint::SegmentPrepared).map_err(|error| self.fail(error))?;
-        Ok(Segment::new(header, segment_path(&self.folder, header.number), file, bytes))
+        Ok(Segment::new(header, seal, segment_path(&self.folder, header.number), file, bytes))
     }
 
-    fn new_header(&self) -> Header {
+    /// Of a new life of a file, with a salt and a data key that no earlier one had.
+    fn new_header(&self) -> (Header, Seal) {
+        let Environment { random, keys, .. } = &self.environment;
         let mut salt = [0; 4];
-        self.environment.random.fill(&mut salt);
-        Header { number: self.numbers.take(), salt: u32::from_le_bytes(salt) }
+        random.fill(&mut salt);
+        let seal = keys.seal_new(&**random, &segment::MAGIC);
+        let wrapped = seal.key().map(|_| seal.wrapped());
+        (Header { number: self.numbers.take(), salt: u32::from_le_bytes(salt), wrapped }, seal)
     }
 
     fn bytes_wanted(&self, capacity: u64, opened_ms: i64) -> u64 {

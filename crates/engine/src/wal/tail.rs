@@ -11,6 +11,8 @@ use super::writer::Log;
 use super::{LogEnd, segment_number};
 use crate::batch::{self, Header, RecordKind};
 use crate::disk::Disk;
+use crate::encryption::Keys;
+use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
 use std::path::Path;
@@ -82,14 +84,17 @@ impl Log {
     }
 
     fn check_segment(&self, segment: u64) -> Result<u64> {
-        let mut reader = SegmentReader::open(&*self.environment.disk, &self.folder, segment)?;
-        let damaged = |reader: &SegmentReader, offset| Err(broken(&reader.path, offset));
+        let Environment { disk, keys, .. } = &self.environment;
+        let mut reader = SegmentReader::open(&**disk, keys, &self.folder, segment)?;
+        let path = reader.path.clone();
+        let damaged = |offset| Err(broken(&path, offset));
         if reader.header.is_none_or(|header| header.number != segment) {
-            return damaged(&reader, 0);
+            return damaged(0);
         }
         let mut offset = FIRST_FRAME;
         while offset < reader.bytes {
-            let Some(frame) = reader.frame(offset)? else { return damaged(&reader, offset) };
+            let Some(frame) = reader.frame(offset)? else { return damaged(offset) };
+            frame.body().map_err(|error| error.in_file(&path).at_offset(offset))?;
             let is_last = frame.record.kind != RecordKind::Data;
             offset = frame.end;
             if is_last {
@@ -128,7 +133,8 @@ impl Log {
         bytes_max: usize,
         records: &mut Option<Records>,
     ) -> Result<()> {
-        let mut reader = SegmentReader::open_narrow(&*self.environment.disk, &self.folder, place.segment)?;
+        let Environment { disk, keys, .. } = &self.environment;
+        let mut reader = SegmentReader::open_narrow(&**disk, keys, &self.folder, place.segment)?;
         let path = reader.path.clone();
         let damaged = |offset: u64| broken(&path, offset);
         if reader.header.is_none_or(|header| header.number != place.segment) {
@@ -149,10 +155,11 @@ impl Log {
                 // What is between was let go of.
                 return Err(not_kept(place.after));
             }
-            (place.offset, place.after) = (frame.end, frame.record.sequence);
             if frame.record.sequence > after {
-                push(records, frame.record, frame.body);
+                let body = frame.body().map_err(|error| error.in_file(&path).at_offset(place.offset))?;
+                push(records, frame.record, &body);
             }
+            (place.offset, place.after) = (frame.end, frame.record.sequence);
         }
         Ok(())
     }
@@ -176,12 +183,18 @@ fn not_kept(after: Sequence) -> Error {
 
 /// Where the log that a closed folder has from segment `from` on ends if no record after `last` is wanted; none if there
 /// is none.
-pub fn end_of(disk: &dyn Disk, folder: &Path, from: u64, last: Sequence) -> Result<Option<LogEnd>> {
+pub fn end_of(
+    disk: &dyn Disk,
+    keys: &Keys,
+    folder: &Path,
+    from: u64,
+    last: Sequence,
+) -> Result<Option<LogEnd>> {
     let mut segments: Vec<u64> = disk.list(folder)?.iter().filter_map(|name| segment_number(name)).collect();
     segments.retain(|number| *number >= from);
     segments.sort_unstable();
     for segment in segments {
-        let mut reader = SegmentReader::open(disk, folder, segment)?;
+        let mut reader = SegmentReader::open(disk, keys, folder, segment)?;
         // Recovery judges what is not whole.
         if reader.header.is_none_or(|header| header.number != segment) {
             continue;

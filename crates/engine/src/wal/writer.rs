@@ -4,11 +4,13 @@
 //! appended and not yet written). A commit takes `buffer` for one copy and never waits for the disk there, unless its
 //! record opens a new segment. `making` (see `space`) comes before `buffer` too.
 
+use super::frame::Framing;
 use super::segment::Segment;
 use super::tail::Place;
 use super::{LogFiles, LogOptions, SegmentFile, Watermark, frame};
 use crate::batch::{self, Header, RecordKind};
 use crate::disk::SyncPoint;
+use crate::encryption::{KeyId, TAG_BYTES};
 use crate::environment::Environment;
 use crate::error::{Code, Error, Result};
 use crate::key::Sequence;
@@ -161,7 +163,7 @@ impl Log {
             return Err(Error::new(Code::Closed, "the log is closed"));
         }
         assert_eq!(header.sequence, buffer.last.sequence + 1, "records are appended in sequence");
-        let new_segment = !buffer.has_room(body.len());
+        let new_segment = !buffer.has_room(body.len(), self.tag_bytes());
         if new_segment {
             let next = self.next_segment(&mut buffer, body.len())?;
             buffer.switch_to(next, self.environment.clock.now_ms());
@@ -279,6 +281,18 @@ impl Log {
         self.leave_one_spare()
     }
 
+    /// Of each record.
+    pub(super) fn tag_bytes(&self) -> usize {
+        if self.environment.keys.current().is_some() { TAG_BYTES } else { 0 }
+    }
+
+    /// What encrypts each segment that is there; none: it is plain.
+    pub fn keys(&self) -> Vec<Option<KeyId>> {
+        let buffer = self.buffer.lock();
+        let active = buffer.active.iter().map(|active| active.seal.key());
+        buffer.sealed.iter().map(|segment| segment.key).chain(active).collect()
+    }
+
     /// Why nothing may be written any more, if so.
     pub fn failure(&self) -> Option<&Error> {
         self.failed.get()
@@ -306,9 +320,9 @@ impl Buffer {
         self.start + self.bytes.len() as u64
     }
 
-    /// Room for the seal is always left.
-    fn has_room(&self, body_bytes: usize) -> bool {
-        let frames = (frame::bytes_of(body_bytes) + frame::CONTROL_BYTES) as u64;
+    /// Room for the record that ends it is always left.
+    fn has_room(&self, body_bytes: usize, tag_bytes: usize) -> bool {
+        let frames = (frame::bytes_of(body_bytes + tag_bytes) + frame::control_bytes(tag_bytes)) as u64;
         self.active.as_ref().is_some_and(|active| self.end() + frames <= active.capacity)
     }
 
@@ -324,7 +338,9 @@ impl Buffer {
 
     fn put(&mut self, body: &[u8]) {
         let active = self.active.as_ref().expect("there is a segment to append to");
-        frame::put(&mut self.bytes, active.salt, active.synced(), body);
+        let framing = Framing { salt: active.salt, seal: &active.seal };
+        let end = self.start + self.bytes.len() as u64;
+        framing.put(&mut self.bytes, end, active.synced(), body);
     }
 
     fn put_control(&mut self, kind: RecordKind) {
@@ -339,8 +355,8 @@ impl Buffer {
             self.put_control(RecordKind::Seal);
         }
         if let Some(segment) = self.active.take() {
-            let (number, bytes, after) = (segment.number, segment.capacity, self.active_after);
-            self.sealed.push(SegmentFile { number, bytes, after });
+            let file = segment.as_file(self.active_after);
+            self.sealed.push(file);
             let bytes = std::mem::take(&mut self.bytes);
             self.full.push(Chunk { segment, start: self.start, bytes });
         }

@@ -2,6 +2,7 @@
 
 use super::super::support::{self, World, small};
 use coppice_engine::disk::OsDisk;
+use coppice_engine::encryption::Keys;
 use coppice_engine::environment::{Environment, OsRandom, SystemClock};
 use coppice_engine::simulation::SeededRandom;
 use coppice_engine::{Db, Event, Listener, Options, View, Written};
@@ -176,6 +177,7 @@ fn whoever_works_at_once_on_a_real_disk_finds_the_database_whole() {
         disk: Arc::new(OsDisk),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
+        keys: Keys::default(),
         threads: false,
     };
     live(&folder.join("database"), &environment);

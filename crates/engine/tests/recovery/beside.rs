@@ -2,6 +2,7 @@
 
 use crate::support::{World, batch, small};
 use coppice_engine::disk::OsDisk;
+use coppice_engine::encryption::Keys;
 use coppice_engine::environment::{Environment, OsRandom, SystemClock};
 use coppice_engine::error::Code;
 use coppice_engine::{Db, Options, Tuning, View, Written};
@@ -92,6 +93,7 @@ fn beside_a_writer_on_a_real_disk_every_open_sees_whole_commits_and_all_that_wer
         disk: Arc::new(OsDisk),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
+        keys: Keys::default(),
         threads: true,
     };
     let writer = Db::open(&folder.0, options.clone(), environment()).unwrap();

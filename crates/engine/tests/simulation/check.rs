@@ -4,11 +4,14 @@
 use crate::oracle::{Oracle, Row, Rows, live};
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
+use coppice_engine::encryption::Keys;
 use coppice_engine::entry::Entry;
+use coppice_engine::environment::Environment;
 use coppice_engine::error::{Code, Error};
 use coppice_engine::key::Revision;
-use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
+use coppice_engine::simulation::{self, FixedClock, SeededRandom};
 use coppice_engine::{Compaction, Db, Options, Policy, Range, Recovery, Tuning, View};
+use std::cell::Cell;
 use std::fmt::{self, Display, Formatter};
 use std::ops::Bound;
 use std::path::Path;
@@ -209,6 +212,24 @@ pub fn history_holds(db: &Db, oracle: &Oracle, trimmed: Revision) -> Check {
 }
 
 pub const FOLDER: &str = "/data/db";
+
+thread_local! {
+    /// Whether databases that this thread simulates are encrypted.
+    static ENCRYPTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// As `simulate` does its work, all databases are encrypted.
+pub fn encrypted<R>(simulate: impl FnOnce() -> R) -> R {
+    ENCRYPTED.set(true);
+    let done = simulate();
+    ENCRYPTED.set(false);
+    done
+}
+
+pub fn environment(disk: &SimulatedDisk, clock: &Arc<FixedClock>, seed: u64) -> Environment {
+    let keys = if ENCRYPTED.get() { Keys::new(&[7; 32], &[]) } else { Keys::default() };
+    Environment { keys, ..simulation::environment(disk, clock, seed) }
+}
 
 pub fn open(disk: &SimulatedDisk, clock: &Arc<FixedClock>, seed: u64, folder: &Path) -> Check<Db> {
     let opened = Db::open(folder, options(seed), environment(disk, clock, seed));

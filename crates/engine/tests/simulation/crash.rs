@@ -128,7 +128,16 @@ pub fn counted_histories(count: u64) -> impl Iterator<Item = History> {
 
 #[test]
 fn a_crash_at_any_disk_call_leaves_a_prefix_with_every_durable_write() {
-    let wanted = histories().unwrap_or(10);
+    figures(crash_histories(histories().unwrap_or(10)));
+}
+
+#[test]
+fn an_encrypted_database_survives_a_crash_at_any_disk_call_as_a_plain_one_does() {
+    let found = check::encrypted(|| crash_histories(histories().unwrap_or(10).div_ceil(5)));
+    figures(found.into_iter().take(3));
+}
+
+fn crash_histories(wanted: u64) -> Vec<(&'static str, u64)> {
     let (mut counted, mut calls, mut states) = (0, 0, 0);
     let mut all = Seen::default();
     for history in counted_histories(2 * wanted) {
@@ -149,5 +158,5 @@ fn a_crash_at_any_disk_call_leaves_a_prefix_with_every_durable_write() {
     assert_eq!(counted, wanted, "too few histories saw everything that a history must see");
     let crashed =
         [("histories", counted), ("disk calls crashed at", calls), ("crash states recovered", states)];
-    figures(crashed.into_iter().chain(all.named()));
+    crashed.into_iter().chain(all.named()).collect()
 }

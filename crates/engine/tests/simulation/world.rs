@@ -1,6 +1,6 @@
 //! One database living through a history on a simulated machine, beside the oracle of what it must hold.
 
-use crate::check::{self, Bounds, Check, FOLDER, Trouble};
+use crate::check::{self, Bounds, Check, FOLDER, Trouble, environment};
 use crate::history::{History, Plan, Planned, Step, keys};
 use crate::large::Ready;
 use crate::oracle::{Act, Change, Oracle, Put, is_nothing, live};
@@ -11,7 +11,7 @@ use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::environment::Clock;
 use coppice_engine::error::{Code, Error};
 use coppice_engine::key::{EMPTY_REVISION, Revision};
-use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
+use coppice_engine::simulation::{FixedClock, SeededRandom};
 use coppice_engine::{Db, Event, Listener, Options, Policy, Retain, Snapshot, View, Written};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -29,6 +29,7 @@ fn tables(text: &str) -> Tables {
             let (smallest, largest) = keys.split_once('-').unwrap();
             let mut summary = TableSummary {
                 versions: None,
+                key: None,
                 id: [0; 16],
                 bytes: 16 << 20,
                 sha256: [0; 32],
@@ -269,13 +270,18 @@ fn plans_run_side_by_side_only_on_other_keys_or_levels() {
     assert_eq!(beside, "merge L5 3 L6 5 -> L6 (size)", "level 0 has to wait for the base");
 }
 
+fn asked<'a>(range: (&'a [u8], &'a [u8])) -> Asked<'a> {
+    const NONE: &BTreeSet<u64> = &BTreeSet::new();
+    Asked { range, since: 10, stale: NONE }
+}
+
 #[test]
 fn everything_in_a_range_goes_to_the_bottom_step_by_step_and_then_it_is_done() {
     let mut all = tables("L0 9:a-f/d10/r9 8:e-k\nL4 7:b-c 6:d-e 5:x-z\nL5 4:a-c\nL6 1:a-d 2:e-z/d20");
     let options = PolicyOptions { droppable_revision: 10, ..PolicyOptions::default() };
     let mut steps = Vec::new();
     for number in 20.. {
-        match pick_in_range(&all.levels(), &[], &options, (b"c", b"m"), 10) {
+        match pick_in_range(&all.levels(), &[], &options, asked((b"c", b"m"))) {
             Step::Compact(plan) => {
                 steps.push(plan.to_string());
                 all.install(&plan, number);
@@ -303,13 +309,13 @@ fn a_range_waits_for_a_plan_in_its_way_and_leaves_newer_tables_alone() {
     let options = PolicyOptions::default();
     let range = (&b"a"[..], &b"z"[..]);
     let all = tables(text);
-    let Step::Compact(plan) = pick_in_range(&all.levels(), &[], &options, range, 10) else {
+    let Step::Compact(plan) = pick_in_range(&all.levels(), &[], &options, asked(range)) else {
         panic!("work to do")
     };
     assert_eq!(plan.to_string(), "merge L5 4 L6 1 -> L6 (asked)");
-    assert_eq!(pick_in_range(&all.levels(), &[plan], &options, range, 10), Step::Wait);
+    assert_eq!(pick_in_range(&all.levels(), &[plan], &options, asked(range)), Step::Wait);
     let done = tables("L0 9:a-f/r20\nL6 1:a-d");
-    assert_eq!(pick_in_range(&done.levels(), &[], &options, range, 10), Step::Done);
+    assert_eq!(pick_in_range(&done.levels(), &[], &options, asked(range)), Step::Done);
 }
 
 /// Random flushes and plans that finish in any order: levels stay disjoint (checked by `install`), no newer version

@@ -21,7 +21,7 @@ fn calls_of_a_run() -> u64 {
 }
 
 fn revision(disk: &SimulatedDisk) -> Result<u64> {
-    match recover(disk, folder()) {
+    match recover(disk, &Keys::default(), folder()) {
         Ok(recovered) => Ok(recovered.state.last_revision),
         Err(error) if error.code() == Code::NotFound => Ok(0),
         Err(error) => Err(error),
@@ -141,7 +141,7 @@ fn an_edit_that_finds_no_room_is_as_if_it_had_never_been() {
         disk.fail(Some(Fault { call: disk.calls() + 1, sticky, code: Code::DiskFull }));
         assert_eq!(log.append(Edit::default()).unwrap_err().code(), Code::DiskFull);
         disk.fail(None);
-        assert_eq!(recover(&disk, folder()).unwrap().state, before);
+        assert_eq!(recover(&disk, &Keys::default(), folder()).unwrap().state, before);
         assert_eq!((log.state(), log.file().1), (&before, size));
     }
     work(&disk, &mut log).unwrap();
@@ -149,7 +149,7 @@ fn an_edit_that_finds_no_room_is_as_if_it_had_never_been() {
     disk.fail(Some(Fault { call: disk.calls() + 2, sticky: false, code: Code::DiskFull }));
     assert_eq!(log.append(Edit::default()).unwrap_err().code(), Code::Io);
     assert_eq!(log.append(Edit::default()).unwrap_err().code(), Code::Poisoned);
-    assert_eq!(recover(&disk, folder()).unwrap().state, *log.state());
+    assert_eq!(recover(&disk, &Keys::default(), folder()).unwrap().state, *log.state());
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_full_disk_puts_rolling_off_and_fails_nothing() {
     while log.file().0 == first {
         log.append(Edit::default()).unwrap();
     }
-    assert_eq!(recover(&disk, folder()).unwrap().state, *log.state());
+    assert_eq!(recover(&disk, &Keys::default(), folder()).unwrap().state, *log.state());
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_flip_of_any_byte_gives_the_right_state_or_an_error_with_its_place() {
             for mask in [0x01, 0x20, 0xff] {
                 let disk = disk.clone_image();
                 disk.flip(&path, offset, mask).unwrap();
-                match recover(&disk, folder()) {
+                match recover(&disk, &Keys::default(), folder()) {
                     Ok(recovered) => assert_eq!(recovered.state, wanted, "byte {offset} of {name}"),
                     Err(error) => {
                         assert!(matches!(error.code(), Code::Corrupt | Code::Format), "{error}");
@@ -46,7 +46,8 @@ fn a_manifest_cut_anywhere_below_its_first_bytes_is_corrupt_and_no_cut_panics() 
     for length in 0..bytes.len() as u64 {
         let disk = disk.clone_image();
         disk.truncate(&path, length).unwrap();
-        let outcome = recover(&disk, folder()).map(|recovered| recovered.state.last_revision);
+        let outcome =
+            recover(&disk, &Keys::default(), folder()).map(|recovered| recovered.state.last_revision);
         if length < synced {
             assert_eq!(outcome.unwrap_err().code(), Code::Corrupt, "cut at {length}");
         }
@@ -60,7 +61,7 @@ fn a_manifest_under_another_name_is_corrupt() {
     disk.rename(&manifest.in_folder(folder()), &other.in_folder(folder())).unwrap();
     let line = current::encode(99).into_bytes();
     disk.damage(&FileName::Current.in_folder(folder()), |bytes| *bytes = line).unwrap();
-    let error = recover(&disk, folder()).map(|_| ()).unwrap_err();
+    let error = recover(&disk, &Keys::default(), folder()).map(|_| ()).unwrap_err();
     assert_eq!((error.code(), error.offset()), (Code::Corrupt, Some(24)));
 }
 
@@ -74,7 +75,7 @@ fn random_bytes_in_either_file_are_an_error() {
             let mut bytes = vec![0; random.below(400)];
             crate::environment::Random::fill(&random, &mut bytes);
             disk.damage(&name.in_folder(folder()), |file| *file = bytes).unwrap();
-            let error = recover(&disk, folder()).map(|_| ()).expect_err("garbage was read");
+            let error = recover(&disk, &Keys::default(), folder()).map(|_| ()).expect_err("garbage was read");
             assert!(matches!(error.code(), Code::Corrupt | Code::Format), "round {round}: {error}");
         }
     }
@@ -88,7 +89,7 @@ fn tables_of_one_level_that_share_a_key_are_corrupt() {
         disk.create(&FileName::Table(number).in_folder(folder())).unwrap();
         log.append(Edit { added: vec![(1, table(number, "a", "m"))], ..Edit::default() }).unwrap();
     }
-    let error = recover(&disk, folder()).map(|_| ()).unwrap_err();
+    let error = recover(&disk, &Keys::default(), folder()).map(|_| ()).unwrap_err();
     assert_eq!(error.code(), Code::Corrupt);
     assert!(error.message().contains("tables 2 and 3 of level 1"), "{error}");
 }

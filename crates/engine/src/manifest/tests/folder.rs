@@ -10,7 +10,7 @@ fn names(disk: &SimulatedDisk) -> Vec<String> {
 }
 
 fn failure(disk: &SimulatedDisk) -> crate::error::Error {
-    recover(disk, folder()).map(|_| ()).unwrap_err()
+    recover(disk, &Keys::default(), folder()).map(|_| ()).unwrap_err()
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_long_manifest_is_rolled_and_the_old_one_removed() {
     assert!(name.number().unwrap() > 50, "it was rolled");
     assert_eq!(bytes, disk.contents(&name.in_folder(folder())).unwrap().len() as u64);
     assert_eq!(names(&disk).iter().filter(|name| name.ends_with("manifest")).count(), 1);
-    let recovered = recover(&disk, folder()).unwrap();
+    let recovered = recover(&disk, &Keys::default(), folder()).unwrap();
     assert_eq!((&recovered.state, recovered.tail), (log.state(), Tail::Marked));
     assert_eq!(recovered.strangers, []);
 }
@@ -70,7 +70,7 @@ fn tables_that_nothing_names_are_strangers_and_other_files_are_not_ours() {
     for name in ["000090.table", "000091.log", "notes.txt", "91.table"] {
         disk.create(&folder().join(name)).unwrap();
     }
-    assert_eq!(recover(&disk, folder()).unwrap().strangers, [FileName::Table(90)]);
+    assert_eq!(recover(&disk, &Keys::default(), folder()).unwrap().strangers, [FileName::Table(90)]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_empty_folder_and_a_creation_that_did_not_finish_hold_no_database() {
     }
     assert_eq!(failure(&disk).code(), Code::NotFound);
     create(&disk).unwrap();
-    assert_eq!(recover(&disk, folder()).unwrap().number, 1);
+    assert_eq!(recover(&disk, &Keys::default(), folder()).unwrap().number, 1);
 }
 
 #[test]

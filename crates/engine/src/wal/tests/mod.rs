@@ -11,6 +11,7 @@ use super::*;
 use crate::batch::{Batch, Header, RecordKind, set_header};
 use crate::disk::Disk;
 use crate::disk::simulated::SimulatedDisk;
+use crate::encryption::Keys;
 use crate::error::Result;
 use crate::names::FileNumbers;
 use crate::simulation::{FixedClock, environment};
@@ -59,7 +60,8 @@ impl World {
 
     fn read(&self, read_only: bool) -> Result<(Recovered, Vec<Vec<u8>>)> {
         let mut bodies = Vec::new();
-        let reading = Reading { floor: self.floor, keeps: false, read_only, end: None };
+        let reading =
+            Reading { keys: &Keys::default(), floor: self.floor, keeps: false, read_only, end: None };
         let recovered = recover(&self.disk, Path::new(FOLDER), reading, &mut |_, body| {
             bodies.push(body.to_vec());
             Ok(())

@@ -33,7 +33,13 @@ impl Tail {
     }
 
     fn open(&mut self) -> Log {
-        let reading = Reading { floor: self.world.floor, keeps: true, read_only: false, end: None };
+        let reading = Reading {
+            keys: &Keys::default(),
+            floor: self.world.floor,
+            keeps: true,
+            read_only: false,
+            end: None,
+        };
         let recovered = recover(&self.world.disk, Path::new(FOLDER), reading, &mut |_, _| Ok(())).unwrap();
         let flushed = self.world.floor.flushed_sequence;
         let last = recovered.last.map_or(0, |last| last.sequence).max(flushed);
@@ -242,8 +248,8 @@ fn a_cut_log_ends_where_it_was_cut_however_often_the_cut_was_begun() {
         };
         let cut = |disk: &SimulatedDisk| -> Result<()> {
             let floor = LogFloor::default();
-            let end = end_of(disk, Path::new(FOLDER), 0, last)?;
-            let reading = Reading { floor, keeps: true, read_only: false, end };
+            let end = end_of(disk, &Keys::default(), Path::new(FOLDER), 0, last)?;
+            let reading = Reading { keys: &Keys::default(), floor, keeps: true, read_only: false, end };
             recover(disk, Path::new(FOLDER), reading, &mut |_, _| Ok(())).map(drop)
         };
         let mut calls = 1;
@@ -258,7 +264,13 @@ fn a_cut_log_ends_where_it_was_cut_however_often_the_cut_was_begun() {
             // Begun again, it comes to its end.
             cut(&disk).unwrap();
             let mut bodies = Vec::new();
-            let reading = Reading { keeps: true, ..Reading::default() };
+            let reading = Reading {
+                keys: &Keys::default(),
+                floor: LogFloor::default(),
+                keeps: true,
+                read_only: false,
+                end: None,
+            };
             let recovered = recover(&disk, Path::new(FOLDER), reading, &mut |_, body| {
                 bodies.push(body.to_vec());
                 Ok(())

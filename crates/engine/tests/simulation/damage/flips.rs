@@ -2,7 +2,7 @@
 
 use super::look::{Seen, look};
 use super::sample::Sample;
-use crate::check::{Check, Trouble};
+use crate::check::{Check, Trouble, encrypted};
 use crate::report::{base_seed, figures, is_full, say};
 use coppice_engine::simulation::SeededRandom;
 use std::collections::BTreeMap;
@@ -72,6 +72,15 @@ fn show(tallies: &BTreeMap<String, Tally>) {
 
 #[test]
 fn any_wrong_byte_of_a_closed_database_is_harmless_or_an_error_with_its_place() {
+    flip_closed();
+}
+
+#[test]
+fn any_wrong_byte_of_an_encrypted_database_is_harmless_or_an_error_with_its_place() {
+    encrypted(flip_closed);
+}
+
+fn flip_closed() {
     let seed = base_seed();
     say(format_args!("COPPICE_SEED={seed}"));
     let tallies = flip_everywhere(&Sample::closed(seed), seed);

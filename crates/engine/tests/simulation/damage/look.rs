@@ -1,12 +1,11 @@
 //! Looking at a damaged database in every way there is. Whatever it answers is right, or an error that says where.
 
 use super::sample::{Sample, options};
-use crate::check::{Check, FOLDER, Trouble, row};
+use crate::check::{Check, FOLDER, Trouble, environment, row};
 use crate::oracle::Rows;
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::error::{Code, Error};
 use coppice_engine::key::Revision;
-use coppice_engine::simulation::environment;
 use coppice_engine::{Db, Event, Listener, Options, Problem, Range, View};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,13 @@
 //! Small databases to damage, each with everything that it holds.
 
-use crate::check::{self, FOLDER};
+use crate::check::{self, FOLDER, environment};
 use crate::oracle::{Act, Change, Oracle, Put, Rows, pack};
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::SimulatedDisk;
 use coppice_engine::entry::NO_DEADLINE;
 use coppice_engine::environment::Clock;
 use coppice_engine::key::Revision;
-use coppice_engine::simulation::{FixedClock, SeededRandom, environment};
+use coppice_engine::simulation::{FixedClock, SeededRandom};
 use coppice_engine::{Db, Options, Recovery, Written};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

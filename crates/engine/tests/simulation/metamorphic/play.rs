@@ -6,6 +6,7 @@ use crate::check::FOLDER;
 use crate::large::Ready;
 use crate::oracle::{Change, Rows, apply, is_nothing};
 use coppice_engine::disk::simulated::SimulatedDisk;
+use coppice_engine::encryption::{KEY_BYTES, Keys};
 use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::{Error, Result};
 use coppice_engine::key::{EMPTY_REVISION, Revision};
@@ -199,7 +200,14 @@ impl Player<'_> {
         let options = Options { listener: self.ears.clone(), holder: "a player".into(), ..options };
         self.work.opens += 1;
         let environment = environment(&self.disk, &self.clock, self.seed + self.work.opens);
-        Db::open(folder, options, Environment { threads: self.set.threads, ..environment })
+        let keys = match self.set.encrypted {
+            true => {
+                let key = |open: u64| [open as u8; KEY_BYTES];
+                Keys::new(&key(self.work.opens), &(1..self.work.opens).map(key).collect::<Vec<_>>())
+            }
+            false => Keys::default(),
+        };
+        Db::open(folder, options, Environment { threads: self.set.threads, keys, ..environment })
     }
 
     fn view(&self, at: Option<usize>) -> View {

@@ -10,6 +10,8 @@ pub struct OptionSet {
     /// Each open takes the next one, the first again after the last.
     pub each_open: Vec<Options>,
     pub threads: bool,
+    /// Each open brings a new key, and those before it.
+    pub encrypted: bool,
     /// Values from so many bytes on are staged in blob parts.
     pub large_from: usize,
     /// Answers falsely, to see that it is noticed.
@@ -31,7 +33,7 @@ impl Debug for OptionSet {
     }
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "as shipped",
     "tiny everything, paired",
     "large pages, raw",
@@ -40,7 +42,9 @@ const NAMES: [&str; 8] = [
     "wide level 0, paired",
     "large memtable, small tables, four threads",
     "tall list, tiny segments",
+    ENCRYPTED,
 ];
+const ENCRYPTED: &str = "encrypted, another key at each open";
 
 /// The sizes of one set; the rest is as shipped.
 fn preset(name: &str) -> Options {
@@ -77,6 +81,17 @@ fn preset(name: &str) -> Options {
             memtable_bytes: 16 << 10,
             level0_trigger: 3,
             level_base_bytes: 32 << 10,
+            ..shipped.tuning
+        },
+        ENCRYPTED => Tuning {
+            segment_bytes_min: 2 << 10,
+            segment_bytes_max: 8 << 10,
+            page_bytes: 512,
+            table_bytes: 4 << 10,
+            blob_file_bytes: 1 << 10,
+            memtable_bytes: 8 << 10,
+            level0_trigger: 2,
+            level_base_bytes: 16 << 10,
             ..shipped.tuning
         },
         "deep levels" => Tuning {
@@ -133,6 +148,7 @@ fn preset(name: &str) -> Options {
             compaction: merging(Policy::Levelled, 2),
             ..options
         },
+        ENCRYPTED => Options { cache_bytes: Some(0), blob_bytes: 40, ..options },
         "deep levels" => Options {
             history: Some(true),
             cache_bytes: Some(0),
@@ -202,7 +218,7 @@ fn any(random: &SeededRandom) -> Options {
     }
 }
 
-/// Eight that are always the same, three drawn from the seed. The first one is what the others are compared with.
+/// Nine that are always the same, three drawn from the seed. The first one is what the others are compared with.
 pub fn sets(seed: u64) -> Vec<OptionSet> {
     let random = SeededRandom::new(!seed);
     let set = |name, each_open, threads| OptionSet {
@@ -212,9 +228,11 @@ pub fn sets(seed: u64) -> Vec<OptionSet> {
         large_from: match name {
             "tiny everything" => 1,
             "deep levels" => 200,
+            ENCRYPTED => 60,
             "random, with threads" | "other options at each open" => 40,
             _ => usize::MAX,
         },
+        encrypted: name == ENCRYPTED,
         lies: false,
     };
     let mut sets: Vec<OptionSet> =
