@@ -6,6 +6,7 @@ import {
   decodeHead,
   decodeManifest,
   decodeOlder,
+  decodeOlderPins,
   decodeSlot,
   encodeHead,
   encodeManifest,
@@ -124,7 +125,16 @@ test('a head of which any field is not what it should be is damaged, and says wh
   const foreign = { ...named, of: branchId, end: 3 };
   const origin = { name: 'a', branchId, manifest: foreign, stretches: [stretch], state: 'pinned' } as const;
   const retained = [named, { ...named, end: 2 }];
-  const full = { ...head, manifest: named, retained, older: { key: 'k', sha256 }, origin, pins: [pin], fences: [1, 2] };
+  const full = {
+    ...head,
+    manifest: named,
+    retained,
+    older: { key: 'k', sha256 },
+    olderPins: { key: 'p', sha256 },
+    origin,
+    pins: [pin],
+    fences: [1, 2],
+  };
   t.deepEqual(decodeHead('h', encodeHead(full)), full);
   const wrong: Record<string, unknown[]> = {
     name: [undefined, 1],
@@ -139,6 +149,7 @@ test('a head of which any field is not what it should be is damaged, and says wh
     trimRevision: [undefined, null],
     policy: [undefined, { keep: 1 }],
     older: [null, { key: 'k' }],
+    olderPins: [null, { sha256 }],
     state: [null, 'dead'],
     origin: [7, { ...origin, state: 'gone' }, { ...origin, stretches: [{ ...stretch, until: { days: 1 } }] }],
     pins: [null, [{ ...pin, slots: { from: 1 } }], [{ ...pin, manifest: { ...named, end: -1 } }]],
@@ -153,7 +164,11 @@ test('a head of which any field is not what it should be is damaged, and says wh
     }
   }
   t.deepEqual(decodeOlder('l', Buffer.from(JSON.stringify([named]))), [named]);
-  for (const text of ['', '{}', '[1]']) await refuses(t, 'COPPICE_CORRUPT', () => decodeOlder('l', Buffer.from(text)));
+  t.deepEqual(decodeOlderPins('l', Buffer.from(JSON.stringify([pin]))), [pin]);
+  for (const text of ['', '{}', '[1]', JSON.stringify([{ ...pin, state: 'dead' }])]) {
+    await refuses(t, 'COPPICE_CORRUPT', () => decodeOlder('l', Buffer.from(text)));
+    await refuses(t, 'COPPICE_CORRUPT', () => decodeOlderPins('l', Buffer.from(text)));
+  }
 });
 
 test('a head of before there were branches is one that has none, and one that has some is refused by versions of then', async (t) => {

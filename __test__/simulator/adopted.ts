@@ -20,14 +20,14 @@ import type { World } from './world.js';
 const EPOCH = 3;
 
 export function adopt(world: World, { engine }: Node): void {
-  const { bucket, truth, plan } = world;
+  const { bucket, truth, truths, plan } = world;
   const branchId = 'branch.adopted';
   for (let n = 0; n < plan.before; n++) {
     engine.append(world.newCommit());
     if (world.random(2) === 0) engine.flush(null);
   }
   const { seq, revision, timeMs, engine: content, tables: made, trimRevision } = engine.flush(null);
-  for (const part of engine.tables) truth.parts.set(part.sha256, part);
+  for (const part of engine.tables) truths.parts.set(part.sha256, part);
   const tables = made.map((table, n) => ({ ...table, branchId, epoch: EPOCH, n: n + 1 }));
   for (const table of tables) bucket.put(tableName(table), table, null);
   // What an attempt before has left.
@@ -42,6 +42,6 @@ export function adopt(world: World, { engine }: Node): void {
   const head = adopted({ name: 'main', nonce: 'adopted', policy, manifest, digest, trimRevision });
   truth.began(engine.log, position);
   bucket.put(headName('main'), head, null);
-  truth.stored(headName('main'), head);
+  truths.stored(headName('main'), head);
   engine.reach(branchId, position, true);
 }

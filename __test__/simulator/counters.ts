@@ -26,6 +26,19 @@ export interface Counters {
   'commits fenced': number;
   'checkpoints restored': number;
   'moments restored': number;
+  forks: number;
+  /** Their parent was being collected meanwhile. */
+  'forks racing a collection': number;
+  /** Their parent has grown from another branch itself. */
+  'branches of branches': number;
+  'branches deleted': number;
+  /** And all that was theirs has gone. */
+  'branches gone': number;
+  /** Of branches under the name of one that is gone. */
+  're-creations': number;
+  /** Branches that need nothing of others any more. */
+  releases: number;
+  'jobs killed': number;
 }
 
 export function noCounters(): Counters {
@@ -56,6 +69,14 @@ export function noCounters(): Counters {
     'commits fenced': 0,
     'checkpoints restored': 0,
     'moments restored': 0,
+    forks: 0,
+    'forks racing a collection': 0,
+    'branches of branches': 0,
+    'branches deleted': 0,
+    'branches gone': 0,
+    're-creations': 0,
+    releases: 0,
+    'jobs killed': 0,
   };
 }
 
@@ -70,4 +91,6 @@ export const MANY: (keyof Counters)[] = [
   'lost answers',
   'late puts after a fence',
   'disk losses',
+  'forks racing a collection',
+  'branches gone',
 ];

@@ -8,18 +8,10 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Mutant, OF_BRANCHES } from './mutants-of-branches.js';
 import type { Protocol } from './node.js';
 import { SCHEDULES } from './schedules.js';
 import { simulate } from './world.js';
-
-export interface Mutant {
-  /** As the code calls it. */
-  rule: string;
-  /** What is done instead. */
-  without: string;
-  /** File, what stands there exactly once, and what stands there instead. */
-  edits: [file: string, found: string, instead: string][];
-}
 
 export const MUTANTS: Mutant[] = [
   {
@@ -325,6 +317,7 @@ export const MUTANTS: Mutant[] = [
       ],
     ],
   },
+  ...OF_BRANCHES,
 ];
 
 /** Random seeds that are tried first where a directed run notices. */

@@ -5,17 +5,30 @@
  * @module
  */
 
-import type { Answer, Head, Request, Slot } from '../../ts/repository/protocol/index.js';
+import type { Answer, Head, Request, Slot, State } from '../../ts/repository/protocol/index.js';
 import type { Part } from './engine.js';
-import type { Node } from './node.js';
 import type { World } from './world.js';
 
 const LATE_MAX = 60;
 const STORE = new Set(['get', 'look', 'put', 'list', 'delete']);
 
+/** Whoever asks: a node, or a job. */
+export interface Party {
+  readonly name: string;
+  readonly boot: string;
+  readonly ended: boolean;
+  readonly frozen: boolean;
+  readonly pausedUntil: number;
+  readonly nowMs: number;
+  readonly state?: State | undefined;
+  tell(told: { type: 'answer'; id: number; answer: Answer }): void;
+  /** What the store does not do. */
+  carryOut(request: Request, fetched: Part[]): Answer | undefined;
+}
+
 /** A request on its way to the store or the engine, or an answer on its way back. */
 export interface Message {
-  node: Node;
+  node: Party;
   boot: string;
   id: number;
   request: Request;
@@ -26,7 +39,7 @@ export interface Message {
 }
 
 export interface Timer {
-  node: Node;
+  node: Party;
   boot: string;
   id: number;
   dueMs: number;
@@ -49,7 +62,7 @@ export class Network {
 
   constructor(readonly world: World) {}
 
-  send(node: Node, id: number, request: Request): void {
+  send(node: Party, id: number, request: Request): void {
     if (request.type === 'wait') this.timers.push({ node, boot: node.boot, id, dueMs: node.nowMs + request.ms });
     else this.wire.push({ node, boot: node.boot, id, request, answer: undefined, fetched: [], heldUntil: 0 });
   }
@@ -94,7 +107,7 @@ export class Network {
   }
 
   /** Everything that a node has sent and goes on to send, until it is waiting for nothing. */
-  passAll(node: Node): void {
+  passAll(node: Party): void {
     for (;;) {
       const message = this.wire.find((message) => message.node === node);
       if (message === undefined) return;
@@ -103,7 +116,7 @@ export class Network {
     }
   }
 
-  #passStore(node: Node, boot: string, request: Request): Answer {
+  #passStore(node: Party, boot: string, request: Request): Answer {
     const answer: Answer = this.outage
       ? { type: 'unknown', why: 'no way to the store' }
       : this.#apply(node, boot, request);
@@ -173,8 +186,8 @@ export class Network {
     return { type: 'unknown' };
   }
 
-  #apply(node: Node, boot: string, request: Request): Answer {
-    const { bucket, counters, plan, random, truth } = this.world;
+  #apply(node: Party, boot: string, request: Request): Answer {
+    const { bucket, counters, plan, random, truths } = this.world;
     switch (request.type) {
       case 'put':
         return this.#put(request, boot);
@@ -189,7 +202,10 @@ export class Network {
       }
       case 'list': {
         const stale = this.world.chance(plan.staleList);
-        if (stale) counters['stale lists'] += 1;
+        if (stale) {
+          counters['stale lists'] += 1;
+          this.world.listedOld.add(request.prefix.split('/')[1] as string);
+        }
         const { prefix, after = '', before = '\uffff' } = request;
         const keys = bucket.list(prefix, random, stale).filter((key) => key > after && key < before);
         return { type: 'listed', keys };
@@ -198,12 +214,16 @@ export class Network {
         counters.collections += 1;
         this.world.trace?.(`${boot} deletes ${request.keys.join(' ')}`);
         for (const key of request.keys) {
-          if (this.world.chance(plan.lostDelete) || !bucket.delete(key)) continue;
+          if (this.world.chance(plan.lostDelete)) {
+            this.world.listedOld.add(key.split('/')[1] as string);
+            continue;
+          }
+          if (!bucket.delete(key)) continue;
           if (key.includes('/tables/')) counters['tables deleted'] += 1;
           else if (key.includes('/wal/')) counters['slots deleted'] += 1;
           else counters['manifests deleted'] += 1;
         }
-        truth.named();
+        truths.named();
         return { type: 'done' };
       }
       default:
@@ -212,12 +232,12 @@ export class Network {
   }
 
   #put({ key, body, etag }: Request & { type: 'put' }, by: string): Answer {
-    const { bucket, truth, counters, trace } = this.world;
+    const { bucket, truths, counters, trace } = this.world;
     const before = bucket.get(key)?.body as Slot | undefined;
     const stored = bucket.put(key, body, etag);
     trace?.(`${by} puts ${key} ${brief(body)}: ${stored === undefined ? 'lost' : 'stored'}`);
     if (stored !== undefined) {
-      truth.stored(key, body);
+      truths.stored(key, body);
       if (key.startsWith('heads/')) this.world.headChanged(body as Head, before as Head | undefined, by);
       return { type: 'stored', etag: stored };
     }
@@ -231,8 +251,9 @@ export class Network {
 
 /** A head or a slot in a line. */
 function brief(body: unknown): string {
-  const { epoch, owner, wal, nonce, records, manifest, retained } = body as Head & Slot;
+  const { epoch, owner, wal, nonce, records, manifest, retained, state, origin, pins } = body as Head & Slot;
   if (wal === undefined) return `of epoch ${epoch}, ${owner ? `fence of ${owner.boot}` : (records?.sha256 ?? '')}`;
   const names = [...retained, ...(manifest ? [manifest] : [])].map((named) => `${named.epoch}-${named.n}`);
-  return `${nonce}: epoch ${epoch} of ${owner?.boot}, slots from ${wal.floor}, manifests ${names.join(' ')}`;
+  const grown = `${state}, from ${JSON.stringify(origin)}, pins ${JSON.stringify(pins)}`;
+  return `${nonce}: epoch ${epoch} of ${owner?.boot}, slots from ${wal.floor}, manifests ${names.join(' ')}; ${grown}`;
 }

@@ -18,11 +18,14 @@ import type {
 } from '../../ts/repository/protocol/index.js';
 import { tableName } from '../../ts/repository/protocol/index.js';
 import { Engine, firstOf, type Part } from './engine.js';
-import { must, Violation } from './truth.js';
+import { must, type Truth, Violation } from './truth.js';
 import type { World } from './world.js';
 
 /** The module that is put to the test: the real one, or one with a rule taken out. */
-export type Protocol = Pick<typeof import('../../ts/repository/protocol/index.js'), 'start' | 'step'>;
+export type Protocol = Pick<
+  typeof import('../../ts/repository/protocol/index.js'),
+  'start' | 'step' | 'fork' | 'remove' | 'release' | 'mend' | 'Hand'
+>;
 
 /** Something without `nowMs`, which the node adds. */
 type Told = Event extends infer E ? (E extends Event ? Omit<E, 'nowMs'> : never) : never;
@@ -50,6 +53,7 @@ export class Node {
   constructor(
     readonly world: World,
     readonly name: string,
+    readonly branch = 'main',
   ) {
     this.engine = new Engine(this.#newDisk());
     this.#rate = CLOCK_RATE_MAX - world.random(60) / 100;
@@ -62,6 +66,11 @@ export class Node {
 
   get nowMs(): number {
     return Math.floor(this.world.nowMs * this.#rate);
+  }
+
+  /** What there is to be said of its branch. */
+  get truth(): Truth {
+    return this.world.truths.of(this.state?.branchId ?? '');
   }
 
   get leads(): boolean {
@@ -82,7 +91,7 @@ export class Node {
     const { keep, retainMs, renewMs, takeoverMs, lingerMs, pollMs } = world.plan;
     const [state, actions] = world.protocol.start(
       {
-        branch: 'main',
+        branch: this.branch,
         mode,
         owner: { node: this.name, disk: this.engine.disk, boot: this.boot, renewMs },
         newBranchId: `branch.${this.boot}`,
@@ -141,7 +150,7 @@ export class Node {
   }
 
   #noteTables(): void {
-    for (const part of this.engine.tables) this.world.truth.parts.set(part.sha256, part);
+    for (const part of this.engine.tables) this.world.truths.parts.set(part.sha256, part);
   }
 
   #perform(actions: Action[]): void {
@@ -152,8 +161,8 @@ export class Node {
   }
 
   #notice(notice: Exclude<Action, Request>): void {
-    const { engine, world } = this;
-    const { truth, counters } = world;
+    const { engine, world, truth } = this;
+    const { counters } = world;
     const state = this.state as State;
     world.trace?.(`${this.boot} says ${JSON.stringify(notice)}`);
     switch (notice.type) {
@@ -177,6 +186,8 @@ export class Node {
         if (truth.head?.owner === null) counters['hand-overs'] += 1;
         return;
       case 'failed':
+        // Its branch has been deleted, and another one may have the name.
+        if (world.truths.wasDeleted(this.branch, state.branchId)) return this.crash(true);
         throw new Violation(`${this.boot} has failed: ${notice.reason}`);
     }
   }
@@ -201,7 +212,7 @@ export class Node {
         return { type: 'done' };
       case 'cut':
         engine.cut(branchId, request.position);
-        world.truth.equals(engine, request.position.seq, this.boot);
+        this.truth.equals(engine, request.position.seq, this.boot);
         return { type: 'done' };
       case 'install':
         return this.#install(request, fetched);
@@ -213,8 +224,11 @@ export class Node {
   #apply({ records, position, until }: Request & { type: 'apply' }): Held {
     const { engine, world } = this;
     const held = engine.apply(records, until);
-    world.truth.equals(engine, Math.min(records.last, firstOf(until)), this.boot);
-    if (position !== null) engine.reach((this.state as State).branchId, position, world.random(2) === 0);
+    this.truth.equals(engine, Math.min(records.last, firstOf(until)), this.boot);
+    const remembers = world.chance(world.plan.remember);
+    if (position !== null) engine.reach((this.state as State).branchId, position, remembers);
+    // Records are on the disk before the position after them.
+    if (world.chance(world.plan.applySynced)) engine.sync(false);
     return held;
   }
 
@@ -227,14 +241,14 @@ export class Node {
       const found = world.bucket.get(tableName(table))?.body as Table | undefined;
       if (found === undefined) return { type: 'missing' };
       must(found.sha256 === table.sha256, `${this.boot} finds another table under the name of one`);
-      fetched.push(world.truth.parts.get(found.sha256) as Part);
+      fetched.push(world.truths.parts.get(found.sha256) as Part);
       return undefined;
     }
-    world.truth.outgrown(engine, this.boot);
+    this.truth.outgrown(engine, this.boot);
     engine.install((this.state as State).branchId, position, fetched);
     const { commits } = (manifest?.engine ?? { commits: 0 }) as { commits: number };
     must(engine.log.length === commits, `${this.boot} restores a checkpoint that lacks records`);
-    world.truth.equals(engine, engine.log.length, this.boot);
+    this.truth.equals(engine, engine.log.length, this.boot);
     if (manifest !== null) world.counters.regrowths += 1;
     return { type: 'done' };
   }

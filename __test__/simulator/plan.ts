@@ -28,6 +28,13 @@ export interface Plan {
   /** Of an object that is to be deleted: it stays for now. */
   lostDelete: number;
   commit: number;
+  /** Branches are made, deleted, let go and mended. */
+  fork: number;
+  remove: number;
+  release: number;
+  mend: number;
+  /** Whoever makes, deletes or mends one is killed. */
+  killJob: number;
   checkpoint: number;
   collect: number;
   compact: number;
@@ -44,6 +51,10 @@ export interface Plan {
   close: number;
   /** A record is synced at once. */
   syncAtOnce: number;
+  /** Records that are applied are synced at once, */
+  applySynced: number;
+  /** and so is the position after them. */
+  remember: number;
   recordsPerSlot: number;
   lingerMs: number;
   pollMs: number;
@@ -69,6 +80,7 @@ export function planOf(random: Random): Plan {
     lateArrival: one(1, 5, 20),
     lostDelete: one(0, 0, 200, 500),
     commit: one(20, 60, 120),
+    ...(random(2) === 0 ? NO_BRANCHES : branches(one)),
     checkpoint: one(10, 30, 80),
     collect: one(10, 30, 80),
     compact: one(0, 10, 50),
@@ -81,6 +93,8 @@ export function planOf(random: Random): Plan {
     claim: one(0, 2, 6, 15),
     close: one(0, 0, 2, 5),
     syncAtOnce: one(500, 900, 1000),
+    applySynced: one(200, 1000),
+    remember: one(100, 500),
     recordsPerSlot: one(1, 3, 8),
     lingerMs: one(0, 0, 15),
     pollMs: one(20, 60, 200),
@@ -88,6 +102,18 @@ export function planOf(random: Random): Plan {
     retainMs: one(0, 0, 60, 200),
     renewMs: random(3) === 0 ? null : one(30, 60),
     takeoverMs: one(200, 400),
+  };
+}
+
+const NO_BRANCHES = { fork: 0, remove: 0, release: 0, mend: 0, killJob: 0 };
+
+function branches(one: (...choices: number[]) => number) {
+  return {
+    fork: one(4, 10, 25),
+    remove: one(2, 5, 12),
+    release: one(2, 6),
+    mend: one(1, 5),
+    killJob: one(0, 5, 20, 60),
   };
 }
 
@@ -110,6 +136,7 @@ export function calm(plan: Plan): Plan {
     close: 0,
     lateArrival: 10,
     lostDelete: 0,
+    ...NO_BRANCHES,
     // Whoever collects faster than others regrow keeps them from it: that is a matter of policy.
     commit: 0,
     checkpoint: 4,

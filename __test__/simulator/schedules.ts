@@ -5,7 +5,7 @@
  * @module
  */
 
-import { slotName } from '../../ts/repository/protocol/index.js';
+import { type Forked, slotName } from '../../ts/repository/protocol/index.js';
 import type { Node, Protocol } from './node.js';
 import { of, Script } from './script.js';
 import { must } from './truth.js';
@@ -239,6 +239,88 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     script.hold();
     script.settle(owner);
     script.world.truth.restorable();
+  },
+
+  /** A disk stands in the log of another branch, which lets go of that while it sleeps. */
+  'begin-above-floor'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    script.write(owner, 2);
+    script.fork('b');
+    const slow = script.nodeOn('b');
+    script.hold(of(slow, 'get', '/wal/'));
+    slow.start('replica');
+    script.settle(slow);
+    const quick = script.started(script.nodeOn('b'), 'writer');
+    script.write(quick, 1);
+    script.checkpoint(quick);
+    quick.compact();
+    script.checkpoint(quick);
+    script.collect(quick);
+    must(
+      script.job((protocol, hand) => protocol.release(hand, 'b')),
+      'it needs nothing of the other any more',
+    );
+    collectAll(script, owner);
+    script.hold();
+    script.until(() => slow.state?.phase === 'waiting', slow);
+    must(slow.engine.log.length === quick.engine.log.length, 'the replica lacks records');
+  },
+
+  /** A disk has read the log of one branch and some of the next, and remembers no point in it when it dies. */
+  'begun-remembered'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 2);
+    script.fork('a');
+    const before = script.started(script.nodeOn('a'), 'writer');
+    script.write(before, 3);
+    script.fork('b', null, 'a');
+    const last = script.nodeOn('b');
+    script.hold(({ request }) => 'key' in request && request.key === slotName(before.engine.branchId, 5));
+    last.start('replica');
+    script.settle(last);
+    const held = () => last.engine.log.length;
+    must(held() === 4, 'it has not got into the second log');
+    last.crash(false);
+    script.hold();
+    script.started(last, 'replica');
+    must(held() === 5, 'the replica lacks records');
+  },
+
+  /** Whoever makes an empty branch does not hear that it is there; meanwhile it is deleted. */
+  'fresh-id'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    threeNodes(script);
+    const { network, truths } = script.world;
+    const maker = script.nodeOn('b');
+    maker.start('writer');
+    script.until(() => maker.state?.phase === 'creating', maker);
+    network.losesAnswers = true;
+    script.until(() => truths.heads.has('b'), maker);
+    network.losesAnswers = false;
+    script.job((protocol, hand) => protocol.remove(hand, 'b'));
+    must(truths.heads.get('b')?.state === 'gone', 'it is still there');
+    script.until(() => maker.leads, maker);
+    script.write(maker, 1);
+  },
+
+  /** Whoever makes a branch does not hear that it is there; meanwhile somebody opens it, and its head moves. */
+  'own-child'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 1);
+    const { network, truths } = script.world;
+    const job = script.begun((protocol, hand) => protocol.fork(hand, { parent: 'main', name: 'b', at: null }));
+    script.until(() => truths.heads.get('main')?.pins.length === 1, job);
+    network.losesAnswers = true;
+    script.until(() => truths.heads.has('b'), job);
+    network.losesAnswers = false;
+    script.write(script.started(script.nodeOn('b'), 'writer'), 1);
+    script.settle(job);
+    must((job.result as Forked).type === 'forked', 'a branch that was made was taken for another');
   },
 
   /** The store holds another branch under the name of the one that this disk is a part of. */

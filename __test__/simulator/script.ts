@@ -5,9 +5,10 @@
  * @module
  */
 
-import type { Mode } from '../../ts/repository/protocol/index.js';
-import type { Message } from './network.js';
-import type { Node, Protocol } from './node.js';
+import type { Forked, Job, Mode, Until } from '../../ts/repository/protocol/index.js';
+import { Errand } from './job.js';
+import type { Message, Party } from './network.js';
+import { Node, type Protocol } from './node.js';
 import type { Plan } from './plan.js';
 import { Violation } from './truth.js';
 import { type Trace, World } from './world.js';
@@ -28,6 +29,11 @@ const PLAN: Plan = {
   lateArrival: 0,
   lostDelete: 0,
   commit: 0,
+  fork: 0,
+  remove: 0,
+  release: 0,
+  mend: 0,
+  killJob: 0,
   checkpoint: 0,
   collect: 0,
   compact: 0,
@@ -40,6 +46,8 @@ const PLAN: Plan = {
   claim: 0,
   close: 0,
   syncAtOnce: 1000,
+  applySynced: 1000,
+  remember: 0,
   recordsPerSlot: 1,
   lingerMs: 0,
   pollMs: 20,
@@ -49,19 +57,21 @@ const PLAN: Plan = {
   takeoverMs: 300,
 };
 
+type Begin<T> = (protocol: Protocol, hand: InstanceType<Protocol['Hand']>) => Job<T>;
 type Held = (message: Message) => boolean;
 
 export class Script {
   readonly world: World;
   #held: Held = () => false;
+  #jobs = 0;
 
   constructor(protocol: Protocol, trace?: Trace, plan?: Partial<Plan>) {
     this.world = new World(protocol, 1, trace, { ...PLAN, ...plan });
   }
 
   /** A node that has started, and has got as far as it can by itself. */
-  started(n: number, mode: Mode): Node {
-    const node = this.node(n);
+  started(n: number | Node, mode: Mode): Node {
+    const node = typeof n === 'number' ? this.node(n) : n;
     node.start(mode);
     if (mode === 'writer') this.until(() => node.leads, node);
     else this.until(() => node.state?.phase === 'waiting', node);
@@ -78,7 +88,7 @@ export class Script {
   }
 
   /** Moves what these nodes have sent, and nothing else, until it has come to this. */
-  until(reached: () => boolean, ...nodes: Node[]): void {
+  until(reached: () => boolean, ...nodes: Party[]): void {
     for (let moves = 0; !reached(); moves++) {
       if (moves === MOVES_MAX) throw new Violation('nothing leads on from here');
       this.#move(nodes);
@@ -86,7 +96,7 @@ export class Script {
   }
 
   /** Moves everything that can be moved but timers. */
-  settle(...nodes: Node[]): void {
+  settle(...nodes: Party[]): void {
     for (let moves = 0; moves < MOVES_MAX && this.#next(nodes) !== undefined; moves++) this.#move(nodes);
   }
 
@@ -113,19 +123,47 @@ export class Script {
     this.settle(node);
   }
 
+  /** A job that has asked for something, and gets no further by itself. */
+  begun<T>(begin: Begin<T>): Errand<T> {
+    const { world } = this;
+    this.#jobs += 1;
+    const name = `job.${this.#jobs}`;
+    return new Errand(world, name, begin(world.protocol, new world.protocol.Hand(name)));
+  }
+
+  /** Has a job done, with nothing in between. */
+  job<T>(begin: Begin<T>): T {
+    const errand = this.begun(begin);
+    this.settle(errand);
+    if (!errand.ended) throw new Violation(`${errand.name} does not end`);
+    return errand.result as T;
+  }
+
+  /** A branch of another, as that is now or was once. */
+  fork(name: string, at: Until | null = null, parent = 'main'): Forked {
+    return this.job((protocol, hand) => protocol.fork(hand, { parent, name, at }));
+  }
+
+  /** A node more, on that branch. It is not started. */
+  nodeOn(branch: string): Node {
+    const node = new Node(this.world, `${branch}${this.world.nodes.length}`, branch);
+    this.world.nodes.push(node);
+    return node;
+  }
+
   /** Nothing but the newest checkpoint and what it needs is left. */
   collect(node: Node): void {
     node.tell({ type: 'collect' });
     this.settle(node);
   }
 
-  #next(nodes: Node[]): Message | undefined {
+  #next(nodes: Party[]): Message | undefined {
     return this.world.network.wire.find(
       (message) => nodes.includes(message.node) && message.node.boot === message.boot && !this.#held(message),
     );
   }
 
-  #move(nodes: Node[]): void {
+  #move(nodes: Party[]): void {
     const { network } = this.world;
     this.world.nowMs += 1;
     const message = this.#next(nodes);
@@ -140,7 +178,7 @@ export class Script {
 }
 
 /** A put of a slot, or a get, or whatever: by this node, under names that contain this. */
-export function of(node: Node, type: Message['request']['type'], part = ''): Held {
+export function of(node: Party, type: Message['request']['type'], part = ''): Held {
   return ({ node: by, request }) =>
     by === node && request.type === type && (!('key' in request) || request.key.includes(part));
 }

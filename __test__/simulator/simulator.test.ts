@@ -62,7 +62,8 @@ for (const mutant of MUTANTS) {
 
 test('every rule that the code marks has been taken out, and no other', (t) => {
   const folder = fileURLToPath(new URL('../../ts/repository/protocol', import.meta.url));
-  const text = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const text = files.map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
   const marked = new Set([...text.join('\n').matchAll(/Rule ([a-z-]+):/g)].map(([, rule]) => rule as string));
   t.deepEqual([...marked].sort(), [...new Set(MUTANTS.map(({ rule }) => rule))].sort());
 });
@@ -79,6 +80,7 @@ test('one seed is one run', (t) => {
 
 test('a step leaves the state that it is given as it was', (t) => {
   const frozen: Protocol = {
+    ...protocol,
     start: (...given) => freeze(protocol.start(...given)),
     step: (...given) => freeze(protocol.step(...given)),
   };

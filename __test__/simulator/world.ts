@@ -5,16 +5,18 @@
  * @module
  */
 
-import { type Head, type Mode, namedBy, type Request, type Until } from '../../ts/repository/protocol/index.js';
+import { checkpointsOf, type Head, type Mode, type Request, type Until } from '../../ts/repository/protocol/index.js';
 import { type Random, splitMix32 } from '../support/random.js';
 import { adopt } from './adopted.js';
 import { Bucket } from './bucket.js';
 import { type Counters, noCounters } from './counters.js';
 import { MS_BETWEEN_COMMITS } from './engine.js';
-import { Network } from './network.js';
+import { Foresters } from './foresters.js';
+import { Network, type Party } from './network.js';
 import { CLOCK_RATE_MAX, Node, type Protocol } from './node.js';
 import { calm, type Plan, planOf } from './plan.js';
-import { must, Truth, Violation } from './truth.js';
+import { must, type Truth, Violation } from './truth.js';
+import { Truths } from './truths.js';
 
 const STEPS_MIN = 1_500;
 const STEPS_OF_HEALING_MAX = 20_000;
@@ -28,14 +30,17 @@ export class World {
   readonly random: Random;
   readonly counters: Counters = noCounters();
   readonly bucket = new Bucket();
-  readonly truth = new Truth(this.bucket, this.counters);
+  readonly truths = new Truths(this.bucket, this.counters);
+  readonly foresters = new Foresters(this);
+  /** Branches of which somebody may have overlooked something. */
+  readonly listedOld = new Set<string>();
   readonly network = new Network(this);
   readonly nodes: Node[] = [];
   nowMs = 0;
   plan: Plan;
   #commits = 0;
-  /** When the head changed last. */
-  #headMs = 0;
+  /** When heads changed last, by name. */
+  readonly #headMs = new Map<string, number>();
 
   constructor(
     readonly protocol: Protocol,
@@ -53,7 +58,12 @@ export class World {
     return inThousand > 0 && this.random(1000) < inThousand;
   }
 
-  sleeps(node: Node): boolean {
+  /** Of the branch that is there from the beginning. */
+  get truth(): Truth {
+    return this.truths.main;
+  }
+
+  sleeps(node: Party): boolean {
     return node.pausedUntil > this.counters.steps;
   }
 
@@ -74,29 +84,59 @@ export class World {
     });
     for (let n = 0; n < STEPS_MIN; n++) this.#step();
     this.#heal();
-    this.truth.restorable();
-    for (let n = 0; n < RESTORES; n++) this.#restore();
+    for (const name of this.truths.live) {
+      const truth = this.truths.of(this.truths.heads.get(name)?.branchId ?? '');
+      truth.restorable();
+      for (let n = 0; n < RESTORES; n++) this.#restore(name, truth);
+    }
+    this.#clear();
     return this.counters;
   }
 
   /** A copy of the branch as it was at any moment that is kept. */
-  #restore(): void {
-    const { head, log } = this.truth;
-    const [oldest] = head === undefined ? [] : namedBy(head);
-    const from = head?.wal.floor === 1 ? 0 : (oldest?.seq ?? 0);
+  #restore(name: string, { head, log }: Truth): void {
+    const [oldest] = head === undefined ? [] : checkpointsOf(head);
+    const from = head?.wal.floor === 1 ? 0 : (oldest?.seq ?? log.length);
     const seq = from + this.random(log.length - from + 1);
     const until: Until = this.random(2) === 0 ? { revision: seq + 1 } : { timeMs: seq * MS_BETWEEN_COMMITS + 5 };
-    const copy = new Node(this, 'copy');
+    const copy = new Node(this, 'copy', name);
     copy.start('replica', until);
     this.network.passAll(copy);
     must(copy.state?.phase === 'restored', `a copy up to ${seq} ends ${copy.state?.phase}`);
     must(copy.engine.log.length === seq, `a copy up to ${seq} holds ${copy.engine.log.length} records`);
-    this.truth.equals(copy.engine, seq, 'a copy');
+    copy.truth.equals(copy.engine, seq, 'a copy');
     this.counters['moments restored'] += 1;
   }
 
+  /** Whatever jobs that were killed have left is mended; then one branch after another is deleted. */
+  #clear(): void {
+    const { foresters, truths } = this;
+    const others = () => truths.live.filter((name) => name !== 'main');
+    const mendAll = () => {
+      // What one mends may be what another has waited for.
+      for (let n = 0; n < truths.heads.size; n++) {
+        for (const name of truths.heads.keys()) this.network.passAll(foresters.mend(name));
+      }
+      truths.tidy(this.listedOld);
+    };
+    for (const errand of foresters.errands) errand.kill();
+    mendAll();
+    for (const name of others()) this.network.passAll(foresters.release(name));
+    mendAll();
+    for (let left = others(); left.length > 0; left = others()) {
+      this.network.passAll(foresters.remove(left[this.random(left.length)] as string));
+      truths.named();
+    }
+    mendAll();
+    for (const { name, state, pins } of truths.heads.values()) {
+      must(name === 'main' || state === 'gone', `${name} is still there`);
+      must(pins.length === 0, `${name} still has pins`);
+    }
+  }
+
   #modeOf(n: number): Mode {
-    if (n >= this.plan.nodes) return 'replica';
+    const { nodes, replicas } = this.plan;
+    if (n >= nodes && n < nodes + replicas) return 'replica';
     return n === 0 || this.random(4) === 0 ? 'writer' : 'standby';
   }
 
@@ -106,6 +146,7 @@ export class World {
     this.nowMs += 1 + this.random(2);
     if (this.random(4) === 0) this.#ail();
     if (this.random(2) === 0) this.#work();
+    if (this.plan.fork > 0 && this.random(4) === 0) this.foresters.work();
     if (this.chance(this.plan.lateArrival)) network.arriveLate();
     if (network.wire.length > 0 && this.random(8) > 0) network.deliver();
     else network.ring();
@@ -150,8 +191,8 @@ export class World {
   /** A standby has taken over because the owner was silent: it had been, for as long as it takes. */
   headChanged(head: Head, before: Head | undefined, by: string): void {
     const change = this.nodes.find(({ boot }) => boot === by)?.state?.changing?.change;
-    const silentMs = (this.nowMs - this.#headMs) * CLOCK_RATE_MAX;
-    this.#headMs = this.nowMs;
+    const silentMs = (this.nowMs - (this.#headMs.get(head.name) ?? 0)) * CLOCK_RATE_MAX;
+    this.#headMs.set(head.name, this.nowMs);
     if (change?.kind !== 'claim' || change.silentSince === null) return;
     if (head.epoch !== change.epoch || before?.owner === null) return;
     must(silentMs >= this.plan.takeoverMs, `${by} takes over from an owner that has just shown that it lives`);
@@ -168,7 +209,7 @@ export class World {
     for (let n = 0; n < STEPS_OF_HEALING_MAX; n++) {
       this.#step();
       this.nodes.forEach((node, at) => {
-        if (node.ended) node.start(at >= this.plan.nodes ? 'replica' : at === 0 ? 'writer' : 'standby');
+        if (node.ended && this.truths.live.includes(node.branch)) node.start(this.#healed(node, at));
       });
       const leader = this.nodes.find((node) => node.leads && this.truth.head?.owner?.boot === node.boot);
       if (this.counters.acknowledged > acknowledged && leader !== undefined && this.#allCaughtUp()) return;
@@ -179,8 +220,16 @@ export class World {
     throw new Violation(`not everyone has seen slot ${this.truth.slots.length}: ${where.join(', ')}`);
   }
 
+  #healed({ branch }: Node, at: number): Mode {
+    if (at >= this.plan.nodes && at < this.plan.nodes + this.plan.replicas) return 'replica';
+    return this.nodes.findIndex((node) => node.branch === branch) === at ? 'writer' : 'standby';
+  }
+
   #allCaughtUp(): boolean {
-    return this.nodes.every(({ state }) => state !== undefined && state.log.slot === this.truth.slots.length + 1);
+    return this.nodes.every(({ state, branch, truth }) => {
+      if (state === undefined || state.branchId === '') return branch !== 'main';
+      return state.log.of === undefined && state.log.slot === truth.slots.length + 1;
+    });
   }
 }
 

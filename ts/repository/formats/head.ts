@@ -5,13 +5,18 @@
  * @module
  */
 
-import type { Head, Named } from '../protocol/index.js';
+import type { Head, Named, Pin } from '../protocol/index.js';
 import { checkFormat, damaged } from './damaged.js';
 
-/** Where the older ones of the checkpoints are that a head keeps. */
+/** Where the older ones of the checkpoints, or pins, are that a head keeps. */
 export interface Older {
   readonly key: string;
   readonly sha256: string;
+}
+
+interface Listed {
+  readonly older?: Older | undefined;
+  readonly olderPins?: Older | undefined;
 }
 
 /** What a head needs that says of the branch, or of others, what versions of before there were branches do not know. */
@@ -20,7 +25,7 @@ const KNOWN: readonly string[] = [BRANCHES];
 /** What heads of before then mean. */
 const BEFORE_BRANCHES = { state: 'live', origin: null, pins: [], fences: null };
 
-export function encodeHead(head: Head & { readonly older?: Older | undefined }): Uint8Array {
+export function encodeHead(head: Head & Listed): Uint8Array {
   const isPlain = head.state === 'live' && head.origin === null && head.pins.length === 0;
   return Buffer.from(JSON.stringify(isPlain ? head : { ...head, requires: [BRANCHES] }));
 }
@@ -28,7 +33,7 @@ export function encodeHead(head: Head & { readonly older?: Older | undefined }):
 /**
  * @throws `COPPICE_CORRUPT` with the key and what is wrong; `COPPICE_FORMAT` for a head of a later version.
  */
-export function decodeHead(key: string, body: Uint8Array): Head & { readonly older?: Older } {
+export function decodeHead(key: string, body: Uint8Array): Head & Listed {
   const said = parse(key, body);
   if (!isObject(said)) throw damaged(key, 'it is no object');
   const { requires = [], ...head }: Record<string, unknown> = { ...BEFORE_BRANCHES, ...said };
@@ -45,6 +50,13 @@ export function decodeOlder(key: string, body: Uint8Array): readonly Named[] {
   const list = parse(key, body);
   if (!isListOf(isNamed)(list)) throw damaged(key, 'it is no list of checkpoints');
   return list as Named[];
+}
+
+/** The older pins of a head that has many. */
+export function decodeOlderPins(key: string, body: Uint8Array): readonly Pin[] {
+  const list = parse(key, body);
+  if (!isListOf(isPin)(list)) throw damaged(key, 'it is no list of pins');
+  return list as Pin[];
 }
 
 function parse(key: string, body: Uint8Array): unknown {
@@ -94,6 +106,7 @@ const isNamed = has({
   floor: isCount,
   end: ifThere(isCount),
 });
+const isOlder = has({ key: isText, sha256: isText });
 const isMoment: Is = (value) => has({ revision: isCount })(value) || has({ timeMs: isNumber })(value);
 const isStretch = has({ branchId: isText, to: isCount, until: orNull(isMoment) });
 const isOrigin = has({
@@ -111,7 +124,7 @@ const isPin = has({
   state: oneOf('reserved', 'live'),
 });
 
-const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | 'older', Is>> = {
+const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | keyof Listed, Is>> = {
   name: isText,
   branchId: isText,
   nonce: isText,
@@ -127,5 +140,6 @@ const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | 'older', Is>> = {
   origin: orNull(isOrigin),
   pins: isListOf(isPin),
   fences: orNull(isListOf(isCount)),
-  older: ifThere(has({ key: isText, sha256: isText })),
+  older: ifThere(isOlder),
+  olderPins: ifThere(isOlder),
 };

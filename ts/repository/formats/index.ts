@@ -5,6 +5,6 @@
  */
 
 export { damaged } from './damaged.js';
-export { decodeHead, decodeOlder, encodeHead, type Older } from './head.js';
+export { decodeHead, decodeOlder, decodeOlderPins, encodeHead, type Older } from './head.js';
 export { decodeManifest, encodeManifest } from './manifest.js';
 export { decodeSlot, encodeSlot } from './slot.js';

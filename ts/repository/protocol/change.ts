@@ -10,6 +10,8 @@ import { checkpointsOf, type Head, type Manifest, type Named, ORIGIN, type Owner
 export type Change =
   | {
       readonly kind: 'create';
+      /** The nonce of the tombstone that it replaces; null: there is no head. */
+      readonly over: string | null;
       readonly name: string;
       readonly branchId: string;
       readonly owner: Owner;
@@ -40,9 +42,9 @@ type OfOwner<C> = C & { readonly branchId: string; readonly epoch: number; reado
 
 /** The head after the change; the nonce is the caller's. */
 export function changed(change: Change, head: Head | null): Head | null {
-  if (change.kind === 'create') return head === null || head.state === 'gone' ? created(change, head) : null;
-  // Nobody has a branch again that was deleted.
-  if (head === null || head.branchId !== change.branchId || head.state !== 'live') return null;
+  // Whoever has lost does not know whether its branch was there for a while.
+  if (change.kind === 'create') return (head?.nonce ?? null) === change.over ? created(change, head) : null;
+  if (head === null || head.branchId !== change.branchId) return null;
   if (change.kind === 'claim') return claimed(change, head);
   // Rule owner-only: a head that has another owner is no longer this node's to change.
   if (!owns(head, change)) return null;
@@ -93,7 +95,7 @@ export function firstHead(first: First): Head {
 }
 
 function created({ name, branchId, owner, policy }: Change & { kind: 'create' }, before: Head | null): Head {
-  // A name has each epoch once, whichever branch it belongs to.
+  // Rule epochs-go-on: a name has each epoch once, whichever branch it belongs to.
   const epoch = (before?.epoch ?? 0) + 1;
   return { ...firstHead({ name, branchId, nonce: '', epoch, policy }), owner };
 }

@@ -28,7 +28,7 @@ export const flushing: Part = {
     const { checkpoint, head, branchId, manifest } = turn.state;
     if (checkpoint === null || answer.type !== 'flushed') return;
     turn.state.checkpoint = { ...checkpoint, flushed: answer.flushed };
-    // What the branch has begun with is in the store, and kept there.
+    // Rule foreign-kept: what the branch has begun with is in the store, and kept there.
     const named = head?.head.manifest ?? head?.head.origin?.manifest;
     const key = named && manifestName(named.of ?? branchId, named);
     if (key && (manifest === null || key !== manifestName(manifest.branchId, manifest))) {

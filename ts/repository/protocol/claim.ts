@@ -9,7 +9,7 @@
 import { owns } from './change.js';
 import { propose, see } from './head.js';
 import { slotName } from './names.js';
-import { after, seal } from './objects.js';
+import { after, seal, sha256 } from './objects.js';
 import type { State } from './state.js';
 import { ask, askHere, getHead, go, type Part, type Turn } from './turn.js';
 
@@ -34,8 +34,11 @@ export function eager({ settings, head, told, log, epoch }: State): boolean {
 
 export const creating: Part = {
   enter(turn) {
-    const { branch: name, newBranchId: branchId, owner, policy } = turn.state.settings;
-    propose(turn, { kind: 'create', name, branchId, owner, policy });
+    const { settings, head, nonces } = turn.state;
+    const { branch: name, newBranchId, owner, policy } = settings;
+    // Rule fresh-id: a branch that was made by an attempt before may have been deleted since.
+    const branchId = nonces === 0 ? newBranchId : sha256(`${newBranchId} ${nonces}`).slice(0, newBranchId.length);
+    propose(turn, { kind: 'create', over: head?.head.nonce ?? null, name, branchId, owner, policy });
   },
 };
 

@@ -113,7 +113,7 @@ function doomed(
     const name = parseName(key);
     if (name === undefined || live.has(key)) return false;
     if (name.kind === 'slot') {
-      // Another branch begins with these.
+      // Rule pinned-slots: another branch begins with these.
       if (pins.some(({ slots: { from, to } }) => name.slot >= from && name.slot < to)) return false;
       // Rule fences-for-ever: where a fence is gone, a put that was sent long ago would succeed.
       return name.slot < wal.floor && !fenced.has(name.slot);

@@ -36,6 +36,7 @@ function begin(turn: Turn, head: Head): void {
   // Rule never-another: what this disk holds is not thrown away for something else of the same name.
   if (state.branchId !== '' && state.branchId !== head.branchId)
     return fail(turn, 'the branch of this name is another one');
+  // Rule deleted-stays: nobody has a branch again that was deleted.
   if (head.state !== 'live') return fail(turn, 'the branch has been deleted');
   // Rule begin-above-floor: what the log on this disk lacks may have been collected.
   const isKept = log.of === undefined ? head.wal.floor <= log.checked : head.origin?.state === 'pinned';
@@ -131,13 +132,11 @@ function advance(turn: Turn, held: Held): void {
   state.logged = held.seq;
   state.heldRevision = held.revision;
   state.slot = null;
-  if (next === null) {
-    state.log = position;
-    return go(turn, 'restored');
-  }
   if (next === position) return readOn(turn, position);
-  // A disk that holds records of its own branch does not go on from a point in the log of another.
-  askHere(turn, { type: 'remember', position: next });
+  // Rule begun-remembered: a disk that holds records of the next log does not begin again with the one before.
+  if (next !== null) return askHere(turn, { type: 'remember', position: next });
+  state.log = position;
+  go(turn, 'restored');
 }
 
 function readOn(turn: Turn, position: Position): void {

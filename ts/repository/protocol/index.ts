@@ -5,6 +5,17 @@
  * @module
  */
 
+export {
+  type Forked,
+  type Forking,
+  fork,
+  Hand,
+  type Job,
+  mend,
+  release,
+  remove,
+  type StoreRequest,
+} from './branches/index.js';
 export { adopted } from './change.js';
 export {
   branchPrefix,
@@ -20,6 +31,8 @@ export {
 } from './names.js';
 export {
   adoptedAt,
+  BEGUN_SLOT,
+  branchedAt,
   checkpointsOf,
   type Head,
   type Made,
@@ -28,6 +41,7 @@ export {
   namedBy,
   ORIGIN,
   type Owner,
+  type Pin,
   type Policy,
   type Position,
   type Records,

@@ -213,7 +213,7 @@ export function checkpointsOf(head: Head): readonly Named[] {
 
 /** Every manifest of the branch itself that its head keeps alive. */
 export function namedBy(head: Head): readonly Named[] {
-  // What a branch has grown from is kept as long as its pin.
+  // Rule pinned-manifests: what a branch has grown from is kept as long as its pin.
   const pinned = head.pins.flatMap(({ manifest }) => (manifest === null ? [] : [manifest]));
   const own = [...pinned, ...checkpointsOf(head)].filter(({ of }) => of === undefined);
   return [...new Map(own.map((named) => [`${named.epoch}-${named.n}`, named])).values()];

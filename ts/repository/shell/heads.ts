@@ -1,43 +1,51 @@
 /**
- * Heads stay small: of the older checkpoints that a branch keeps, all but the newest are in a list of its own, which the
- * head names. A list is stored before the head that names it and never changed; it goes when that head has been replaced.
+ * Heads stay small: of the older checkpoints that a branch keeps, and of the pins of branches that have grown from it, all but
+ * the newest are in lists, which the head names. A list goes when the head has been replaced that named it.
  *
- * What must hold: a head names the list of the head that it replaces, or one that was put for itself. So a list of an earlier
+ * What must hold: a head names the lists of the head that it replaces, or some that were put for itself. So a list of an earlier
  * epoch than that of some head, which that head does not name, is named by none to come, and may go at any time.
  *
  * @module
  */
 
-import { damaged, decodeHead, decodeOlder, encodeHead, type Older } from '../formats/index.js';
-import { epochOfList, type Head, listName, type Named } from '../protocol/index.js';
-import { type ObjectStore, outcomeOf } from '../store/index.js';
+import { damaged, decodeHead, decodeOlder, decodeOlderPins, encodeHead } from '../formats/index.js';
+import { branchPrefix, epochOfList, type Head } from '../protocol/index.js';
+import type { ObjectStore } from '../store/index.js';
 import { Counted } from './counted.js';
 import { noCounts } from './counts.js';
-import { sha256Of } from './digest.js';
 import { getHead } from './head.js';
+import { Lists } from './lists.js';
 
 /** So many checkpoints are in the head itself. */
 const RETAINED_MAX = 32;
-/** So often a head may be replaced between reading it and reading its list. */
+/** And so many pins: a list is put anew for every so many branches only. */
+const PINS_MAX = 64;
+/** So often a head may be replaced between reading it and reading its lists. */
 const READS_MAX = 8;
 
 /** A head, read by someone who changes none. */
-export async function readHead(store: ObjectStore, key: string): Promise<Head | undefined> {
-  const reader = new Counted(store, noCounts(), new AbortController().signal);
+export async function readHead(
+  store: ObjectStore,
+  key: string,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Head | undefined> {
+  const reader = new Counted(store, noCounts(), signal);
   return (await new Heads(reader).get(key))?.head;
 }
 
 export class Heads {
   readonly #store: Counted;
-  /** The list that was read or written last, which may stand in the next head as well. */
-  #known: (Older & { readonly list: readonly Named[] }) | undefined;
-  /** By head, so that it goes with that one and no other. */
-  #named: { readonly etag: string; readonly key: string } | undefined;
+  readonly #retained: Lists<Head['retained'][number]>;
+  readonly #pins: Lists<Head['pins'][number]>;
+  /** The lists that a head names, so that they go with that one and no other. */
+  #named: { readonly etag: string; readonly keys: readonly string[] } | undefined;
   /** A head that was read or written: the newest, or one not much older. */
-  #seen: { readonly epoch: number; readonly key: string | undefined } | undefined;
+  #seen: { readonly branchId: string; readonly epoch: number; readonly keys: readonly string[] } | undefined;
 
   constructor(store: Counted) {
     this.#store = store;
+    this.#retained = new Lists(store, { decode: decodeOlder, suffix: '', most: RETAINED_MAX });
+    this.#pins = new Lists(store, { decode: decodeOlderPins, suffix: '-pins', most: PINS_MAX });
   }
 
   /** The head, whole, with its ETag. */
@@ -45,16 +53,17 @@ export class Heads {
     for (let reads = 0; ; reads++) {
       const found = await getHead(this.#store, key);
       if (found === undefined) return undefined;
-      const { older, ...head } = decodeHead(key, found.body);
+      const { older, olderPins, ...head } = decodeHead(key, found.body);
       const { etag } = found;
-      this.#seen = { epoch: head.epoch, key: older?.key };
-      if (older === undefined) return { head, etag };
-      const list = await this.#list(older);
-      if (list !== undefined) {
-        this.#named = { etag, key: older.key };
-        return { head: { ...head, retained: [...list, ...head.retained] }, etag };
+      const keys = keysOf(older, olderPins);
+      this.#seen = { branchId: head.branchId, epoch: head.epoch, keys };
+      const retained = await this.#retained.whole({ entries: head.retained, older });
+      const pins = await this.#pins.whole({ entries: head.pins, older: olderPins });
+      if (retained !== undefined && pins !== undefined) {
+        if (keys.length > 0) this.#named = { etag, keys };
+        return { head: { ...head, retained, pins }, etag };
       }
-      if (reads >= READS_MAX) throw damaged(older.key, 'the head names it, and it is missing');
+      if (reads >= READS_MAX) throw damaged(keys.join(' '), 'the head names it, and it is missing');
     }
   }
 
@@ -63,49 +72,34 @@ export class Heads {
    * of the new one.
    */
   async put(head: Head, over: string | null, send: (bytes: Uint8Array) => Promise<string>): Promise<string> {
-    const older = head.retained.length > RETAINED_MAX ? await this.#keep(head, over) : undefined;
-    const retained = older === undefined ? head.retained : head.retained.slice(-RETAINED_MAX);
-    const etag = await send(encodeHead({ ...head, retained, ...(older && { older }) }));
+    const isNamed = (key: string) => this.#named?.etag === over && this.#named.keys.includes(key);
+    const retained = await this.#retained.split(head, head.retained, isNamed);
+    const pins = await this.#pins.split(head, head.pins, isNamed);
+    const fields = {
+      retained: retained.entries,
+      pins: pins.entries,
+      ...(retained.older && { older: retained.older }),
+      ...(pins.older && { olderPins: pins.older }),
+    };
+    const etag = await send(encodeHead({ ...head, ...fields }));
     const before = this.#named;
-    this.#named = older && { etag, key: older.key };
-    this.#seen = { epoch: head.epoch, key: older?.key };
+    const keys = keysOf(retained.older, pins.older);
+    this.#named = keys.length > 0 ? { etag, keys } : undefined;
+    this.#seen = { branchId: head.branchId, epoch: head.epoch, keys };
     // Another head that was read meanwhile is not the one that was replaced. If this fails a later owner collects it.
-    if (before !== undefined && before.etag === over && before.key !== older?.key)
-      await this.#store.del([before.key]).catch(() => {});
+    const left = before?.etag === over ? before.keys.filter((key) => !keys.includes(key)) : [];
+    if (left.length > 0) await this.#store.del(left).catch(() => {});
     return etag;
   }
 
   /** Of the names of a branch, those of lists that nobody needs: what owners before were kept from deleting. */
   leftOf(names: readonly string[]): readonly string[] {
-    const { epoch = 0, key } = this.#seen ?? {};
-    return names.filter((name) => name !== key && epochOfList(name) < epoch);
+    const { branchId = '', epoch = 0, keys = [] } = this.#seen ?? {};
+    const own = names.filter((name) => name.startsWith(branchPrefix(branchId)));
+    return own.filter((name) => !keys.includes(name) && epochOfList(name) < epoch);
   }
+}
 
-  async #list({ key, sha256 }: Older): Promise<readonly Named[] | undefined> {
-    if (this.#known?.key === key) return this.#known.list;
-    const found = await this.#store.get(key);
-    if (found === undefined) return undefined;
-    if ((await sha256Of(found.body)) !== sha256) throw damaged(key, 'its digest is another one');
-    const list = decodeOlder(key, found.body);
-    this.#known = { key, sha256, list };
-    return list;
-  }
-
-  async #keep({ branchId, epoch, nonce, retained }: Head, over: string | null): Promise<Older> {
-    const list = retained.slice(0, -RETAINED_MAX);
-    const bytes = Buffer.from(JSON.stringify(list));
-    const sha256 = await sha256Of(bytes);
-    const key = listName(branchId, epoch, nonce);
-    const known = this.#known?.sha256 === sha256 ? this.#known.key : undefined;
-    const isNamed = this.#named?.etag === over && this.#named?.key === known;
-    if (known !== undefined && (isNamed || known === key)) return { key: known, sha256 };
-    try {
-      await this.#store.put(key, bytes, { ifNoneMatch: '*', sha256 });
-    } catch (error) {
-      // It is there: the same head is put a second time. A refusal for another reason is met again below.
-      if (outcomeOf(error) !== 'lost' || (await this.#store.head(key)) === undefined) throw error;
-    }
-    this.#known = { key, sha256, list };
-    return { key, sha256 };
-  }
+function keysOf(...lists: readonly ({ readonly key: string } | undefined)[]): readonly string[] {
+  return lists.flatMap((list) => (list === undefined ? [] : [list.key]));
 }

@@ -1,0 +1,141 @@
+/**
+ * Those who make branches, delete them, make others under the same names, let go of what is not needed and mend what others
+ * have left.
+ *
+ * @module
+ */
+
+import type { Forked, Forking, Until } from '../../ts/repository/protocol/index.js';
+import { MS_BETWEEN_COMMITS } from './engine.js';
+import { Errand } from './job.js';
+import { Node } from './node.js';
+import { must } from './truth.js';
+import type { World } from './world.js';
+
+/** Few, so that they are given again and again. */
+const NAMES = ['a', 'b', 'c'];
+const ERRANDS_MAX = 4;
+/** On branches that have grown from others. */
+const NODES_MAX = 4;
+
+export class Foresters {
+  errands: Errand[] = [];
+  #begun = 0;
+
+  constructor(readonly world: World) {}
+
+  /** Begins something, or has somebody killed, if it comes to that. */
+  work(): void {
+    const { world } = this;
+    const { plan, random, counters } = world;
+    this.errands = this.errands.filter(({ ended }) => !ended);
+    for (const errand of this.errands) {
+      if (!world.chance(plan.killJob)) continue;
+      counters['jobs killed'] += 1;
+      errand.kill();
+    }
+    if (this.errands.length >= ERRANDS_MAX) return;
+    const name = NAMES[random(NAMES.length)] as string;
+    const any = () => [...world.truths.heads.keys()][random(world.truths.heads.size)];
+    if (world.chance(plan.fork * 4)) this.#fork(name);
+    else if (world.chance(plan.remove * 4)) this.remove(name);
+    else if (world.chance(plan.release * 4)) this.release(name);
+    else if (world.chance(plan.mend * 4)) this.mend(any() ?? name);
+  }
+
+  #begin<T>(
+    what: string,
+    job: (hand: InstanceType<World['protocol']['Hand']>) => Errand<T>['job'],
+    done?: (result: T) => void,
+  ) {
+    this.#begun += 1;
+    const { Hand } = this.world.protocol;
+    const boot = `${what}.${this.#begun}`;
+    const errand = new Errand(this.world, boot, job(new Hand(boot)), done);
+    this.errands.push(errand as Errand);
+    return errand;
+  }
+
+  #fork(name: string): void {
+    const { world } = this;
+    const { truths, random } = world;
+    const parent = truths.live[random(truths.live.length || 1)];
+    if (parent === undefined || parent === name) return;
+    const truth = truths.of(truths.heads.get(parent)?.branchId ?? '');
+    const { collections, log } = truth;
+    const owner = world.nodes.find((node) => node.leads && node.truth === truth && !world.sleeps(node));
+    const { slot, revision } = owner?.state?.log ?? {};
+    const known = slot && revision && random(2) === 0 ? { to: slot, revision } : undefined;
+    const at = this.#moment(log.length);
+    const forking: Forking = { parent, name, at, known };
+    this.#begin<Forked>(
+      `fork ${name} of ${parent}`,
+      (hand) => world.protocol.fork(hand, forking),
+      (result) => {
+        if (result.type !== 'forked') return;
+        const { counters } = world;
+        const grown = truths.of(result.head.branchId).log.length;
+        must(
+          at === null || !('revision' in at) || grown === at.revision - 1,
+          `a branch at ${JSON.stringify(at)} has ${grown}`,
+        );
+        must(
+          at === null || 'revision' in at || grown * MS_BETWEEN_COMMITS <= at.timeMs,
+          'a branch holds what came later',
+        );
+        counters.forks += 1;
+        if (truth.collections > collections) counters['forks racing a collection'] += 1;
+        if (truth.head?.origin) counters['branches of branches'] += 1;
+        this.#settle(name);
+      },
+    );
+  }
+
+  #moment(newest: number): Until | null {
+    const { random } = this.world;
+    const seq = random(2) === 0 ? Math.max(0, newest - random(4)) : random(newest + 2);
+    return [null, { revision: seq + 1 }, { timeMs: seq * MS_BETWEEN_COMMITS + 5 }][random(3)] as Until | null;
+  }
+
+  /** Somebody begins to work on a branch. */
+  #settle(name: string): void {
+    const { nodes, random, plan } = this.world;
+    const free = nodes.findIndex(
+      ({ branch, state }, n) => n >= plan.nodes + plan.replicas && (!state || branch === name),
+    );
+    const node = new Node(this.world, `${name}${random(1000)}`, name);
+    if (nodes.length < plan.nodes + plan.replicas + NODES_MAX) nodes.push(node);
+    else if (free >= 0) {
+      nodes[free]?.crash(true);
+      nodes[free] = node;
+    } else return;
+    node.start(random(4) === 0 ? 'standby' : 'writer');
+  }
+
+  remove(name: string): Errand<string | null> {
+    const { truths, counters } = this.world;
+    return this.#begin(
+      `remove ${name}`,
+      (hand) => this.world.protocol.remove(hand, name),
+      (branchId) => {
+        if (branchId === null) return;
+        counters['branches deleted'] += 1;
+        truths.of(branchId).isOver = true;
+      },
+    );
+  }
+
+  release(name: string): Errand<boolean> {
+    return this.#begin(
+      `release ${name}`,
+      (hand) => this.world.protocol.release(hand, name),
+      (isFree) => {
+        if (isFree) this.world.counters.releases += 1;
+      },
+    );
+  }
+
+  mend(name: string): Errand<void> {
+    return this.#begin(`mend ${name}`, (hand) => this.world.protocol.mend(hand, name));
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The rules by which branches grow from others, are deleted, let go and are mended, each taken out.
+ *
+ * @module
+ */
+
+export interface Mutant {
+  /** As the code calls it. */
+  rule: string;
+  /** What is done instead. */
+  without: string;
+  /** File, what stands there exactly once, and what stands there instead. */
+  edits: [file: string, found: string, instead: string][];
+}
+
+export const OF_BRANCHES: Mutant[] = [
+  {
+    rule: 'compare-and-set',
+    without: 'jobs put heads over whatever is there',
+    edits: [['branches/job', 'const etag = over?.etag ?? null;', 'const etag = undefined as never;']],
+  },
+  {
+    rule: 'head-unmoved',
+    without: 'a job takes a head that has not moved for refused',
+    edits: [
+      ['branches/job', 'if ((now?.etag ?? null) !== etag) return { won: false, now };', 'return { won: false, now };'],
+    ],
+  },
+  {
+    rule: 'begin-above-floor',
+    without: 'a disk goes on with the log of another branch that has let go of it',
+    edits: [['follow', ": head.origin?.state === 'pinned';", ': true;']],
+  },
+  {
+    rule: 'deleted-stays',
+    without: 'a branch that was deleted is taken',
+    edits: [['follow', "if (head.state !== 'live') return fail", 'if (head.state === undefined) return fail']],
+  },
+  {
+    rule: 'begun-remembered',
+    without: 'a disk that holds records of one log begins again with the log before',
+    edits: [['follow', "return askHere(turn, { type: 'remember', position: next });", 'return readOn(turn, next);']],
+  },
+  {
+    rule: 'foreign-kept',
+    without: 'a branch uploads what it has begun with',
+    edits: [['checkpoint', 'head?.head.manifest ?? head?.head.origin?.manifest;', 'head?.head.manifest;']],
+  },
+  {
+    rule: 'foreign-tables',
+    without: 'a branch lets go of tables that its checkpoints name',
+    edits: [
+      ['branches/release', '(found.body as Manifest).tables.some((table) => table.branchId !== branchId)', 'false'],
+    ],
+  },
+  {
+    rule: 'pins-through',
+    without: 'a branch lets go of what others have begun with through it',
+    edits: [
+      ['branches/release', ' || pins.some(({ manifest }) => manifest === null || manifest.of !== undefined)', ''],
+    ],
+  },
+  {
+    rule: 'own-first',
+    without: 'a branch lets go of what it has grown from before its own head says so',
+    edits: [['branches/release', 'const { won } = yield* putHead', 'const { won } = { won: true }; void putHead']],
+  },
+  {
+    rule: 'pinned-manifests',
+    without: 'the checkpoint that another branch has begun with is collected',
+    edits: [['objects', 'const own = [...pinned, ', 'const own = [...pinned.slice(0, 0), ']],
+  },
+  {
+    rule: 'pinned-slots',
+    without: 'slots that another branch begins with are collected',
+    edits: [['collect', 'if (pins.some(', 'if (pins.slice(0, 0).some(']],
+  },
+  {
+    rule: 'pin-what-is-kept',
+    without: 'a fork pins what the parent kept when it was first read',
+    edits: [['branches/fork', '? growthFrom(head, at', '? growthFrom(from, at']],
+  },
+  {
+    rule: 'pin-again',
+    without: 'a fork that met a tombstone puts its head over it, and relies on the pin that it has',
+    edits: [
+      [
+        'branches/fork',
+        '    before = branchId;',
+        "    if ((yield* putHead(hand, child, put.now)).won) return { type: 'forked', head: child };\n    before = branchId;",
+      ],
+    ],
+  },
+  {
+    rule: 'fresh-id',
+    without: 'a branch that was deleted is made anew under its id',
+    edits: [
+      ['claim', 'const branchId = nonces === 0 ? newBranchId :', 'const branchId = nonces < Infinity ? newBranchId :'],
+    ],
+  },
+  {
+    rule: 'own-child',
+    without: 'a fork takes its own child, which has an owner already, for another branch',
+    edits: [['branches/fork', 'if (put.won || isOurs)', 'if (put.won || (isOurs && seen === null))']],
+  },
+  {
+    rule: 'epochs-go-on',
+    without: 'a branch that is made anew begins with epoch 1',
+    edits: [['change', '(before?.epoch ?? 0) + 1', '1']],
+  },
+  {
+    rule: 'epochs-go-on',
+    without: 'a branch that grows under a name of before begins with epoch 0',
+    edits: [['branches/fork', 'over?.head.epoch ?? 0', '0']],
+  },
+  {
+    rule: 'tombstone-first',
+    without: 'the pin of a branch that is not there yet is taken for dead',
+    edits: [['branches/mend', 'const { won } = yield* putHead', 'const { won } = { won: true }; void putHead']],
+  },
+  {
+    rule: 'delete-fences',
+    without: 'a branch is deleted without a fence',
+    edits: [['branches/remove', 'else if (owner === null) break;', 'else if (owner !== undefined) break;']],
+  },
+  {
+    rule: 'delete-fences',
+    without: 'a branch is deleted in the epoch of its owner',
+    edits: [['branches/remove', 'epoch: head.epoch + 1, fences', 'epoch: head.epoch, fences']],
+  },
+  {
+    rule: 'fences-known',
+    without: 'what a branch has is deleted before its fences are known',
+    edits: [['branches/remove', 'if (head.fences === null) {', "if (head.fences === null && branchId === '') {"]],
+  },
+  {
+    rule: 'pins-keep',
+    without: 'a branch that is deleted lets go of what others have begun with through it',
+    edits: [['branches/remove', 'if (head.pins.length > 0) return;', '']],
+  },
+  {
+    rule: 'fences-for-ever',
+    without: 'fences of a branch that is deleted go with it',
+    edits: [['branches/remove', 'return !fenced.has(name.slot) && ', 'return fenced !== undefined && ']],
+  },
+];

@@ -1,0 +1,11 @@
+/**
+ * Branches of branches: made, deleted, let go, and mended.
+ *
+ * @module
+ */
+
+export { type Forked, type Forking, fork } from './fork.js';
+export { Hand, type Job, type StoreRequest } from './job.js';
+export { mend } from './mend.js';
+export { release } from './release.js';
+export { remove } from './remove.js';
