@@ -33,8 +33,9 @@ export async function beginWith(
   const { signal = new AbortController().signal, onProgress } = source;
   if (!(await isVacant(folder, new DatabaseFolder(folder, options, () => {})))) return false;
   if (target !== undefined) {
-    const head = () => readHead(target.store, headName(target.branch));
-    if ((await throughOutage(head, signal, (error) => tellTrying(onProgress, error))) !== undefined) return false;
+    const ask = () => readHead(target.store, headName(target.branch));
+    const head = await throughOutage(ask, signal, (error) => tellTrying(onProgress, error));
+    if (head !== undefined && head.state !== 'gone') return false;
   }
   await restoreBranch(folder, options, source);
   return true;

@@ -11,6 +11,7 @@ import { headName } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
 import type { EngineFolder } from './engine.js';
 import { belongsToNone, branchExists, halfCopied, noBranch, occupied } from './errors.js';
+import { readHead } from './heads.js';
 import { Mark } from './mark.js';
 import type { ShellOptions } from './options.js';
 import { throughOutage } from './outage.js';
@@ -106,6 +107,6 @@ function checkStore({ folder, store }: ShellOptions, { marked }: Mark, databaseI
 /** For who makes none. A folder does not begin to belong to a branch that is not there. */
 async function findBranch(store: ObjectStore, branch: string, signal: AbortSignal): Promise<Root> {
   const root = await findRoot(store, signal);
-  if ((await store.get(headName(branch), { signal })) === undefined) throw noBranch(branch, store);
+  if ((await readHead(store, headName(branch), signal))?.state !== 'live') throw noBranch(branch, store);
   return root;
 }

@@ -5,8 +5,8 @@
  */
 
 import type { Backlog } from './backlog.js';
+import type { Published } from './events.js';
 import type { OnProgress } from './progress.js';
-import type { Published } from './shell.js';
 import type { BranchStatus } from './status.js';
 
 export interface Branch {

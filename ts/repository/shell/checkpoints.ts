@@ -6,8 +6,8 @@
 
 import { manifestName } from '../protocol/index.js';
 import type { Driver } from './driver.js';
+import type { Published } from './events.js';
 import type { CheckpointPolicy } from './options.js';
-import type { Published } from './shell.js';
 
 export class Checkpoints {
   readonly #policy: CheckpointPolicy;

@@ -53,8 +53,8 @@ export class Following {
    */
   heard(request: Request, answer: Answer): Answer {
     if (!('key' in request && request.key.startsWith(HEADS)) || answer.type !== 'found') return answer;
-    const { manifest, origin } = answer.body as Head;
-    this.#isYoung = manifest === null && origin === null;
+    const { manifest, origin, state } = answer.body as Head;
+    this.#isYoung = state === 'live' && manifest === null && !origin?.manifest;
     return this.#isYoung ? { type: 'missing' } : answer;
   }
 

@@ -11,8 +11,8 @@ import type { ObjectStore } from '../store/index.js';
 import type { Backlog } from './backlog.js';
 import type { Near } from './download.js';
 import type { EngineFolder } from './engine.js';
+import type { ShellEvent } from './events.js';
 import type { OnProgress } from './progress.js';
-import type { ShellEvent } from './shell.js';
 
 /** When a checkpoint is due: whichever is first. */
 export interface CheckpointPolicy {

@@ -11,6 +11,8 @@ import { CLOSE_MS } from '../../limits.js';
 import type { Replication } from '../../native/types.js';
 import {
   type Answer,
+  type Forking,
+  type Head,
   knownUpTo,
   type Local,
   type Notice,
@@ -42,33 +44,15 @@ import {
   ofOwner,
   unshipped,
 } from './errors.js';
+import type { Published } from './events.js';
 import { Following, isAtEnd } from './following.js';
 import { type ShellOptions, settingsOf } from './options.js';
 import { type OnProgress, type Progress, Reading, tellProgress, tellTrying, uploads } from './progress.js';
 import { Remote } from './remote.js';
 import { repairFiles } from './repair.js';
 import { type BranchStatus, statusOf } from './status.js';
+import { tidy, tipOf } from './tidy.js';
 import { Waiters } from './waiters.js';
-
-/** What a shell tells without being asked. */
-export type ShellEvent =
-  /** Everything up to a revision is in the store, for ever; of a replica: and here. */
-  | { readonly type: 'acknowledged'; readonly revision: number }
-  | { readonly type: 'published'; readonly checkpoint: Published }
-  /** Another node has the branch. The engine is about to be closed, and what is not stored to be taken back; `ended` follows. */
-  | { readonly type: 'overtaken'; readonly error: CoppiceError }
-  /** Nothing further is shipped by this process. */
-  | { readonly type: 'ended'; readonly error: CoppiceError };
-
-/** A checkpoint that the head of the branch names. */
-export interface Published {
-  readonly revision: number;
-  readonly tables: number;
-  readonly bytes: number;
-  readonly at: Date;
-  /** Of its manifest. */
-  readonly location: string;
-}
 
 const ENDED: ReadonlySet<State['phase']> = new Set(['restored', 'deposed', 'closed', 'failed']);
 
@@ -174,6 +158,11 @@ export class Shell implements Branch {
     return this.#belonging.place.remembered.databaseId;
   }
 
+  /** What it knows of the end of its log, for whoever makes a branch of it; nothing unless it leads. */
+  get tip(): Forking['known'] {
+    return tipOf(this.#driver.state);
+  }
+
   /** The last record that is in the store. */
   get storedSeq(): number {
     return this.#driver.state.log.seq;
@@ -272,7 +261,8 @@ export class Shell implements Branch {
     if (request.type === 'install') this.#ahead(request.position);
     const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
     const isNew = this.#options.wants === 'new' && this.#belonging.mark === undefined;
-    if (isOpening && answer.type === 'found' && isNew) this.#end(this.#exists());
+    const isThere = answer.type === 'found' && (answer.body as Head).state !== 'gone';
+    if (isOpening && isThere && isNew) this.#end(this.#exists());
     if (this.#following !== undefined) return this.#following.heard(request, answer);
     const isSlot = request.type === 'put' && 'previous' in request.body;
     if (isSlot && answer.type === 'stored') this.#count(request.body as Slot);
@@ -406,7 +396,8 @@ export class Shell implements Branch {
         this.#waiters.end((revision) => fencedCommit(branch, revision));
         return this.#end(fenced(branch));
       case 'published':
-        return this.#checkpoints.published(this.#driver);
+        this.#checkpoints.published(this.#driver);
+        return tidy(this.#driver.state, this.#options.store, this.#abort.signal);
       case 'failed':
         return this.#end(new CoppiceError('STORE', `the branch "${branch}" cannot be used: ${notice.reason}`));
       case 'closed':

@@ -1,0 +1,66 @@
+/**
+ * Branches of branches in a store: made and deleted whether or not anybody has them open. `docs/protocol.md` says how.
+ *
+ * @module
+ */
+
+import { randomUUID } from 'node:crypto';
+import { CoppiceError } from '../errors.js';
+import { type Forked, type Forking, fork, Hand, type Head, headName, mend, remove } from './protocol/index.js';
+import { carryOut, type Doing, isHalfDone, noBranch, readHead } from './shell/index.js';
+import type { ObjectStore } from './store/index.js';
+
+/**
+ * Makes a branch of another, as that is now, or was at a moment that is kept. Copies nothing: three requests of the store, and one list
+ * if its end is wanted and nobody has said where that is: its last owner when it gave the branch up, or, by `known`, the one that there is.
+ *
+ * @throws `COPPICE_NOT_FOUND` without such a parent, `COPPICE_EXISTS` if the name is taken (also by a branch that is deleted, but that others
+ * have grown from), `COPPICE_COMPACTED` if the moment is not kept any more, `COPPICE_FUTURE_REVISION` if it has never been.
+ */
+export async function forkBranch(store: ObjectStore, forking: Forking, doing?: Doing): Promise<Head> {
+  const { parent, name } = forking;
+  const forked = await carryOut(store, fork(new Hand(randomUUID()), forking), doing);
+  if (forked.type !== 'forked') throw refused(store, forking, forked.type);
+  if (forked.head.origin?.manifest !== null) return forked.head;
+  // Nothing says yet how the database was made.
+  await removeBranch(store, name, doing);
+  throw noBranch(parent, store);
+}
+
+function refused(
+  { location }: ObjectStore,
+  { parent, name, at }: Forking,
+  why: Exclude<Forked['type'], 'forked'>,
+): CoppiceError {
+  const moment = at === null ? 'now' : 'revision' in at ? `revision ${at.revision}` : new Date(at.timeMs).toISOString();
+  const details = { branch: parent };
+  switch (why) {
+    case 'no parent':
+      return noBranch(parent, { location });
+    case 'exists':
+      return new CoppiceError('EXISTS', `there is a branch "${name}" in ${location}, or others have grown from it`, {
+        details: { branch: name },
+      });
+    case 'too old':
+      return new CoppiceError('COMPACTED', `the branch "${parent}" does not keep ${moment} any more`, { details });
+    case 'not yet':
+      return new CoppiceError('FUTURE_REVISION', `the branch "${parent}" has not got to ${moment}`, { details });
+  }
+}
+
+/**
+ * Deletes a branch: who has it open is fenced, and what no other branch has grown from goes. Its name may be used again when all of
+ * it has gone.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is none.
+ */
+export async function removeBranch(store: ObjectStore, name: string, doing?: Doing): Promise<void> {
+  const removed = await carryOut(store, remove(new Hand(randomUUID()), name), doing);
+  if (removed === null) throw noBranch(name, store);
+}
+
+/** Goes on with whatever those have left who made or deleted branches of this one, or this one itself, and were killed. */
+export async function mendBranch(store: ObjectStore, name: string, doing?: Doing): Promise<void> {
+  const head = await readHead(store, headName(name));
+  if (head !== undefined && isHalfDone(head)) await carryOut(store, mend(new Hand(randomUUID()), name), doing);
+}
