@@ -57,7 +57,7 @@ export type ErrorName =
  * | `COPPICE_UNKNOWN_OUTCOME` | logged but not acknowledged: `waitFor(error.details.revision)` tells; of a put to a store: read the object |
  * | `COPPICE_CORRUPT` | `details.file` and `details.offset` say where; restore a backup, or `salvage` (`coppice repair`) |
  * | `COPPICE_FORMAT` | no database of this version; `details` as above. Open with the right version |
- * | `COPPICE_ENCRYPTED`, `COPPICE_WRONG_ENCRYPTION_KEY` | open it with the key that it was encrypted with; the message names it by its id |
+ * | `COPPICE_ENCRYPTED`, `COPPICE_WRONG_ENCRYPTION_KEY` | open it with the key that it was encrypted with, which the message names by its id |
  * | `COPPICE_IO`, `COPPICE_POISONED` | the disk failed: mend it, close and open again |
  * | `COPPICE_COMPACTED`, `COPPICE_FUTURE_REVISION` | choose a revision the database holds |
  * | `COPPICE_WOULD_BLOCK` | use the asynchronous form |

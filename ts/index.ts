@@ -28,6 +28,7 @@ export type { MergeConflict, Merged, MergeOptions, Resolution, Resolve, Unmerged
 export type { LeftOut } from './native/types.js';
 export { type OpenOptions, open } from './open.js';
 export type { Duration } from './options/duration.js';
+export type { EncryptionKey, EncryptionOptions } from './options/encryption.js';
 export type { CompactionOptions } from './options/open.js';
 export type { KeyRange } from './options/range.js';
 export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';

@@ -13,6 +13,7 @@ import { Handle } from './handle.js';
 import { Keyspace } from './keyspace.js';
 import { openEngine } from './native/index.js';
 import { fn } from './options/check.js';
+import { type Keys, keysOf } from './options/encryption.js';
 import { checkPath, type FolderOptions, resolveOpen } from './options/open.js';
 import { type BranchOptions, beginWith, branching, isPlace, openBranch, sourceOf } from './repository/index.js';
 import { scrub } from './scrub.js';
@@ -59,6 +60,7 @@ export async function open(
   const folder = resolve(checkPath(path));
   const { engine, keys, values, durability, scrub: scrubbing, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
+  if (options.encryption !== undefined) engine.keys = await encryption(options);
   const store = branching(options, { isRemote: durability === 'remote', readOnly: engine.readOnly });
   const { restore, onProgress } = options;
   if (restore !== undefined) {
@@ -81,6 +83,17 @@ export async function open(
   const handle = await (signal === undefined || store !== undefined ? opening : orClosed(opening, signal));
   if (scrubbing !== undefined) scrub(handle, scrubbing);
   return new Database(handle, new Keyspace(keys, values, ''));
+}
+
+/** The keys, if files are to be encrypted. */
+function encryption({
+  encryption,
+  store,
+  restore,
+}: OpenOptions<KeyEncoding, ValueEncoding>): Promise<Keys | undefined> {
+  if (encryption === undefined || (store === undefined && restore === undefined)) return keysOf(encryption);
+  const message = 'encryption of what goes into a store comes in a later version';
+  throw new CoppiceError('UNSUPPORTED', message, { details: { option: 'encryption' } });
 }
 
 /** What was not shipped yet would be lost if a folder of a store was written without it. */

@@ -7,6 +7,7 @@
 import { resolve } from 'node:path';
 import { type SalvageLoss, type SalvageResult, salvage as salvageNative } from './native/index.js';
 import { checkNames, fn, names } from './options/check.js';
+import { type EncryptionOptions, keysOf } from './options/encryption.js';
 import { checkPath } from './options/open.js';
 import type { Progress } from './upkeep.js';
 
@@ -15,6 +16,8 @@ export type { SalvageLoss };
 export interface SalvageOptions {
   /** Called now and then with the bytes of tables that were read so far. */
   onProgress?: (progress: Progress) => void;
+  /** Of an encrypted database, as for `open`: the new one is encrypted with the current key. */
+  encryption?: EncryptionOptions;
 }
 
 /** What a salvage found, and what it did not. */
@@ -42,7 +45,7 @@ export interface SalvageReport {
   location: string;
 }
 
-const SALVAGE = names('salvage', ['onProgress']);
+const SALVAGE = names('salvage', ['onProgress', 'encryption']);
 
 /**
  * Copies what is readable in the folder of a damaged database into a new one, and says what was not. The damaged folder
@@ -76,6 +79,7 @@ export async function salvage(from: string, to: string, options: SalvageOptions 
   const result: SalvageResult = await salvageNative(
     resolve(checkPath(from, 'from')),
     location,
+    await keysOf(options.encryption),
     onProgress === undefined ? undefined : progress,
   );
   return { complete: result.lost.length === 0, ...result, location };

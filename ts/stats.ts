@@ -30,6 +30,11 @@ export interface Stats {
   levels: { files: number; bytes: number; entries: number; deletes: number; rangeDeletes: number }[];
   /** Files of large values (`blobBytes`), and how much of them is garbage that compactions have still to collect. */
   blobs: { files: number; bytes: number; garbageBytes: number };
+  /**
+   * Only of an encrypted database: the ids of its current key and of earlier ones that are still needed, and how many files
+   * each encrypts. `compact()` leaves the current one alone, once the log has moved on.
+   */
+  encryption?: { keys: { id: string; files: number }[] };
   /** Snapshots that are open. */
   snapshots: number;
   /**
@@ -76,6 +81,7 @@ export interface Stats {
 export function makeStats(engine: EngineStats, queued: Queued): Stats {
   return {
     ...(engine.history === undefined ? {} : { history: { ...engine.history } }),
+    ...(engine.keys.length === 0 ? {} : { encryption: { keys: engine.keys.map((key) => ({ ...key })) } }),
     keysEstimate: engine.keysEstimate,
     diskBytes: engine.diskBytes,
     logBytes: engine.logBytes,

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Database } from '../database.js';
 import { CoppiceError } from '../errors.js';
 import { type OpenOptions, open } from '../open.js';
+import type { EncryptionOptions } from '../options/encryption.js';
 import type { Tree } from '../sublevel.js';
 import type { Terminal } from './terminal.js';
 import { formatBytes, type Notation, parseBytes } from './text.js';
@@ -125,7 +126,7 @@ export class Call {
     path = this.positionals[0] as string,
   ): Promise<T> {
     const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
-    const db = await open(path, { createIfMissing: false, ...options, ...encodings });
+    const db = await open(path, { createIfMissing: false, ...encryption(), ...options, ...encodings });
     try {
       return await use(db);
     } finally {
@@ -139,6 +140,15 @@ export class Call {
     const inside = (db: Bytes) => use(names.reduce<Keys>((keys, name) => keys.sublevel<Buffer, Buffer>(name), db));
     return this.withDatabase(options, inside, path);
   }
+}
+
+/**
+ * As the environment says: the current key, and behind commas those from before. A flag would show keys to everyone who
+ * lists processes.
+ */
+export function encryption(): { encryption?: EncryptionOptions } {
+  const [key, ...previous] = (process.env.COPPICE_ENCRYPTION_KEY ?? '').split(',');
+  return key ? { encryption: { key, previous } } : {};
 }
 
 /** Parses the arguments of a command. */

@@ -16,6 +16,7 @@ const NAMES = [
   'history',
   'levels',
   'blobs',
+  'encryption',
 ] as const;
 /** The same figures on a page of metrics. */
 const METRIC =

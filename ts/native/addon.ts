@@ -262,7 +262,7 @@ export interface Addon {
   rangeClose(cursor: number): null | undefined;
 
   // These start a task and answer its number.
-  open(path: string, options: AddonOptions): number | null;
+  open(path: string, options: AddonOptions, keys: Uint8Array[] | undefined): number | null;
   close(handle: number): number | null;
   flush(handle: number): number | null;
   compact(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
@@ -270,12 +270,12 @@ export interface Addon {
   verify(handle: number, bytesPerSecond: number | undefined): number | null;
   checkpoint(handle: number, folder: string): number | null;
   backup(handle: number, folder: string): number | null;
-  salvage(from: string, to: string): number | null;
+  salvage(from: string, to: string, keys: Uint8Array[] | undefined): number | null;
   untilClosed(folder: string): number | null;
-  installFiles(folder: string, manifest: Uint8Array): number | null;
+  installFiles(folder: string, manifest: Uint8Array, keys: Uint8Array[] | undefined): number | null;
   clearFolder(folder: string): number | null;
   /** Comes to 1 if everything beyond is gone, to 0 if nothing was done. */
-  cutLog(folder: string, after: number): number | null;
+  cutLog(folder: string, after: number, keys: Uint8Array[] | undefined): number | null;
 
   stats(handle: number): object | null;
   wantedFiles(manifest: Uint8Array): WantedFile[] | null;

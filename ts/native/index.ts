@@ -22,20 +22,21 @@ export async function openEngine(
   on: (event: EngineEvent) => void,
 ): Promise<Engine> {
   const here = environment();
-  const { memtable, compaction, retain, ...rest } = options;
-  const started = here.addon.open(path, { ...rest, ...memtable, ...compaction, ...retain });
+  const { memtable, compaction, retain, keys, ...rest } = options;
+  const started = here.addon.open(path, { ...rest, ...memtable, ...compaction, ...retain }, keys && [...keys]);
   const handle = await here.task<number>(started);
   return new NativeEngine(here, handle, options.replicated !== undefined, on);
 }
 
-/** Makes a database in `to` of what is readable in `from`. */
+/** Makes a database in `to` of what is readable in `from`; both are encrypted if there are keys. */
 export function salvage(
   from: string,
   to: string,
+  keys: readonly Uint8Array[] | undefined,
   onProgress?: (doneBytes: number, totalBytes: number) => void,
 ): Promise<SalvageResult> {
   const here = environment();
-  return here.task(here.addon.salvage(from, to), onProgress);
+  return here.task(here.addon.salvage(from, to, keys && [...keys]), onProgress);
 }
 
 /**

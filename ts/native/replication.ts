@@ -6,7 +6,7 @@
 
 import type { Addon, PinnedByTask, WantedFile } from './addon.js';
 import { type Environment, environment } from './environment.js';
-import type { Held, InstallFile, LogRecords, PinnedVersion, Replication, Until } from './types.js';
+import type { EngineOptions, Held, InstallFile, LogRecords, PinnedVersion, Replication, Until } from './types.js';
 
 export class NativeReplication implements Replication {
   readonly #environment: Environment;
@@ -103,9 +103,9 @@ export function filesOf(engine: string): InstallFile[] {
  * @throws `COPPICE_EXISTS` if the folder holds a database, `COPPICE_CORRUPT` with the file's name if one is not what it
  * should be, `COPPICE_NOT_FOUND` if one is missing.
  */
-export function install(folder: string, engine: string): Promise<Held> {
+export function install(folder: string, engine: string, keys?: EngineOptions['keys']): Promise<Held> {
   const here = environment();
-  return here.task(here.addon.installFiles(folder, Buffer.from(engine, 'base64')));
+  return here.task(here.addon.installFiles(folder, Buffer.from(engine, 'base64'), keys && [...keys]));
 }
 
 /** Removes every file of a database from a folder. Others stay. */
@@ -115,9 +115,9 @@ export function clear(folder: string): Promise<void> {
 }
 
 /** Takes every record after `seq` out of the log, durably. False, with nothing done, if tables may hold such records. */
-export async function cut(folder: string, seq: number): Promise<boolean> {
+export async function cut(folder: string, seq: number, keys?: EngineOptions['keys']): Promise<boolean> {
   const here = environment();
-  return (await here.task<number>(here.addon.cutLog(folder, seq))) === 1;
+  return (await here.task<number>(here.addon.cutLog(folder, seq, keys && [...keys]))) === 1;
 }
 
 function earliest(numbers: readonly (number | undefined)[]): number | undefined {

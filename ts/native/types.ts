@@ -55,6 +55,8 @@ export interface EngineOptions {
   };
   /** What is written but nobody waits for is synced at most this much later. */
   syncIntervalMs: number;
+  /** Of 32 bytes each, the current one first. Absent: the database is plain. */
+  keys?: readonly Uint8Array[] | undefined;
 }
 
 /** What an open with `recovery: 'point-in-time'` left out: the log from its first damage on. */
@@ -450,6 +452,8 @@ export interface EngineStats {
   memtables: number;
   levels: LevelStats[];
   blobs: BlobStats;
+  /** Of an encrypted database: its current key, then others that are still needed; and how many files each encrypts. */
+  keys: { id: string; files: number }[];
   /** Now: pages held uncompressed. */
   cacheBytes: number;
   cacheHits: number;

@@ -10,6 +10,7 @@ import { DURATION_MS_MAX, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN } from '../limi
 import type { EngineOptions } from '../native/types.js';
 import { boolean, checkNames, integer, names, oneOf, signal } from './check.js';
 import type { Duration } from './duration.js';
+import type { EncryptionOptions } from './encryption.js';
 import { type ScrubOptions, scrubOptions } from './scrub.js';
 import { type Durability, durability } from './write.js';
 
@@ -118,6 +119,30 @@ export interface FolderOptions<K extends KeyEncoding = 'utf8', V extends ValueEn
   scrub?: boolean | { bytesPerSecond?: number; pause?: Duration };
   /** What is written but nobody waits for is synced at most this many milliseconds later. Default 1,000. */
   syncIntervalMs?: number;
+  /**
+   * Encrypts every file, with AES-256-GCM. Chosen when the database is created; from then on it opens only with the key
+   * it was encrypted with: `COPPICE_ENCRYPTED` without one, `COPPICE_WRONG_ENCRYPTION_KEY` with another. To change the key
+   * open with the new one and the old one under `previous`: new files get the new one, and `compact()` rewrites all others.
+   * What is protected and what is not: docs/encryption.md. Default: none.
+   *
+   * @example
+   * ```ts
+   * import { randomBytes } from 'node:crypto';
+   * import { open } from 'coppice';
+   *
+   * const key = randomBytes(32);
+   * const db = await open('./data-encrypted', { encryption: { key } });
+   * await db.put('secret', 'value');
+   * await db.close();
+   *
+   * const next = randomBytes(32);
+   * const again = await open('./data-encrypted', { encryption: { key: next, previous: [key] } });
+   * await again.compact();
+   * console.log(again.stats().encryption?.keys.length); // 1
+   * await again.close();
+   * ```
+   */
+  encryption?: EncryptionOptions;
   /** Gives up opening. */
   signal?: AbortSignal;
 }
@@ -202,6 +227,7 @@ const OPEN = names(
     'filter',
     'compaction',
     'syncIntervalMs',
+    'encryption',
     'scrub',
     'signal',
     ...STORE_OPTIONS,

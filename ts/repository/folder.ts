@@ -93,7 +93,7 @@ export class DatabaseFolder implements EngineFolder {
   }
 
   async install(engine: string): Promise<void> {
-    await this.#alone(() => install(this.#folder, engine));
+    await this.#alone(() => install(this.#folder, engine, this.#options.keys));
   }
 
   clear(): Promise<void> {
@@ -101,7 +101,7 @@ export class DatabaseFolder implements EngineFolder {
   }
 
   cut(seq: number): Promise<boolean> {
-    return this.#alone(() => cut(this.#folder, seq));
+    return this.#alone(() => cut(this.#folder, seq, this.#options.keys));
   }
 
   /** Does what needs the folder for itself, when no other thread has it open any more. */

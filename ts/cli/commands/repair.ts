@@ -6,7 +6,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type SalvageLoss, type SalvageReport, salvage } from '../../salvage.js';
-import { type Command, EXIT } from '../command.js';
+import { type Command, EXIT, encryption } from '../command.js';
 import { figure } from '../figures.js';
 
 export const repair: Command = {
@@ -17,7 +17,7 @@ export const repair: Command = {
   async run(call) {
     const onProgress = call.terminal.progress.bind(call.terminal);
     const [from, to] = call.positionals as [string, string];
-    const report = await salvage(from, to, { onProgress });
+    const report = await salvage(from, to, { onProgress, ...encryption() });
     call.terminal.endProgress();
     if (call.has('json')) {
       const lost = report.lost.map((loss) => ({

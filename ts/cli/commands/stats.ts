@@ -60,7 +60,8 @@ const FIGURES: readonly (readonly [string, keyof FolderStats, Unit])[] = [
 function table(stats: FolderStats): string[] {
   const rows = FIGURES.map(([label, name, unit]) => [label, figure(stats[name] as number, unit)] as const);
   const past = stats.history === undefined ? [] : ['', ...columns(historyRows(stats.history))];
-  return [...columns(rows), ...past, '', ...levelTable(stats)];
+  const keys = stats.encryption === undefined ? [] : ['', ...columns(keyRows(stats.encryption))];
+  return [...columns(rows), ...past, ...keys, '', ...levelTable(stats)];
 }
 
 function historyRows({ versions, trimRevision, superseded }: NonNullable<FolderStats['history']>): string[][] {
@@ -69,6 +70,14 @@ function historyRows({ versions, trimRevision, superseded }: NonNullable<FolderS
     ['of them not the newest', figure(superseded, 'count')],
     ['trimmed to revision', figure(trimRevision, 'count')],
   ];
+}
+
+function keyRows({ keys }: NonNullable<FolderStats['encryption']>): string[][] {
+  return keys.map(({ id, files }, at) => [
+    at === 0 ? 'encrypted with' : 'still needed',
+    id,
+    `${figure(files, 'count')} files`,
+  ]);
 }
 
 function levelTable({ levels }: FolderStats): string[] {
