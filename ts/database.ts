@@ -4,14 +4,29 @@
  * @module
  */
 
-import { CoppiceError } from './errors.js';
+import {
+  type BranchOffOptions,
+  branchOff,
+  copyOf,
+  type DropBranchOptions,
+  dropBranch,
+  lateChanges,
+  listBranches,
+  mergeBranch,
+  type Repository,
+} from './branches.js';
+import type { Changes } from './changes.js';
+import { CoppiceError, invalid } from './errors.js';
 import type { Events } from './events.js';
 import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
+import type { Merged, MergeOptions, Unmerged } from './merge.js';
 import { revision as checkRevision } from './options/check.js';
 import type { Duration } from './options/duration.js';
 import { type CloseOptions, closeTimeout, type Durability, durability } from './options/write.js';
 import { Pin } from './pin.js';
+import type { DiffOptions, Reader } from './reader.js';
+import type { BranchInfo } from './repository/index.js';
 import type { BranchStatus } from './repository/shell/index.js';
 import { Snapshot } from './snapshot.js';
 import { makeMetrics, makeStats, type Stats } from './stats.js';
@@ -27,9 +42,12 @@ import type { Commit, Pressure } from './write-queue.js';
  * After `close` every call throws or rejects with `COPPICE_CLOSED`, except `status`, `path` and `close` itself.
  */
 export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
+  readonly #repository: Repository | undefined;
+
   /** @internal */
-  constructor(handle: Handle, space: Keyspace<K, V>) {
+  constructor(handle: Handle, space: Keyspace<K, V>, repository: Repository | undefined) {
     super(handle, space, new Pin(handle, 0));
+    this.#repository = repository;
   }
 
   /** The folder, as an absolute path. */
@@ -237,6 +255,92 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    */
   repository(): BranchStatus | undefined {
     return this.handle.branch?.status();
+  }
+
+  /**
+   * Makes a branch of this database and opens it, with the options that this one was opened with: a database that begins with what
+   * this one holds, or held, and goes its own way. Nothing is copied: tables that are here are linked, others fetched.
+   *
+   * Everything committed before the call is in it, once the store has it; with `at`, everything up to that moment.
+   *
+   * @throws as `createBranch` does; `COPPICE_UNSUPPORTED` without a `store`.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-of-main', { store: './store-of-branches' });
+   * await db.put('price', '10');
+   * const rehearsal = await db.branch('rehearsal');
+   * await rehearsal.put('price', '12');
+   * console.log(await db.get('price'), await rehearsal.get('price')); // 10 12
+   * await rehearsal.close();
+   * await db.dropBranch('rehearsal');
+   * await db.close();
+   * ```
+   */
+  branch(name: string, options: BranchOffOptions = {}): Promise<Database<K, V>> {
+    return branchOff(this.handle, this.#store(), name, options) as Promise<Database<K, V>>;
+  }
+
+  /** The branches of the store: see `listBranches`. */
+  branches(): Promise<BranchInfo[]> {
+    return listBranches(this.#store().store);
+  }
+
+  /** Drops a branch of the store, which must not be this one: see the function `dropBranch`. */
+  async dropBranch(name: string, options?: DropBranchOptions): Promise<BranchInfo> {
+    const { store, name: own } = this.#store();
+    if (name === own) throw invalid('the branch to drop', `another one than "${own}", which is open here`, name);
+    return dropBranch(store, name, options);
+  }
+
+  /**
+   * `diff` and `merge` of a database also take the name of another branch of the store. It is read as the store has it, from a
+   * copy that begins with the tables that are here, so that what both share is neither fetched nor read; the copy goes afterwards.
+   *
+   * To merge, `base` may be left out if one of the two has grown from the other at a revision.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-of-main', { store: './store-of-branches', durability: 'remote', history: true });
+   * const idea = await db.branch('idea');
+   * await idea.put('price', '11');
+   * await idea.close();
+   * for await (const { key, before, after } of db.diff('idea')) console.log(key, before?.value, after?.value);
+   * const merged = await db.merge('idea');
+   * console.log(merged.ok, await db.get('price')); // true 11
+   * await db.dropBranch('idea');
+   * await db.close();
+   * ```
+   */
+  override diff(
+    before: Reader<unknown, unknown> | number | bigint | string,
+    options: DiffOptions<K> = {},
+  ): Changes<K, V> {
+    if (typeof before !== 'string') return super.diff(before, options);
+    const repository = this.#store();
+    const copying = () => copyOf(this.handle, repository, before, null);
+    return this.shown(
+      lateChanges(copying, (copy) => this.differing(copy, options)),
+      options,
+    );
+  }
+
+  override async merge(
+    from: Reader<unknown, unknown> | string,
+    options: Partial<Pick<MergeOptions<K, V>, 'base'>> & Omit<MergeOptions<K, V>, 'base'> = {},
+  ): Promise<Merged | Unmerged<K, V>> {
+    if (typeof from !== 'string') return super.merge(from, options as MergeOptions<K, V>);
+    return mergeBranch(this.handle, this.#store(), from, options.base, (theirs, base) =>
+      super.merge(theirs, { ...options, base }),
+    );
+  }
+
+  #store(): Repository {
+    if (this.#repository !== undefined) return this.#repository;
+    throw new CoppiceError('UNSUPPORTED', 'branches are of databases with a store: give open the option store');
   }
 
   /** The figures in the Prometheus text format. */

@@ -7,6 +7,15 @@
  */
 
 export type { Batch, Check, Conflict } from './batch.js';
+export {
+  type BranchOffOptions,
+  type CreateBranchOptions,
+  createBranch,
+  type DropBranchOptions,
+  dropBranch,
+  listBranches,
+  type Moment,
+} from './branches.js';
 export type { Change, Changes } from './changes.js';
 export type { Database } from './database.js';
 export type {
@@ -35,7 +44,7 @@ export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from 
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { DiffOptions, HistoryOptions, RangeOptions } from './reader.js';
-export type { BranchOptions, BranchStatus, RestoreFrom, StoreCheckpoints } from './repository/index.js';
+export type { BranchInfo, BranchOptions, BranchStatus, RestoreFrom, StoreCheckpoints } from './repository/index.js';
 export {
   fsStore,
   type Loss,

@@ -15,7 +15,15 @@ import { openEngine } from './native/index.js';
 import { fn } from './options/check.js';
 import { type Keys, keysOf } from './options/encryption.js';
 import { checkPath, type FolderOptions, resolveOpen } from './options/open.js';
-import { type BranchOptions, beginWith, branching, isPlace, openBranch, sourceOf } from './repository/index.js';
+import {
+  type BranchOptions,
+  beginWith,
+  branching,
+  isPlace,
+  type Near,
+  openBranch,
+  sourceOf,
+} from './repository/index.js';
 import { scrub } from './scrub.js';
 
 /**
@@ -57,6 +65,15 @@ export async function open(
   path: string,
   options: OpenOptions<KeyEncoding, ValueEncoding> = {},
 ): Promise<Database<unknown, unknown>> {
+  return openNear(path, options, undefined);
+}
+
+/** `near`: where tables may be that would be fetched from the store else. */
+async function openNear(
+  path: string,
+  options: OpenOptions<KeyEncoding, ValueEncoding>,
+  near: Near | undefined,
+): Promise<Database<unknown, unknown>> {
   const folder = resolve(checkPath(path));
   const { engine, keys, values, durability, scrub: scrubbing, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
@@ -76,13 +93,20 @@ export async function open(
     async (on) =>
       store === undefined
         ? { engine: await openEngine(folder, engine, on) }
-        : await openBranch(folder, engine, store, signal, on),
+        : await openBranch(folder, engine, store, signal, on, near),
     durability,
   );
   // A branch listens to the signal itself, and has given the folder back when it says so.
   const handle = await (signal === undefined || store !== undefined ? opening : orClosed(opening, signal));
   if (scrubbing !== undefined) scrub(handle, scrubbing);
-  return new Database(handle, new Keyspace(keys, values, ''));
+  const keyspace = new Keyspace(keys, values, '');
+  if (store === undefined) return new Database(handle, keyspace, undefined);
+  const { shell } = store;
+  // Another branch is opened as this one was; what this one began with, and who gave up opening it, is past.
+  const { restore: _, signal: __, ...others } = options;
+  const open = (path: string, branch: string, near: Near) =>
+    openNear(path, { ...others, store: shell.store, branch }, near);
+  return new Database(handle, keyspace, { store: shell.store, name: shell.branch, open });
 }
 
 /** The keys, if files are to be encrypted. */

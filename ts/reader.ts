@@ -14,7 +14,7 @@ import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import type { Entry, Keyspace, MakeRow, Version } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
-import type { ChangedEntry, Engine, Later, Rows, RowsOptions } from './native/types.js';
+import type { ChangedEntry, Engine, Later, Changes as NativeChanges, Rows, RowsOptions } from './native/types.js';
 import { checkNames, integer, names, revision } from './options/check.js';
 import { KEY_RANGE, type KeyRange, RANGE_SHAPE, type RangeShape, shapeOf } from './options/range.js';
 import { Pin, pinned, pinOf, type ReadOptions } from './pin.js';
@@ -276,6 +276,16 @@ export class Reader<K, V> {
    * ```
    */
   diff(before: Reader<unknown, unknown> | number | bigint, options: DiffOptions<K> = NO_OPTIONS): Changes<K, V> {
+    return this.shown(this.differing(before, options), options);
+  }
+
+  /** @internal */
+  protected shown(native: NativeChanges, { signal }: DiffOptions<K>): Changes<K, V> {
+    return new Changes(native, (changed) => changeOf(this.space, changed), signal);
+  }
+
+  /** @internal */
+  protected differing(before: Reader<unknown, unknown> | number | bigint, options: DiffOptions<K>): NativeChanges {
     checkNames(options, DIFF);
     const { space } = this;
     const from = before instanceof Reader ? before.pin : pinned({ at: before }, new Pin(this.handle, 0));
@@ -283,10 +293,9 @@ export class Reader<K, V> {
     const to = pinned({ ...(at !== undefined && { at }), ...(signal !== undefined && { signal }) }, this.pin);
     const { bounds } = shapeOf(options, space);
     const wanted = { ...bounds, keys: space.keys.form, values: space.values.form };
-    const native = asked(from, (snapshot) =>
+    return asked(from, (snapshot) =>
       asked(to, (number) => this.handle.live().changes(from.handle.live().moment(snapshot), number, wanted)),
     );
-    return new Changes(native, (changed) => changeOf(space, changed), signal);
   }
 
   #range<T>(options: RangeOptions<K> = NO_OPTIONS, make: MakeRow<T>, values: boolean, details: boolean): Range<T> {

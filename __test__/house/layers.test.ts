@@ -58,7 +58,7 @@ const api = [
     'salvage',
     'restore',
   ],
-  ['scrub'],
+  ['scrub', 'branches'],
   ['database'],
   ['open'],
   ['index', 'exports'],

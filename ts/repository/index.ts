@@ -9,12 +9,13 @@ import { DatabaseFolder } from './folder.js';
 import type { Branching } from './options.js';
 import { ReplicaEngine } from './replica.js';
 import { SharedBranch } from './shared.js';
-import { type Branch, Shell, type ShellEvent } from './shell/index.js';
+import { type Branch, type Near, Shell, type ShellEvent } from './shell/index.js';
 
-export { type BranchInfo, branchesIn } from './inspect.js';
+export { forkBranch, removeBranch } from './branches.js';
+export { type BranchInfo, branchesIn, forkPoint } from './inspect.js';
 export { type BranchOptions, branching, branchName, type StoreCheckpoints, storeOf } from './options.js';
 export { beginWith, restoreBranch } from './restore.js';
-export { type BranchStatus, isPlace, openRoot, type Progress } from './shell/index.js';
+export { type Branch, type BranchStatus, isPlace, type Near, OWN, openRoot, type Progress } from './shell/index.js';
 export { momentOf, type RestoreFrom, sourceOf } from './source.js';
 export { type BranchReport, verifyBranch } from './verify.js';
 
@@ -25,13 +26,14 @@ export async function openBranch(
   branching: Branching,
   signal: AbortSignal | undefined,
   on: (event: EngineEvent | ShellEvent) => void,
+  near?: Near,
 ): Promise<{ engine: Engine; branch: Branch }> {
   const { shell, replicated, agreement } = branching;
   const wants = options.errorIfExists ? 'new' : options.createIfMissing ? 'any' : 'known';
   // Whether there is a database is a question about the branch: its folder may be filled, or emptied, from there.
   const ofFolder = { createIfMissing: true, errorIfExists: false, readOnly: false };
   const ofEngine = { ...options, ...ofFolder, replicated };
-  const ofShell = { ...shell, folder, wants, until: null, signal, on } as const;
+  const ofShell = { ...shell, folder, wants, until: null, signal, on, ...(near && { near }) } as const;
   if (shell.mode !== 'replica') return SharedBranch.open(ofShell, ofEngine, agreement);
   const database = new DatabaseFolder(folder, ofEngine, on);
   const branch = await Shell.open({ ...ofShell, engine: database });

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { HEADS, type Head } from './protocol/index.js';
+import { decodeManifest } from './formats/index.js';
+import { HEADS, type Head, headName, manifestName, type Table, type Until } from './protocol/index.js';
 import { readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
@@ -12,6 +13,13 @@ import type { ObjectStore } from './store/index.js';
 export interface BranchInfo {
   name: string;
   id: string;
+  /** The branch that it has grown from; `null`: none. */
+  parent: string | null;
+  /** What it began with of that one, if that was a revision or a time; `null`: whatever was there. */
+  began: { revision: number } | { time: Date } | null;
+  /** Of the tables of its newest checkpoint: bytes that are another branch's, and of its own. */
+  sharedBytes: number;
+  ownBytes: number;
   /** How often it has changed hands. */
   epoch: number;
   /** The machine that writes it; `null`: it was closed in order. */
@@ -30,16 +38,52 @@ export async function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
   const found: BranchInfo[] = [];
   for await (const { key } of store.list(HEADS)) {
     const head = await readHead(store, key);
-    if (head?.state === 'live') found.push(infoOf(head));
+    if (head?.state === 'live') found.push(await infoOf(store, head));
   }
   return found;
 }
 
-function infoOf({ name, branchId, epoch, owner, manifest, retained, wal }: Head): BranchInfo {
+/**
+ * The revision that a branch began with of another one, in whichever direction one of the two has grown from the other: the last one
+ * that they have in common. Nothing if neither has, or nobody has said which.
+ */
+export async function forkPoint(store: ObjectStore, one: string, other: string): Promise<number | undefined> {
+  const [a, b] = await Promise.all([one, other].map((name) => readHead(store, headName(name))));
+  if (a === undefined || b === undefined) return undefined;
+  const until = momentOf(a, b.branchId) ?? momentOf(b, a.branchId);
+  return until !== undefined && 'revision' in until ? until.revision : undefined;
+}
+
+function momentOf({ origin }: Head, parentId: string): Until | undefined {
+  return origin?.stretches.find(({ branchId }) => branchId === parentId)?.until ?? undefined;
+}
+
+async function bytesOf(store: ObjectStore, { branchId, manifest, origin }: Head): Promise<[number, number]> {
+  const named = manifest ?? origin?.manifest;
+  if (!named) return [0, 0];
+  const key = manifestName(named.of ?? branchId, named);
+  const found = await store.get(key);
+  let [shared, own] = [0, 0];
+  for (const table of found === undefined ? [] : (await decodeManifest(key, found.body)).tables) {
+    const { bytes = 0 } = table as Table & { readonly bytes?: number };
+    if (table.branchId === branchId) own += bytes;
+    else shared += bytes;
+  }
+  return [shared, own];
+}
+
+async function infoOf(store: ObjectStore, head: Head): Promise<BranchInfo> {
+  const { name, branchId, epoch, owner, manifest, retained, wal, origin } = head;
+  const began = origin && momentOf(head, origin.branchId);
+  const [sharedBytes, ownBytes] = await bytesOf(store, head);
   const oldest = wal.floor === 1 ? undefined : (retained[0] ?? manifest);
   return {
     name,
     id: branchId,
+    parent: origin?.name ?? null,
+    began: !began ? null : 'revision' in began ? began : { time: new Date(began.timeMs) },
+    sharedBytes,
+    ownBytes,
     epoch,
     owner: owner?.node ?? null,
     checkpoint: manifest === null ? null : { revision: manifest.revision, at: new Date(manifest.timeMs) },

@@ -7,7 +7,16 @@
 import type { EngineOptions } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
 import { headName } from './protocol/index.js';
-import { isVacant, type OnProgress, occupied, readHead, Shell, tellTrying, throughOutage } from './shell/index.js';
+import {
+  isVacant,
+  type Near,
+  type OnProgress,
+  occupied,
+  readHead,
+  Shell,
+  tellTrying,
+  throughOutage,
+} from './shell/index.js';
 import type { Source } from './source.js';
 import type { ObjectStore } from './store/index.js';
 
@@ -18,6 +27,8 @@ const POLL_MS = 1_000;
 export interface Restoring extends Source {
   readonly signal: AbortSignal | undefined;
   readonly onProgress: OnProgress | undefined;
+  /** Where tables may be that would be fetched else. */
+  readonly near?: Near | undefined;
 }
 
 /**
@@ -45,7 +56,7 @@ export async function beginWith(
 export async function restoreBranch(
   folder: string,
   options: EngineOptions,
-  { store, branch, until, signal, onProgress }: Restoring,
+  { store, branch, until, signal, onProgress, near }: Restoring,
 ): Promise<void> {
   const engine = new DatabaseFolder(folder, { ...options, replicated: 'applied' }, () => {});
   if (!(await isVacant(folder, engine))) {
@@ -70,6 +81,7 @@ export async function restoreBranch(
     signal,
     onProgress,
     on: () => {},
+    ...(near && { near }),
   });
   await shell.close();
 }

@@ -141,6 +141,10 @@ export class SharedBranch implements Branch {
     return { ...status, role: 'claiming', ready: false, unshippedBytes: this.backlog.bytes };
   }
 
+  get tip(): Branch['tip'] {
+    return this.#shell?.tip;
+  }
+
   repair(paths: readonly string[]): Promise<string[]> {
     const { folder, store, branch } = this.#options;
     const { replication } = this.#database.engine as { replication: Replication };

@@ -4,23 +4,29 @@
  * @module
  */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Change } from '../../changes.js';
 import type { Entry } from '../../keyspace.js';
-import { type Call, type Command, EXIT, type Keys, SUBLEVEL_FLAG, usage } from '../command.js';
+import { restore } from '../../restore.js';
+import { type Call, type Command, EXIT, type Exit, type Keys, SUBLEVEL_FLAG, usage } from '../command.js';
 import { KEY_RANGE_FLAGS, keyRangeOf } from './range.js';
 
 export const diff: Command = {
   name: 'diff',
   summary:
-    'print what differs: + made, - deleted, ~ changed; of two folders, or of one with history between two revisions; exit code 1 if nothing does',
+    'print what differs: + made, - deleted, ~ changed; of two folders, of one with history between two revisions, or of two branches; exit code 1 if nothing does',
   positionals: ['PATH', '[AFTER]'],
   flags: {
+    store: { type: 'boolean', help: 'PATH names a store, and AFTER two branches in it: main..feature' },
     ...SUBLEVEL_FLAG,
     ...KEY_RANGE_FLAGS,
     from: { type: 'string', value: 'REVISION', help: 'as PATH was at this revision' },
     to: { type: 'string', value: 'REVISION', help: 'as PATH was at this revision; the newest if it is not given' },
   },
   async run(call) {
+    if (call.has('store')) return inStore(call);
     const after = call.positionals[1];
     const [from, to] = [call.revision('from'), call.revision('to')];
     if ((after === undefined) === (from === undefined)) throw usage('give a second folder, or --from');
@@ -32,6 +38,28 @@ export const diff: Command = {
     return differ ? EXIT.OK : EXIT.NO;
   },
 };
+
+/** Of copies that go afterwards. */
+async function inStore(call: Call): Promise<Exit> {
+  const [store, pair = ''] = call.positionals as [string, string?];
+  const [one, other, ...rest] = pair.split('..');
+  if (!one || !other || rest.length > 0) throw usage('give two branches as main..feature');
+  if (call.text('from') !== undefined || call.text('to') !== undefined) throw usage('--from and --to are for a folder');
+  const top = await mkdtemp(join(tmpdir(), 'coppice-diff-'));
+  try {
+    const [before, after] = [join(top, 'before'), join(top, 'after')];
+    await restore(store, { branch: one, to: before });
+    await restore(store, { branch: other, to: after });
+    const differ = await call.withKeys(
+      { readOnly: true },
+      (was) => call.withKeys({ readOnly: true }, (is) => print(call, is, was, undefined), after),
+      before,
+    );
+    return differ ? EXIT.OK : EXIT.NO;
+  } finally {
+    await rm(top, { recursive: true, force: true });
+  }
+}
 
 /** Answers whether anything differs. */
 async function print(call: Call, keys: Keys, before: Keys | number, to: number | undefined): Promise<boolean> {

@@ -6,6 +6,7 @@
 
 import type { Command } from '../command.js';
 import { backup } from './backup.js';
+import { branch } from './branch.js';
 import { checkpoint } from './checkpoint.js';
 import { count } from './count.js';
 import { del } from './del.js';
@@ -14,6 +15,7 @@ import { doctor } from './doctor.js';
 import { get } from './get.js';
 import { history } from './history.js';
 import { init } from './init.js';
+import { merge } from './merge.js';
 import { put } from './put.js';
 import { repair } from './repair.js';
 import { restore } from './restore.js';
@@ -41,4 +43,6 @@ export const COMMANDS: readonly Command[] = [
   init,
   status,
   restore,
+  branch,
+  merge,
 ];

@@ -31,7 +31,7 @@ export const restore: Command = {
   },
 };
 
-function timeOf(text: string): Date {
+export function timeOf(text: string): Date {
   const time = new Date(text);
   if (Number.isFinite(time.getTime())) return time;
   throw usage(`--time must be a time as 2026-01-31T12:00:00Z, not "${text}"`);

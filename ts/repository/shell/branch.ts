@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Forking } from '../protocol/index.js';
 import type { Backlog } from './backlog.js';
 import type { Published } from './events.js';
 import type { OnProgress } from './progress.js';
@@ -17,6 +18,8 @@ export interface Branch {
   /** Resolves when a revision is in the store, where no other machine takes it back; of a replica: and can be read here. */
   stored(revision: number): Promise<void>;
   status(): BranchStatus;
+  /** Where the log ends, for whoever makes a branch of it; nothing of one that is not led by this thread. */
+  readonly tip: Forking['known'];
   /** Publishes everything that was committed before the call. */
   checkpoint(onProgress?: OnProgress): Promise<Published>;
   /** Puts damaged files of the folder right from the store; answers the paths of those that are. */

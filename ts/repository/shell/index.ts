@@ -9,6 +9,7 @@ export { isVacant } from './belonging.js';
 export type { Branch } from './branch.js';
 export { Budget } from './budget.js';
 export { sha256Of } from './digest.js';
+export type { Near } from './download.js';
 export type { EngineFolder, OpenEngine } from './engine.js';
 export { branchExists, doubtful, failedCommit, fenced, fencedCommit, noBranch, occupied, unshipped } from './errors.js';
 export type { Published, ShellEvent } from './events.js';
