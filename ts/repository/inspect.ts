@@ -4,8 +4,17 @@
  * @module
  */
 
-import { decodeManifest } from './formats/index.js';
-import { HEADS, type Head, headName, manifestName, type Table, type Until } from './protocol/index.js';
+import { decodeManifest, decodeSlot } from './formats/index.js';
+import {
+  BEGUN_SLOT,
+  HEADS,
+  type Head,
+  headName,
+  manifestName,
+  slotName,
+  type Table,
+  type Until,
+} from './protocol/index.js';
 import { readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
@@ -50,8 +59,26 @@ export async function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
 export async function forkPoint(store: ObjectStore, one: string, other: string): Promise<number | undefined> {
   const [a, b] = await Promise.all([one, other].map((name) => readHead(store, headName(name))));
   if (a === undefined || b === undefined) return undefined;
-  const until = momentOf(a, b.branchId) ?? momentOf(b, a.branchId);
-  return until !== undefined && 'revision' in until ? until.revision : undefined;
+  return (await grewAt(store, a, b.branchId)) ?? grewAt(store, b, a.branchId);
+}
+
+/** The revision at which a branch has grown from another. */
+async function grewAt(store: ObjectStore, { origin }: Head, parentId: string): Promise<number | undefined> {
+  const stretch = origin?.stretches.findLast(({ branchId }) => branchId === parentId);
+  if (origin === null || stretch === undefined) return undefined;
+  const { until, to } = stretch;
+  if (until !== null) return 'revision' in until ? until.revision : undefined;
+  // Then the last one of that part of the log.
+  const { manifest } = origin;
+  const floor = manifest?.of === parentId ? manifest.floor : BEGUN_SLOT;
+  for (let slot = to - 1; slot >= floor; slot--) {
+    const key = slotName(parentId, slot);
+    const found = await store.get(key);
+    if (found === undefined) return undefined;
+    const { records } = decodeSlot(key, found.body);
+    if (records !== undefined) return records.revision;
+  }
+  return manifest?.revision;
 }
 
 function momentOf({ origin }: Head, parentId: string): Until | undefined {
