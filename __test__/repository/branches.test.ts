@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import test, { type ExecutionContext } from 'ava';
+import test, { type ExecutionContext, type TestFn } from 'ava';
 import {
   type Database,
   fsStore,
@@ -13,6 +13,7 @@ import {
   type OpenOptions,
   open,
   restore,
+  s3,
 } from '../../ts/index.js';
 import { forkBranch, mendBranch, removeBranch } from '../../ts/repository/branches.js';
 import { branchesIn } from '../../ts/repository/index.js';
@@ -22,6 +23,7 @@ import { carryOut, readHead } from '../../ts/repository/shell/index.js';
 import { verifyBranch } from '../../ts/repository/verify.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
+import { newBucket, testWithServer } from '../support/s3.js';
 import { openBranch, temporaryPlace } from './shell/branch.js';
 
 interface Place {
@@ -79,49 +81,53 @@ function byMd5(store: ObjectStore): ObjectStore {
   return store;
 }
 
-const stores = {
-  memory: async () => memoryStore(),
-  folder: async (t: ExecutionContext) => fsStore(await temporaryFolder(t)),
-};
+const stores: [kind: string, test: TestFn, make: (t: ExecutionContext) => Promise<ObjectStore>][] = [
+  ['memory', test, async () => memoryStore()],
+  ['folder', test, async (t) => fsStore(await temporaryFolder(t))],
+  ['s3', testWithServer, async () => s3(await newBucket())],
+];
 
-for (const [kind, make] of Object.entries(stores)) {
-  test(`${kind}: a branch holds what its parent held at that moment, and from then on each goes its own way`, async (t) => {
-    const here = await place(t, await make(t));
-    const main = await here.opened('main');
-    await main.put('a', '1');
-    await main.checkpoint();
-    const { revision } = await main.put('a', '2');
-    await main.put('a', '3');
-    await forked(here, 'main', 'then', { revision });
-    await forked(here, 'main', 'before', { revision: revision - 1 });
-    await main.put('b', 'main');
-    await forked(here, 'main', 'now');
-    await main.put('c', 'later');
+for (const [kind, testThere, make] of stores) {
+  testThere(
+    `${kind}: a branch holds what its parent held at that moment, and from then on each goes its own way`,
+    async (t) => {
+      const here = await place(t, await make(t));
+      const main = await here.opened('main');
+      await main.put('a', '1');
+      await main.checkpoint();
+      const { revision } = await main.put('a', '2');
+      await main.put('a', '3');
+      await forked(here, 'main', 'then', { revision });
+      await forked(here, 'main', 'before', { revision: revision - 1 });
+      await main.put('b', 'main');
+      await forked(here, 'main', 'now');
+      await main.put('c', 'later');
 
-    const [then, before, now] = [await here.opened('then'), await here.opened('before'), await here.opened('now')];
-    t.deepEqual(await all(then), [['a', '2']]);
-    t.deepEqual(await all(before), [['a', '1']]);
-    t.deepEqual(await all(now), [
-      ['a', '3'],
-      ['b', 'main'],
-    ]);
-    t.is((await then.put('a', 'other')).revision, revision + 1);
-    t.is(await main.get('a'), '3');
-    await then.checkpoint();
-    await Promise.all([main, then, before, now].map((db) => db.close()));
+      const [then, before, now] = [await here.opened('then'), await here.opened('before'), await here.opened('now')];
+      t.deepEqual(await all(then), [['a', '2']]);
+      t.deepEqual(await all(before), [['a', '1']]);
+      t.deepEqual(await all(now), [
+        ['a', '3'],
+        ['b', 'main'],
+      ]);
+      t.is((await then.put('a', 'other')).revision, revision + 1);
+      t.is(await main.get('a'), '3');
+      await then.checkpoint();
+      await Promise.all([main, then, before, now].map((db) => db.close()));
 
-    // Opened again; and on a disk that knows nothing.
-    for (const disk of ['then', 'elsewhere']) {
-      const again = await here.opened('then', disk);
-      t.deepEqual(await all(again), [['a', 'other']]);
-      await again.close();
-    }
-    for (const name of ['main', 'then', 'before', 'now']) {
-      t.deepEqual((await verifyBranch(here.store, name, true)).problems, []);
-    }
-  });
+      // Opened again; and on a disk that knows nothing.
+      for (const disk of ['then', 'elsewhere']) {
+        const again = await here.opened('then', disk);
+        t.deepEqual(await all(again), [['a', 'other']]);
+        await again.close();
+      }
+      for (const name of ['main', 'then', 'before', 'now']) {
+        t.deepEqual((await verifyBranch(here.store, name, true)).problems, []);
+      }
+    },
+  );
 
-  test(`${kind}: branches of branches of branches, with their parents deleted, are what they were`, async (t) => {
+  testThere(`${kind}: branches of branches of branches, with their parents deleted, are what they were`, async (t) => {
     const here = await place(t, await make(t));
     let names = ['main', 'one', 'two', 'three'];
     for (const [n, name] of names.entries()) {
@@ -152,33 +158,42 @@ for (const [kind, make] of Object.entries(stores)) {
   });
 }
 
-test('a branch costs three requests, or three and a list if nobody has given its parent up', async (t) => {
-  const here = await place(t, byMd5(memoryStore()));
-  const main = await here.opened('main');
-  const { revision } = await main.put('a', '1');
-  await main.checkpoint();
-  await main.put('a', '2');
-  const cost = async (name: string, at: Until | null) => {
-    const counts = noCounts();
-    await forkBranch(here.store, { parent: 'main', name, at }, { counts });
-    const { get, put, list, head, delete: del } = counts.requests;
-    return { get, put, list, other: head + del };
-  };
-  const three = { get: 1, put: 2, list: 0, other: 0 };
-  // Below the newest checkpoint, and at the end beside an owner that this process does not know.
-  t.deepEqual(await cost('below', { revision }), three);
-  t.deepEqual(await cost('end', null), { ...three, list: 1 });
-  t.deepEqual(await cost('time', { timeMs: Date.now() }), { ...three, list: 1 });
-  await main.close();
-  t.deepEqual(await cost('closed', null), three);
-  // A revision that only the log has is looked for there.
-  t.deepEqual(await cost('log', { revision: revision + 1 }), { ...three, get: 2 });
-  for (const [name, value] of Object.entries({ below: '1', end: '2', time: '2', closed: '2', log: '2' })) {
-    const db = await here.opened(name);
-    t.deepEqual(await all(db), [['a', value]]);
-    await db.close();
-  }
-});
+const costs = [
+  ['memory', test, async () => byMd5(memoryStore())],
+  ['s3', testWithServer, async () => s3(await newBucket())],
+] as const;
+for (const [kind, testThere, make] of costs) {
+  testThere(
+    `${kind}: a branch costs three requests, or three and a list if nobody has given its parent up`,
+    async (t) => {
+      const here = await place(t, await make());
+      const main = await here.opened('main');
+      const { revision } = await main.put('a', '1');
+      await main.checkpoint();
+      await main.put('a', '2');
+      const cost = async (name: string, at: Until | null) => {
+        const counts = noCounts();
+        await forkBranch(here.store, { parent: 'main', name, at }, { counts });
+        const { get, put, list, head, delete: del } = counts.requests;
+        return { get, put, list, other: head + del };
+      };
+      const three = { get: 1, put: 2, list: 0, other: 0 };
+      // Below the newest checkpoint, and at the end beside an owner that this process does not know.
+      t.deepEqual(await cost('below', { revision }), three);
+      t.deepEqual(await cost('end', null), { ...three, list: 1 });
+      t.deepEqual(await cost('time', { timeMs: Date.now() }), { ...three, list: 1 });
+      await main.close();
+      t.deepEqual(await cost('closed', null), three);
+      // A revision that only the log has is looked for there.
+      t.deepEqual(await cost('log', { revision: revision + 1 }), { ...three, get: 2 });
+      for (const [name, value] of Object.entries({ below: '1', end: '2', time: '2', closed: '2', log: '2' })) {
+        const db = await here.opened(name);
+        t.deepEqual(await all(db), [['a', value]]);
+        await db.close();
+      }
+    },
+  );
+}
 
 test('it costs three for the owner of its parent, which mends what others have left when it takes a checkpoint', async (t) => {
   const { store: memory, folder } = await temporaryPlace(t);
@@ -201,6 +216,66 @@ test('it costs three for the owner of its parent, which mends what others have l
   const b = await openBranch(store, `${folder}-b`, { branch: 'b' });
   t.deepEqual(b.engine.texts, ['a']);
   await b.shell.close();
+});
+
+test('t4 H8: branches, and branches of those, outlive every disk, and so do those who follow them', async (t) => {
+  const here = await place(t, memoryStore());
+  const lines = [
+    ['main', null],
+    ['b', 'main'],
+    ['c', 'b'],
+  ] as const;
+  for (const [name, parent] of lines) {
+    if (parent !== null) await forked(here, parent, name);
+    const db = await here.opened(name);
+    for (let n = 0; n < 20; n++) await db.put(`${name}/${n}`, String(n));
+    if (name !== 'b') await db.checkpoint();
+    await db.put('last', name);
+    await db.close();
+    await here.lose(name);
+  }
+  for (const [name] of lines) {
+    for (const [disk, options] of [
+      [name, {}],
+      [`${name}.replica`, { readOnly: true }],
+    ] as const) {
+      for (let opens = 0; opens < 2; opens++) {
+        const db = await here.opened(name, disk, options);
+        t.is(await db.get('last'), name);
+        t.is(await db.count(), 1 + 20 * (1 + lines.findIndex(([other]) => other === name)));
+        await db.close();
+      }
+    }
+  }
+});
+
+test('under the name of a branch that is gone a database begins, also one that was there before', async (t) => {
+  const here = await place(t, memoryStore());
+  const main = await here.opened('main');
+  for (const name of ['b', 'c']) {
+    await forked(here, 'main', name);
+    await (await here.opened(name)).close();
+    await removeBranch(here.store, name);
+  }
+  const empty = await here.opened('b', 'empty', { errorIfExists: true });
+  t.deepEqual(await all(empty), []);
+  const folder = join(await temporaryFolder(t), 'db');
+  const alone = await open(folder);
+  await alone.put('a', 'alone');
+  await alone.close();
+  const adopted = await open(folder, { store: here.store, branch: 'c', durability: 'remote' });
+  t.deepEqual(await all(adopted), [['a', 'alone']]);
+  const infos = await branchesIn(here.store);
+  // Each was opened once, and deleted: two epochs that are not given again.
+  t.deepEqual(
+    infos.map(({ name, epoch }) => [name, epoch]),
+    [
+      ['b', 3],
+      ['c', 3],
+      ['main', 1],
+    ],
+  );
+  await Promise.all([main, empty, adopted].map((db) => db.close()));
 });
 
 test('what cannot be made or deleted is refused', async (t) => {
@@ -232,7 +307,8 @@ test('whoever has a branch open that is deleted is fenced, and its name begins a
   await refuses(t, 'COPPICE_FENCED', () => b.put('b', 'lost'));
   await b.close().catch(() => {});
   t.true((await objectsOf(here.store, id)).every((key) => key.includes('/wal/')));
-  await refuses(t, 'COPPICE_STORE', () => here.opened('b'), /has been deleted/);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => here.opened('b'), /"b" in memory has been deleted/);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => verifyBranch(here.store, 'b', false));
 
   await forked(here, 'main', 'b');
   const again = await here.opened('b', 'other');

@@ -39,7 +39,7 @@ export function adopt(world: World, { engine }: Node): void {
   const { keep, retainMs } = plan;
   const policy = { keep, retainMs };
   const digest = sha256(JSON.stringify(manifest));
-  const head = adopted({ name: 'main', nonce: 'adopted', policy, manifest, digest, trimRevision });
+  const head = adopted({ name: 'main', nonce: 'adopted', policy, epochBefore: 0, manifest, digest, trimRevision });
   truth.began(engine.log, position);
   bucket.put(headName('main'), head, null);
   truths.stored(headName('main'), head);

@@ -39,7 +39,8 @@ type Kept = Table & { readonly bytes?: number };
 export async function verifyBranch(store: ObjectStore, branch: string, deep: boolean): Promise<BranchReport> {
   const report: BranchReport = { ok: true, manifests: 0, tables: 0, slots: 0, problems: [] };
   const head = await readHead(store, headName(branch));
-  if (head === undefined) throw new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${store.location}`);
+  if (head === undefined || head.state !== 'live')
+    throw new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${store.location}`);
   const named = namedBy(head);
   const begun = head.origin?.state === 'pinned' ? head.origin.manifest : null;
   const all = begun === null ? named : [begun, ...named];

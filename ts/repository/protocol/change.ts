@@ -105,18 +105,21 @@ export function adopted(first: {
   readonly name: string;
   readonly nonce: string;
   readonly policy: Policy;
+  /** Of the tombstone under its name; 0, if there is none. */
+  readonly epochBefore: number;
   readonly manifest: Manifest;
   /** Of the manifest. */
   readonly digest: string;
   readonly trimRevision: number;
 }): Head {
-  const { name, nonce, policy, digest, trimRevision } = first;
+  const { name, nonce, policy, epochBefore, digest, trimRevision } = first;
   const { branchId, epoch, n, seq, revision, timeMs, position } = first.manifest;
   const { slot } = position;
   const manifest: Named = { epoch, n, sha256: digest, seq, revision, timeMs, floor: slot, end: slot };
   const wal = { floor: slot, hint: slot };
   // What attempts before have left is of no later epoch than this, and goes as whatever is older than an owner does.
-  return { ...firstHead({ name, branchId, nonce, epoch, policy }), manifest, wal, trimRevision };
+  const head = firstHead({ name, branchId, nonce, epoch: Math.max(epoch, epochBefore), policy });
+  return { ...head, manifest, wal, trimRevision };
 }
 
 function claimed({ epoch, owner, slot, silentSince }: Change & { kind: 'claim' }, head: Head): Head | null {

@@ -76,14 +76,18 @@ class Adoption {
     const key = headName(options.branch);
     for (;;) {
       const found = await this.#ask({ type: 'get', key });
-      if (found.type === 'found') return this.#settle(found.body as Head);
-      const made = await this.#upload();
+      const before = found.type === 'found' ? (found.body as Head) : undefined;
+      // The name of a branch that is gone is free, unless it may have been this one.
+      const isFree = before === undefined || (before.state === 'gone' && place.remembered.local === null);
+      if (!isFree) return this.#settle(before);
+      const made = await this.#upload(before?.epoch ?? 0);
       if (made === undefined) continue;
       const { head, position } = made;
       // From here on the folder is opened with the store only: what is written to it has to be shipped.
       await place.reach({ branchId: head.branchId, position });
       // Rule never-another: it is created, or there is another one.
-      if ((await this.#ask({ type: 'put', key, body: head, etag: null })).type === 'stored') return mark.remove();
+      const etag = found.type === 'found' ? found.etag : null;
+      if ((await this.#ask({ type: 'put', key, body: head, etag })).type === 'stored') return mark.remove();
     }
   }
 
@@ -105,7 +109,7 @@ class Adoption {
   }
 
   /** Stores everything but the head, which it answers; nothing if a name was taken, which is not given again. */
-  async #upload(): Promise<{ head: Head; position: Position } | undefined> {
+  async #upload(epochBefore: number): Promise<{ head: Head; position: Position } | undefined> {
     const { mark, disk, options } = this.#with;
     // If the options contradict the database, or it is damaged, nothing has been done yet.
     const { seq, revision, timeMs, engine, tables: made, trimRevision } = await disk.whole();
@@ -122,7 +126,7 @@ class Adoption {
       if (found.type !== 'found' || sha256(JSON.stringify(found.body)) !== digest) return undefined;
     }
     const { branch: name, policy } = options;
-    const head = adopted({ name, nonce: randomUUID(), policy, manifest, digest, trimRevision });
+    const head = adopted({ name, nonce: randomUUID(), policy, epochBefore, manifest, digest, trimRevision });
     return { head, position };
   }
 

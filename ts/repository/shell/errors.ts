@@ -5,6 +5,7 @@
  */
 
 import { CoppiceError, type ErrorName } from '../../errors.js';
+import type { State } from '../protocol/index.js';
 
 /** Another node has the branch. */
 export function fenced(branch: string, cause?: unknown): CoppiceError {
@@ -15,6 +16,17 @@ export function fenced(branch: string, cause?: unknown): CoppiceError {
 /** There is nothing to read. */
 export function noBranch(branch: string, { location }: { readonly location: string }): CoppiceError {
   return new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${location}`);
+}
+
+/** Nobody can do anything about it but an operator. */
+export function failed(
+  branch: string,
+  { location }: { readonly location: string },
+  { head, reason }: State,
+): CoppiceError {
+  if (head === null || head.head.state === 'live')
+    return new CoppiceError('STORE', `the branch "${branch}" cannot be used: ${reason}`);
+  return new CoppiceError('NOT_FOUND', `the branch "${branch}" in ${location} has been deleted`);
 }
 
 /** One was to be made. */

@@ -35,6 +35,7 @@ import { Driver } from './driver.js';
 import type { OpenEngine } from './engine.js';
 import {
   branchExists,
+  failed,
   failedCommit,
   fenced,
   fencedCommit,
@@ -399,7 +400,7 @@ export class Shell implements Branch {
         this.#checkpoints.published(this.#driver);
         return tidy(this.#driver.state, this.#options.store, this.#abort.signal);
       case 'failed':
-        return this.#end(new CoppiceError('STORE', `the branch "${branch}" cannot be used: ${notice.reason}`));
+        return this.#end(failed(branch, this.#options.store, this.#driver.state));
       case 'closed':
     }
   }
