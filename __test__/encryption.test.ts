@@ -1,7 +1,7 @@
 /** Encrypted databases through the public API and the command line: nothing of keys and values is in any file. */
 
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
@@ -9,18 +9,9 @@ import { type EncryptionOptions, open, salvage } from '../ts/index.js';
 import { coppice } from './support/command.js';
 import { temporaryFolder } from './support/database.js';
 import { refuses } from './support/errors.js';
+import { MARK, showing } from './support/marks.js';
 
-/** In every key and every value. */
-const MARK = 'n0t-t0-be-f0und';
 const key = () => randomBytes(32);
-
-/** Files that hold the mark, in any folder below. */
-async function showing(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const found = await Promise.all(files.map(async (file) => ((await readFile(file)).includes(MARK) ? [file] : [])));
-  return found.flat();
-}
 
 /** Goes every way on which bytes get into files below `folder`, and gives up the ones that show the mark, a kind each. */
 async function everyWay(

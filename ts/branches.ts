@@ -15,6 +15,7 @@ import type { Merged, MergeOptions, Unmerged } from './merge.js';
 import { openEngine } from './native/index.js';
 import type { Changes, EngineEvent } from './native/types.js';
 import { checkNames, names, revision, signal as signalOf } from './options/check.js';
+import { type EncryptionOptions, type Keys, keysOf } from './options/encryption.js';
 import { checkPath, resolveOpen } from './options/open.js';
 import { Pin } from './pin.js';
 import { Reader } from './reader.js';
@@ -22,6 +23,7 @@ import {
   type BranchInfo,
   branchesIn,
   branchName,
+  encryptedStore,
   forkBranch,
   forkPoint,
   type Near,
@@ -41,6 +43,8 @@ export interface CreateBranchOptions {
   from?: string;
   /** What it begins with. Default: all that is in the store. */
   at?: Moment;
+  /** Of an encrypted repository, as for `open`. */
+  encryption?: EncryptionOptions;
   /** Gives up. What has been begun is mended by whoever comes next. */
   signal?: AbortSignal;
 }
@@ -48,13 +52,16 @@ export interface CreateBranchOptions {
 export interface DropBranchOptions {
   /** Says what would be dropped, and drops nothing. Default false. */
   dryRun?: boolean;
+  /** Of an encrypted repository, as for `open`. */
+  encryption?: EncryptionOptions;
   /** Gives up. What is left goes with the next collection of the branch, or when it is dropped again. */
   signal?: AbortSignal;
 }
 
 const BYTES = new Keyspace(keyCodec('buffer'), valueCodec('buffer'), '');
-const CREATE = names('createBranch', ['from', 'at', 'signal']);
-const DROP = names('dropBranch', ['dryRun', 'signal']);
+const CREATE = names('createBranch', ['from', 'at', 'encryption', 'signal']);
+const DROP = names('dropBranch', ['dryRun', 'encryption', 'signal']);
+const LIST = names('listBranches', ['encryption']);
 
 /**
  * Makes a branch that begins with what another one holds, or held at a moment that its checkpoints still reach back to. Nothing
@@ -88,7 +95,9 @@ export async function createBranch(
   checkNames(options, CREATE);
   const { from = 'main', at, signal } = options;
   const forking = { parent: branchName(from), name: branchName(name), at: untilOf(at) };
-  await forkBranch(storeOf(store), forking, { signal: signal === undefined ? undefined : signalOf(signal) });
+  await forkBranch(await placeOf(store, options), forking, {
+    signal: signal === undefined ? undefined : signalOf(signal),
+  });
 }
 
 /**
@@ -106,8 +115,19 @@ export async function createBranch(
  * await db.close();
  * ```
  */
-export async function listBranches(store: ObjectStore | string): Promise<BranchInfo[]> {
-  return branchesIn(storeOf(store));
+export async function listBranches(
+  store: ObjectStore | string,
+  options: { /** Of an encrypted repository, as for `open`. */ encryption?: EncryptionOptions } = {},
+): Promise<BranchInfo[]> {
+  checkNames(options, LIST);
+  return branchesIn(await placeOf(store, options));
+}
+
+async function placeOf(
+  store: ObjectStore | string,
+  { encryption }: { encryption?: EncryptionOptions },
+): Promise<ObjectStore> {
+  return encryptedStore(storeOf(store), await keysOf(encryption));
 }
 
 /**
@@ -123,7 +143,7 @@ export async function dropBranch(
 ): Promise<BranchInfo> {
   checkNames(options, DROP);
   const { dryRun = false, signal } = options;
-  const place = storeOf(store);
+  const place = await placeOf(store, options);
   const found = (await branchesIn(place)).find((branch) => branch.name === branchName(name));
   if (found === undefined) {
     throw new CoppiceError('NOT_FOUND', `there is no branch "${name}" in ${place.location}`, {
@@ -146,7 +166,9 @@ const BRANCH_OFF = names('branch', ['at', 'path', 'signal']);
 
 /** Where the branch of an open database lives, and how another one of it is opened. */
 export interface Repository {
+  /** Encrypts, if there are keys. */
   readonly store: ObjectStore;
+  readonly keys: Keys | undefined;
   /** Of the branch. */
   readonly name: string;
   open(path: string, branch: string, near: Near): Promise<unknown>;
@@ -186,7 +208,12 @@ export interface Copy {
 }
 
 /** Makes such a copy, of tables that are here as far as they are. `at`: up to a revision; null: all of it. */
-export async function copyOf(handle: Handle, { store }: Repository, name: string, at: Until | null): Promise<Copy> {
+export async function copyOf(
+  handle: Handle,
+  { store, keys }: Repository,
+  name: string,
+  at: Until | null,
+): Promise<Copy> {
   const copies = join(handle.path, OWN, 'copies');
   const folder = join(copies, `${process.pid}-${randomUUID()}`);
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -196,7 +223,7 @@ export async function copyOf(handle: Handle, { store }: Repository, name: string
     if (!left.startsWith(`${process.pid}-`)) await rm(join(copies, left), { recursive: true, force: true });
   }
   try {
-    const { engine } = resolveOpen({});
+    const engine = { ...resolveOpen({}).engine, keys };
     const source = { store, branch: branchName(name), until: at ?? undefined, near: nearOf(handle) };
     await restoreBranch(folder, engine, { ...source, signal: handle.ending, onProgress: undefined });
     const open = async (on: (event: EngineEvent) => void) => ({

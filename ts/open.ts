@@ -13,12 +13,13 @@ import { Handle } from './handle.js';
 import { Keyspace } from './keyspace.js';
 import { openEngine } from './native/index.js';
 import { fn } from './options/check.js';
-import { type Keys, keysOf } from './options/encryption.js';
+import { keysOf } from './options/encryption.js';
 import { checkPath, type FolderOptions, resolveOpen } from './options/open.js';
 import {
   type BranchOptions,
   beginWith,
   branching,
+  encryptedStore,
   isPlace,
   type Near,
   openBranch,
@@ -77,14 +78,14 @@ async function openNear(
   const folder = resolve(checkPath(path));
   const { engine, keys, values, durability, scrub: scrubbing, signal } = resolveOpen(options);
   throwIfAborted(signal, 'open');
-  if (options.encryption !== undefined) engine.keys = await encryption(options);
+  if (options.encryption !== undefined) engine.keys = await keysOf(options.encryption);
   const store = branching(options, { isRemote: durability === 'remote', readOnly: engine.readOnly });
   const { restore, onProgress } = options;
   if (restore !== undefined) {
     const source = sourceOf(restore, { ...options, readOnly: engine.readOnly });
     const copying = { ...source, signal, onProgress: onProgress && fn(onProgress, 'onProgress') };
     // The copy is no database that was there before.
-    if (await beginWith(folder, resolveOpen({}).engine, copying, store?.shell))
+    if (await beginWith(folder, { ...resolveOpen({}).engine, keys: engine.keys }, copying, store?.shell))
       engine.errorIfExists &&= store !== undefined;
   }
   if (store === undefined) await checkOwn(folder, engine.readOnly);
@@ -106,18 +107,8 @@ async function openNear(
   const { restore: _, signal: __, ...others } = options;
   const open = (path: string, branch: string, near: Near) =>
     openNear(path, { ...others, store: shell.store, branch }, near);
-  return new Database(handle, keyspace, { store: shell.store, name: shell.branch, open });
-}
-
-/** The keys, if files are to be encrypted. */
-function encryption({
-  encryption,
-  store,
-  restore,
-}: OpenOptions<KeyEncoding, ValueEncoding>): Promise<Keys | undefined> {
-  if (encryption === undefined || (store === undefined && restore === undefined)) return keysOf(encryption);
-  const message = 'encryption of what goes into a store comes in a later version';
-  throw new CoppiceError('UNSUPPORTED', message, { details: { option: 'encryption' } });
+  const repository = { store: encryptedStore(shell.store, engine.keys), keys: engine.keys, name: shell.branch, open };
+  return new Database(handle, keyspace, repository);
 }
 
 /** What was not shipped yet would be lost if a folder of a store was written without it. */

@@ -6,6 +6,7 @@
 
 import { resolve } from 'node:path';
 import { checkNames, signal as checkSignal, fn, names } from './options/check.js';
+import { type EncryptionOptions, keysOf } from './options/encryption.js';
 import { checkPath, resolveOpen } from './options/open.js';
 import { branchName, momentOf, restoreBranch, storeOf } from './repository/index.js';
 import type { ObjectStore } from './repository/store/index.js';
@@ -20,13 +21,15 @@ export interface RestoreOptions {
   revision?: number | bigint;
   /** Or everything that was committed until then, by the clock of its writer. */
   time?: Date;
+  /** Of an encrypted repository, as for `open`: the copy is encrypted with the current key. */
+  encryption?: EncryptionOptions;
   /** Called now and then, as `onProgress` of `open`. */
   onProgress?: (progress: Progress) => void;
   /** Gives up. Whatever fails, the folder holds nothing then; a process that was killed leaves what the next copy into it replaces. */
   signal?: AbortSignal;
 }
 
-const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'onProgress', 'signal']);
+const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'encryption', 'onProgress', 'signal']);
 
 /**
  * Makes a database in an empty folder of what a branch in a store holds, or held at a moment that its checkpoints still
@@ -53,12 +56,17 @@ export async function restore(store: ObjectStore | string, options: RestoreOptio
   const location = resolve(checkPath(options.to, 'to'));
   const { signal, onProgress } = options;
   const until = momentOf(options);
-  await restoreBranch(location, resolveOpen({}).engine, {
-    store: storeOf(store),
-    branch: branchName(options.branch ?? 'main'),
-    until,
-    signal: signal === undefined ? undefined : checkSignal(signal),
-    onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
-  });
+  const keys = await keysOf(options.encryption);
+  await restoreBranch(
+    location,
+    { ...resolveOpen({}).engine, keys },
+    {
+      store: storeOf(store),
+      branch: branchName(options.branch ?? 'main'),
+      until,
+      signal: signal === undefined ? undefined : checkSignal(signal),
+      onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
+    },
+  );
   return { location };
 }

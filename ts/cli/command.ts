@@ -8,7 +8,9 @@ import { parseArgs } from 'node:util';
 import type { Database } from '../database.js';
 import { CoppiceError } from '../errors.js';
 import { type OpenOptions, open } from '../open.js';
-import type { EncryptionOptions } from '../options/encryption.js';
+import { type EncryptionOptions, keysOf } from '../options/encryption.js';
+import { encryptedStore } from '../repository/index.js';
+import { type ObjectStore, storeAt } from '../repository/store/index.js';
 import type { Tree } from '../sublevel.js';
 import type { Terminal } from './terminal.js';
 import { formatBytes, type Notation, parseBytes } from './text.js';
@@ -149,6 +151,11 @@ export class Call {
 export function encryption(): { encryption?: EncryptionOptions } {
   const [key, ...previous] = (process.env.COPPICE_ENCRYPTION_KEY ?? '').split(',');
   return key ? { encryption: { key, previous } } : {};
+}
+
+/** The store of this name, which encrypts and decrypts if the environment has keys. */
+export async function encryptedStoreAt(name: string): Promise<ObjectStore> {
+  return encryptedStore(storeAt(name), await keysOf(encryption().encryption));
 }
 
 /** Parses the arguments of a command. */

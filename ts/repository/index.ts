@@ -9,13 +9,22 @@ import { DatabaseFolder } from './folder.js';
 import type { Branching } from './options.js';
 import { ReplicaEngine } from './replica.js';
 import { SharedBranch } from './shared.js';
-import { type Branch, type Near, Shell, type ShellEvent } from './shell/index.js';
+import { type Branch, encryptedStore, type Near, Shell, type ShellEvent } from './shell/index.js';
 
 export { forkBranch, removeBranch } from './branches.js';
 export { type BranchInfo, branchesIn, forkPoint } from './inspect.js';
 export { type BranchOptions, branching, branchName, type StoreCheckpoints, storeOf } from './options.js';
 export { beginWith, restoreBranch } from './restore.js';
-export { type Branch, type BranchStatus, isPlace, type Near, OWN, openRoot, type Progress } from './shell/index.js';
+export {
+  type Branch,
+  type BranchStatus,
+  encryptedStore,
+  isPlace,
+  type Near,
+  OWN,
+  openRoot,
+  type Progress,
+} from './shell/index.js';
 export { momentOf, type RestoreFrom, sourceOf } from './source.js';
 export { type BranchReport, verifyBranch } from './verify.js';
 
@@ -33,7 +42,8 @@ export async function openBranch(
   // Whether there is a database is a question about the branch: its folder may be filled, or emptied, from there.
   const ofFolder = { createIfMissing: true, errorIfExists: false, readOnly: false };
   const ofEngine = { ...options, ...ofFolder, replicated };
-  const ofShell = { ...shell, folder, wants, until: null, signal, on, ...(near && { near }) } as const;
+  const store = encryptedStore(shell.store, options.keys);
+  const ofShell = { ...shell, store, folder, wants, until: null, signal, on, ...(near && { near }) } as const;
   if (shell.mode !== 'replica') return SharedBranch.open(ofShell, ofEngine, agreement);
   const database = new DatabaseFolder(folder, ofEngine, on);
   const branch = await Shell.open({ ...ofShell, engine: database });

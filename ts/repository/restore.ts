@@ -8,6 +8,7 @@ import type { EngineOptions } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
 import { headName } from './protocol/index.js';
 import {
+  encryptedStore,
   isVacant,
   type Near,
   type OnProgress,
@@ -63,7 +64,7 @@ export async function restoreBranch(
     throw occupied(folder);
   }
   const shell = await Shell.open({
-    store,
+    store: encryptedStore(store, options.keys),
     folder,
     engine,
     branch,

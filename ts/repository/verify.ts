@@ -107,12 +107,15 @@ async function read<T>(
   decode: (body: Uint8Array) => Promise<T>,
   report: BranchReport,
 ): Promise<T | undefined> {
-  const found = await store.get(key);
-  if (found === undefined) return complain(report, key, 'it is missing') as undefined;
+  const complained = (error: unknown) => complain(report, key, (error as Error).message) as undefined;
   try {
-    return await decode(found.body);
+    const found = await store.get(key);
+    if (found === undefined) return complain(report, key, 'it is missing') as undefined;
+    return await decode(found.body).catch(complained);
   } catch (error) {
-    return complain(report, key, (error as Error).message) as undefined;
+    // One that encrypts finds damage by itself; what else fails says nothing about the object.
+    if (error instanceof CoppiceError && error.code === 'COPPICE_CORRUPT') return complained(error);
+    throw error;
   }
 }
 

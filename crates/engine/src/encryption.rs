@@ -1,10 +1,10 @@
-//! Encryption at rest: AES-256-GCM over what files hold of users. The format is in
-//! docs/formats/encryption.md.
+//! Encryption at rest: AES-256-GCM over what files hold of users. docs/encryption.md says against whom it helps, and
+//! docs/formats/encryption.md gives the bytes.
 //!
 //! Each file has a random data key of its own, which stands in its header or footer wrapped by the user's key. What must
-//! hold: **a data key seals only for the process that made it, and no offset twice.** So the offset of what is sealed is its nonce; files
-//! that are written on after an open, and segments that are used again, begin with a new key; a copy of a folder may be
-//! written on beside its original.
+//! hold: **a data key seals only for the process that made it, and no offset twice.** So the offset of what is sealed is
+//! its nonce; manifests that are written on after an open, and segments that are used again, begin with a new key; and a
+//! copy of a folder may be written on beside its original.
 //!
 //! Checksums are over what stands on the disk, so that bytes are checked without a key. Plain values, any thread.
 

@@ -6,7 +6,7 @@
 
 import { type CreateBranchOptions, createBranch, dropBranch, listBranches } from '../../branches.js';
 import type { BranchInfo } from '../../repository/index.js';
-import { type Call, type Command, EXIT, type Exit, usage } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, encryption, usage } from '../command.js';
 import { columns, figure } from '../figures.js';
 import { timeOf } from './restore.js';
 
@@ -30,7 +30,7 @@ export const branch: Command = {
     if (call.has('dry-run') && !drops) throw usage('--dry-run is for --drop');
     if (name === undefined) return list(call, store);
     if (drops) return drop(call, store, name);
-    await createBranch(store, name, momentOf(call));
+    await createBranch(store, name, { ...momentOf(call), ...encryption() });
     if (call.has('json')) await call.terminal.json({ name, store });
     else await call.terminal.line(`made ${name}: open it with the options store and branch`);
     return EXIT.OK;
@@ -46,7 +46,7 @@ function momentOf(call: Call): CreateBranchOptions {
 
 async function drop(call: Call, store: string, name: string): Promise<Exit> {
   const dryRun = call.has('dry-run');
-  const info = await dropBranch(store, name, { dryRun });
+  const info = await dropBranch(store, name, { dryRun, ...encryption() });
   if (call.has('json')) await call.terminal.json({ ...info, dropped: !dryRun });
   else {
     const what = `${name}, ${figure(info.ownBytes, 'bytes')} of its own`;
@@ -56,7 +56,7 @@ async function drop(call: Call, store: string, name: string): Promise<Exit> {
 }
 
 async function list(call: Call, store: string): Promise<Exit> {
-  const branches = await listBranches(store);
+  const branches = await listBranches(store, encryption());
   if (call.has('json')) for (const info of branches) await call.terminal.json(info);
   else
     for (const line of columns([['branch', 'grown from', 'at', 'shared', 'own'], ...branches.map(row)]))

@@ -10,7 +10,7 @@ import { CoppiceError } from '../../errors.js';
 import { open } from '../../open.js';
 import { openRoot } from '../../repository/index.js';
 import { storeAt } from '../../repository/store/index.js';
-import { type Call, type Command, EXIT, type Exit, usage } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, encryptedStoreAt, encryption, usage } from '../command.js';
 
 export const init: Command = {
   name: 'init',
@@ -22,7 +22,7 @@ export const init: Command = {
     const [name, path] = call.positionals as [string, string | undefined];
     if (path !== undefined) return adopt(call, name, path);
     if (call.text('branch') !== undefined) throw usage('give the folder of the database that --branch is made of');
-    const store = storeAt(name);
+    const store = await encryptedStoreAt(name);
     const { databaseId, created } = await openRoot(store, new AbortController().signal);
     if (call.has('json')) await call.terminal.json({ location: store.location, databaseId, created });
     else await call.terminal.line(`${store.location} holds the repository ${databaseId}, made ${created}`);
@@ -38,7 +38,7 @@ async function adopt(call: Call, name: string, path: string): Promise<Exit> {
     throw new CoppiceError('NOT_FOUND', `there is no database in ${path}`, { cause, details: { file: path } });
   });
   const onProgress = call.terminal.progress.bind(call.terminal);
-  const opening = open(path, { store, branch, errorIfExists: true, onProgress });
+  const opening = open(path, { store, branch, errorIfExists: true, onProgress, ...encryption() });
   const db = await opening.finally(() => call.terminal.endProgress());
   const { revision } = db;
   await db.close();

@@ -5,7 +5,7 @@
  */
 
 import { type RestoreOptions, restore as restoreBranch } from '../../restore.js';
-import { type Command, EXIT, usage } from '../command.js';
+import { type Command, EXIT, encryption, usage } from '../command.js';
 
 export const restore: Command = {
   name: 'restore',
@@ -18,7 +18,7 @@ export const restore: Command = {
   },
   async run(call) {
     const [store, to] = call.positionals as [string, string];
-    const options: RestoreOptions = { to };
+    const options: RestoreOptions = { to, ...encryption() };
     const [branch, revision, time] = [call.text('branch'), call.revision('revision'), call.text('time')];
     if (branch !== undefined) options.branch = branch;
     if (revision !== undefined) options.revision = revision;

@@ -5,8 +5,7 @@
  */
 
 import { type BranchInfo, branchesIn } from '../../repository/index.js';
-import { storeAt } from '../../repository/store/index.js';
-import { type Command, EXIT } from '../command.js';
+import { type Command, EXIT, encryptedStoreAt } from '../command.js';
 
 export const status: Command = {
   name: 'status',
@@ -14,7 +13,7 @@ export const status: Command = {
   positionals: ['STORE'],
   flags: {},
   async run(call) {
-    const branches = await branchesIn(storeAt(call.positionals[0] as string));
+    const branches = await branchesIn(await encryptedStoreAt(call.positionals[0] as string));
     for (const branch of branches) {
       if (call.has('json')) await call.terminal.json(branch);
       else await call.terminal.line(line(branch));

@@ -6,9 +6,8 @@
 
 import { CoppiceError } from '../../errors.js';
 import { type BranchReport, branchName, isPlace, verifyBranch } from '../../repository/index.js';
-import { storeAt } from '../../repository/store/index.js';
 import type { VerifyReport } from '../../upkeep.js';
-import { type Call, type Command, EXIT, type Exit, usage } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, encryptedStoreAt, usage } from '../command.js';
 
 export const verify: Command = {
   name: 'verify',
@@ -38,7 +37,11 @@ export const verify: Command = {
 
 async function inStore(call: Call): Promise<Exit> {
   const store = call.positionals[0] as string;
-  const report = await verifyBranch(storeAt(store), branchName(call.text('branch') ?? 'main'), call.has('deep'));
+  const report = await verifyBranch(
+    await encryptedStoreAt(store),
+    branchName(call.text('branch') ?? 'main'),
+    call.has('deep'),
+  );
   const { manifests, tables, slots, problems } = report;
   await print(
     call,

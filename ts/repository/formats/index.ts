@@ -7,4 +7,5 @@
 export { damaged } from './damaged.js';
 export { decodeHead, decodeOlder, decodeOlderPins, encodeHead, type Older } from './head.js';
 export { decodeManifest, encodeManifest } from './manifest.js';
+export { Keyring, sealed, unsealed } from './sealed.js';
 export { decodeSlot, encodeSlot } from './slot.js';

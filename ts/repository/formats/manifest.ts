@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { type Manifest, sha256 } from '../protocol/index.js';
 import { checkFormat, damaged, FORMAT } from './damaged.js';
+import { expectPlain } from './sealed.js';
 
 /** Some hundreds of bytes a table: enough for a million of them. */
 const TEXT_BYTES_MAX = 512 << 20;
@@ -25,6 +26,7 @@ export async function encodeManifest(manifest: Manifest): Promise<Uint8Array> {
 }
 
 export async function decodeManifest(key: string, body: Uint8Array): Promise<Manifest> {
+  expectPlain(key, body);
   const wrapped = await unpack(key, body);
   if (typeof wrapped !== 'object' || wrapped === null) throw damaged(key, 'it is no object');
   checkFormat(key, wrapped.format, wrapped.requires ?? []);

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { type Owner, type Records, type Slot, seal } from '../protocol/index.js';
 import { checkFormat, damaged } from './damaged.js';
+import { expectPlain } from './sealed.js';
 
 const MAGIC = 'copslt\r\n';
 const RECORDS = 1;
@@ -41,6 +42,7 @@ export function encodeSlot(slot: Slot): Uint8Array {
 }
 
 export function decodeSlot(key: string, bytes: Uint8Array): Slot {
+  expectPlain(key, bytes);
   const object = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (object.length < HEADER_BYTES || object.toString('latin1', 0, 8) !== MAGIC) throw damaged(key, 'it is no slot');
   const [format, requires] = [object.readUInt32LE(8), object.readUInt32LE(12)];

@@ -108,10 +108,13 @@ export function unwritten(file: string, cause: unknown): CoppiceError {
 /** So often is an object read again that seems to be damaged, before that is told to whoever opens. */
 const DAMAGED_MAX = 3;
 
+/** Another version is needed, or another key: no waiting brings it. */
+const FINAL = new Set<string>(['COPPICE_FORMAT', 'COPPICE_ENCRYPTED', 'COPPICE_WRONG_ENCRYPTION_KEY']);
+
 /** Whether trying again may be enough, what has failed so often before. */
 export function isPassing(error: unknown, isOpening: boolean, failures: number): boolean {
   if (!(error instanceof CoppiceError)) return true;
-  if (error.code === 'COPPICE_FORMAT') return false;
+  if (FINAL.has(error.code)) return false;
   // What an operator has to mend is told to whoever opens; later it is waited out.
   if (!isOpening) return true;
   if (error.code === 'COPPICE_CORRUPT') return failures < DAMAGED_MAX;

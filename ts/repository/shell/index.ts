@@ -10,6 +10,7 @@ export type { Branch } from './branch.js';
 export { Budget } from './budget.js';
 export { sha256Of } from './digest.js';
 export type { Near } from './download.js';
+export { encryptedStore } from './encrypted.js';
 export type { EngineFolder, OpenEngine } from './engine.js';
 export { branchExists, doubtful, failedCommit, fenced, fencedCommit, noBranch, occupied, unshipped } from './errors.js';
 export type { Published, ShellEvent } from './events.js';

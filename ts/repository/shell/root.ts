@@ -12,6 +12,8 @@ import { type ObjectStore, outcomeOf, requireSound } from '../store/index.js';
 /** Of the one object that every repository has, and that never changes. */
 export const ROOT = 'db.json';
 const FORMAT = 1;
+/** What a root needs of whoever opens it without the keys. */
+export const ENCRYPTION = 'encryption';
 
 export interface Root {
   readonly format: typeof FORMAT;
@@ -69,6 +71,11 @@ function decode({ location }: ObjectStore, body: Uint8Array): Root {
     throw new CoppiceError('CORRUPT', `"${ROOT}" in ${location} is damaged`, { cause, details: { key: ROOT } });
   }
   const { format, requires = [], databaseId } = root;
+  if (format === FORMAT && requires.includes(ENCRYPTION)) {
+    throw new CoppiceError('ENCRYPTED', `the repository in ${location} is encrypted, and no key was given`, {
+      details: { key: ROOT, option: 'encryption' },
+    });
+  }
   if (format !== FORMAT || requires.length > 0 || databaseId === undefined) {
     const what = format === FORMAT ? `needs ${requires.join(', ')}` : `is of format ${format}`;
     throw new CoppiceError('FORMAT', `the repository in ${location} ${what}: use a newer version of coppice`, {
