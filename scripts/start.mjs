@@ -3,7 +3,7 @@
 
 const HELP = `npm start [-- OPTIONS]
   Loads a dictionary into a Coppice database, asks it questions, measures it, kills a writer, shows what
-  is left, destroys a disk, and grows it back from a store.
+  is left, destroys a disk, grows it back from a store, and rehearses a change on a branch of it.
   The first time it sets everything up before, for some minutes.
 
   --path FOLDER  where the databases of the tour are made (.coppice-tour)

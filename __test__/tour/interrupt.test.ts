@@ -10,7 +10,7 @@ import { interrupt, startTour } from './support.js';
 
 const ROUNDS = 6;
 /** About as many lines as the tour prints. */
-const LINES = 75;
+const LINES = 110;
 const DELAY_MS_MAX = 300;
 
 test('Ctrl-C at any moment leaves a database that opens, and the next run goes on with it', async (t) => {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { open } from '../../ts/index.js';
-import { databaseFolder, removeDatabase } from '../../ts/tour/library.js';
+import { installedVersion } from '../../ts/tour/dictionary.js';
+import { databaseFolder, MARK, openLibrary, removeDatabase } from '../../ts/tour/library.js';
 import { commandsFor } from '../../ts/tour/next.js';
 import { parseOptions } from '../../ts/tour/options.js';
 import type { Report } from '../../ts/tour/tour.js';
@@ -33,6 +34,15 @@ test('the whole tour loses nothing, and what it says to try next works', async (
   }
   t.true(report.verify.ok);
   t.true(report.grown.same && report.grown.keys > report.load.meanings);
+  const { sharedBytes, ownBytes, diff, merge, same } = report.branched;
+  t.true(same);
+  t.is(sharedBytes, report.grown.bytes);
+  t.true(ownBytes > 0 && ownBytes < sharedBytes / 10);
+  t.is(diff.made, 1);
+  t.true(diff.changed > 5_000 && diff.deleted > 100);
+  // What main has made since is no change of the branch.
+  t.is(merge.changes, diff.changed + diff.made + diff.deleted - 1);
+  t.deepEqual(await readdir(join(path, 'grown')), ['disk', 'store'], 'the folder of the branch is left');
 
   for (const command of commandsFor(path)) {
     const { code, out, err } = await coppice(command);
@@ -55,6 +65,18 @@ test('a second run finds what the first has loaded, and --fresh loads it again',
   t.deepEqual(await how('--limit', '2500'), ['resumed', 2_500]);
   t.deepEqual(await how('--limit', '2500'), ['found', 2_500]);
   t.deepEqual(await how('--limit', '700', '--fresh'), ['loaded', 700]);
+});
+
+test('a branch that holds something else than was written to it is told, by the exit code too', async (t) => {
+  const path = await temporaryFolder(t);
+  const { db, marks } = await openLibrary(path);
+  const value = { word: 'coppice', meaning: 'here before the branch makes it', synonyms: [], uses: 0 };
+  await db.put('verb.change/coppice/01', value);
+  await marks.put(MARK, { version: await installedVersion(), done: 1, total: 1 });
+  await db.close();
+  const { code, out, err } = await startTour(['--path', path]);
+  t.is(code, 1, err);
+  t.regex(out, /every byte the same[\s\S]+DIFFERENT from what was written/);
 });
 
 test('a database that another process has open is left alone, even by --fresh', async (t) => {

@@ -38,9 +38,13 @@ export function storeFolder(folder: string): string {
   return join(folder, 'grown', 'store');
 }
 
+export function diskFolder(folder: string): string {
+  return join(folder, 'grown', 'disk');
+}
+
 export async function grow(tour: Tour): Promise<GrowReport> {
   const { options, screen } = tour;
-  const [store, disk] = [storeFolder(options.path), join(options.path, 'grown', 'disk')];
+  const [store, disk] = [storeFolder(options.path), diskFolder(options.path)];
   await removeGrown(options.path);
   await mkdir(store, { recursive: true });
   const shipped = await timed(() => ship(tour, disk, store));
@@ -129,7 +133,7 @@ async function digestOf(
 async function removeGrown(folder: string): Promise<void> {
   const grown = join(folder, 'grown');
   const names = await readdir(grown).catch(() => []);
-  const foreign = names.find((name) => name !== 'store' && name !== 'disk');
+  const foreign = names.find((name) => name !== 'store' && name.split('@')[0] !== 'disk');
   if (foreign !== undefined) {
     throw new CoppiceError('EXISTS', `${join(grown, foreign)} is not the tour's: choose another folder with --path`);
   }

@@ -1,6 +1,6 @@
 /**
- * The program behind `npm start`, after the set-up. Exit codes: 0 done, 1 something acknowledged was lost, 2 wrong call,
- * 3 the database refused or failed, 130 stopped by Ctrl-C.
+ * The program behind `npm start`, after the set-up. Exit codes: 0 done, 1 something acknowledged was lost, or is
+ * not what was written, 2 wrong call, 3 the database refused or failed, 130 stopped by Ctrl-C.
  *
  * @module
  */

@@ -25,6 +25,9 @@ export function commandsFor(folder: string): string[][] {
     ['verify', path],
     ['status', store],
     ['verify', store, '--store'],
+    ['branch', store, 'mine'],
+    ['branch', store],
+    ['branch', store, 'mine', '--drop'],
     ['--help'],
   ];
 }

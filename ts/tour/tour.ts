@@ -6,6 +6,7 @@
 
 import { type AnswerReport, ask } from './ask.js';
 import { type BesideReport, beside } from './beside.js';
+import { type BranchReport, branch } from './branch.js';
 import { duration } from './figures.js';
 import { type GrowReport, grow } from './grow.js';
 import { type KillReport, kill } from './kill.js';
@@ -34,6 +35,7 @@ export interface Report {
   kills: KillReport[];
   verify: { ok: boolean; checkedBytes: number };
   grown: GrowReport;
+  branched: BranchReport;
   ms: number;
 }
 
@@ -61,13 +63,16 @@ export async function run(tour: Tour): Promise<Report> {
   screen.title('6. A disk is lost');
   const grown = await grow(tour);
 
-  screen.title('7. What to try next');
+  screen.title('7. A branch is grown');
+  const branched = await branch(tour);
+
+  screen.title('8. What to try next');
   next(screen, options);
   const ms = performance.now() - began;
   screen.line(screen.dim(`The tour took ${duration(ms)}.`));
-  const isWhole = verify.ok && grown.same;
+  const isWhole = verify.ok && grown.same && branched.same;
   const ok = isWhole && kills.every(({ lost, torn, dictionaryWhole }) => lost + torn === 0 && dictionaryWhole);
-  return { ok, path, load: loaded, ...questions, beside: compared, kills, verify, grown, ms };
+  return { ok, path, load: loaded, ...questions, beside: compared, kills, verify, grown, branched, ms };
 }
 
 /** Closes the database after `use`, whether it succeeds or not. */
