@@ -37,6 +37,7 @@ export function rowsOf(found: Partial<Found>): Row[] {
     ...(found.writes === undefined ? [] : writeRows(found.writes)),
     ...(found.opening === undefined ? [] : openingRows(found.opening)),
     ...(found.takeover === undefined ? [] : takeoverRows(found.takeover)),
+    ...(found.branching === undefined ? [] : branchingRows(found.branching)),
     ...(found.shipping === undefined ? [] : shippingRows(found.shipping)),
   ];
 }
@@ -179,6 +180,35 @@ function takeoverRows({ handed, killed }: Found['takeover']): Row[] {
   ];
   if (killed.length === 0) return rows;
   return [...rows, { what: 'from its kill', figure: `${short(median(killed) / 1000)} s`, asked: '30 s by rule' }];
+}
+
+function branchingRows({ small, large, grown, differ }: Found['branching']): Row[] {
+  const [few, many] = [median(small.endMs), median(large.endMs)];
+  const noise = Math.max(...small.endMs) / few;
+  const share = (100 * differ.readBytes) / differ.ofBytes;
+  const first = median(grown.ms);
+  const forked = (what: string, forks: readonly [number[], number[]], requests: number): Row => ({
+    what: `a branch ${what}, of a database of 1 MiB / 1 GiB that nobody has open`,
+    figure: `${ms(median(forks[0]))} (${range(forks[0])}) / ${ms(median(forks[1]))} (${range(forks[1])}), ${requests} requests`,
+    asked: 'at most 3 requests; the same within noise',
+    holds: requests <= 3 && many / few < Math.max(1.25, noise),
+  });
+  return [
+    forked('of all that is there', [small.endMs, large.endMs], Math.max(small.endRequests, large.endRequests)),
+    forked('at the revision of a checkpoint', [small.pastMs, large.pastMs], Math.max(small.pastRequests, large.pastRequests)),
+    {
+      what: 'from the call of `branch` to the first read, 100,000 keys, beside its parent',
+      figure: `${ms(first)} (${range(grown.ms)})`,
+      asked: 'under 50 ms (t4: 108)',
+      holds: first < 50,
+    },
+    {
+      what: `diff of two branches of ${mib(differ.ofBytes)} that differ in ${differ.changes} keys: read of disk and store`,
+      figure: `${mib(differ.readBytes)}, ${share.toFixed(2)}%, ${ms(differ.ms)}`,
+      asked: 'at most 2%',
+      holds: share <= 2,
+    },
+  ];
 }
 
 function shippingRows(shipping: Found['shipping']): Row[] {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Durability } from '../../ts/index.js';
 import { key } from '../data.js';
+import type { Differ, Forks, Grown } from './parts/branches.js';
 import type { Checkpoints } from './parts/checkpoints.js';
 import type { Loaded } from './parts/load.js';
 import type { Fresh } from './parts/opened.js';
@@ -76,6 +77,13 @@ export interface Takeover {
   killed: number[];
 }
 
+export interface Branching {
+  small: Forks;
+  large: Forks;
+  grown: Grown;
+  differ: Differ;
+}
+
 export interface Found {
   checkpoints: Published;
   regrowth: Regrowth;
@@ -83,6 +91,7 @@ export interface Found {
   shipping: Shipping[];
   opening: Opening;
   takeover: Takeover;
+  branching: Branching;
 }
 
 export type Section = keyof Found;
@@ -93,6 +102,7 @@ export const sections: { [S in Section]: (bench: Bench) => Promise<Found[S]> } =
   shipping,
   opening,
   takeover,
+  branching,
 };
 
 const WIDTHS = [1, 64];
@@ -196,6 +206,29 @@ async function opening(bench: Bench): Promise<Opening> {
   });
   const theirs = peer?.fresh(server, 't4-fresh', join(work, 't4-fresh'), keys, 2 * scale.rounds) ?? [];
   return { ...figures, process, peer: theirs };
+}
+
+/** Of a mebibyte. */
+const SMALL_KEYS = 1024;
+const CHANGES = 1_000;
+
+async function branching(bench: Bench): Promise<Branching> {
+  const { scale } = bench;
+  const large = { ...given(bench, 'large'), ...scale };
+  if (!bench.isLoaded) await run('load', large);
+  bench.isLoaded = true;
+  const small = given(bench, 'mebibyte');
+  await run('load', { ...small, keys: SMALL_KEYS, valueBytes: scale.valueBytes });
+  const found: Forks[] = [];
+  for (const { prefix, folder, endpoint, bucket } of [small, large]) {
+    found.push(await run('forks', { endpoint, bucket, prefix, folder, rounds: 10 * scale.rounds }));
+  }
+  const few = given(bench, 'branches');
+  await run('load', { ...few, keys: scale.fewKeys });
+  const grown = await run('grown', { ...few, keys: scale.fewKeys, rounds: 5 * scale.rounds });
+  const differ = await run('differ', { ...large, changes: CHANGES });
+  rmSync(large.folder, { recursive: true });
+  return { small: found[0] as Forks, large: found[1] as Forks, grown, differ };
 }
 
 /** The standby has read everything there is by then. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { differ, forks, grown } from './branches.js';
 import { checkpoints } from './checkpoints.js';
 import { load } from './load.js';
 import { fresh } from './opened.js';
@@ -11,7 +12,7 @@ import { puts } from './puts.js';
 import { plain, regrow } from './regrow.js';
 import { still } from './still.js';
 
-export const parts = { load, checkpoints, still, regrow, plain, puts, fresh, lead, stand };
+export const parts = { load, checkpoints, still, regrow, plain, puts, fresh, lead, stand, forks, grown, differ };
 
 export type Parts = typeof parts;
 export type Part = keyof Parts;
