@@ -195,7 +195,11 @@ function branchingRows({ small, large, grown, differ }: Found['branching']): Row
   });
   return [
     forked('of all that is there', [small.endMs, large.endMs], Math.max(small.endRequests, large.endRequests)),
-    forked('at the revision of a checkpoint', [small.pastMs, large.pastMs], Math.max(small.pastRequests, large.pastRequests)),
+    forked(
+      'at the revision of a checkpoint',
+      [small.pastMs, large.pastMs],
+      Math.max(small.pastRequests, large.pastRequests),
+    ),
     {
       what: 'from the call of `branch` to the first read, 100,000 keys, beside its parent',
       figure: `${ms(first)} (${range(grown.ms)})`,

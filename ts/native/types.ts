@@ -341,7 +341,7 @@ export interface Replication {
   raise(revision: number): void;
   /**
    * Applies the records of a `LogRecords.body` that are not held yet, but for those past `until`; resolves with the last
-   * one held, when all are durable. Off this thread.
+   * one held. They are durable after `sync`. Off this thread.
    *
    * @throws `COPPICE_INVALID` if there is a gap, `COPPICE_CORRUPT` if they are not of this log.
    */

@@ -289,6 +289,13 @@ impl Db {
     /// skipped, and so is what comes after any of `until`. The last record held comes back; all of them are durable then.
     /// `Invalid` if there is a gap, `Corrupt` if they are not what a log of this database can hold. Blocking.
     pub fn apply(&self, records: &[u8], until: &[Until]) -> Result<Watermark> {
+        let held = self.apply_unsynced(records, until)?;
+        self.0.state.sync_log()?;
+        Ok(held)
+    }
+
+    /// The same, durable only after `sync_log`: for who applies one list after the other.
+    pub fn apply_unsynced(&self, records: &[u8], until: &[Until]) -> Result<Watermark> {
         self.0.state.apply(records, until)
     }
 

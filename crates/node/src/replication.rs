@@ -185,7 +185,8 @@ pub fn apply(context: &mut Context, call: &Call) -> Result<Value> {
     if !call.is_undefined(3) {
         until.push(Until::TimeMs(call.number(3)? as i64));
     }
-    let task = task::start(context.mailbox()?, "apply", move |_| db.apply(&records, &until).map(held))?;
+    let task =
+        task::start(context.mailbox()?, "apply", move |_| db.apply_unsynced(&records, &until).map(held))?;
     call.value(task)
 }
 

@@ -35,6 +35,7 @@ export {
   branchedAt,
   checkpointsOf,
   type Head,
+  isMade,
   type Made,
   type Manifest,
   type Named,

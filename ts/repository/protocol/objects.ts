@@ -211,6 +211,11 @@ export function checkpointsOf(head: Head): readonly Named[] {
   return head.manifest === null ? head.retained : [...head.retained, head.manifest];
 }
 
+/** Whether something says with which fixed options the database was made: a checkpoint, or the one that it has grown from. */
+export function isMade(head: Head | undefined): boolean {
+  return head !== undefined && (head.manifest ?? head.origin?.manifest ?? null) !== null;
+}
+
 /** Every manifest of the branch itself that its head keeps alive. */
 export function namedBy(head: Head): readonly Named[] {
   // Rule pinned-manifests: what a branch has grown from is kept as long as its pin.

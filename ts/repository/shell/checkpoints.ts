@@ -4,7 +4,7 @@
  * @module
  */
 
-import { manifestName } from '../protocol/index.js';
+import { isMade, manifestName } from '../protocol/index.js';
 import type { Driver } from './driver.js';
 import type { Published } from './events.js';
 import type { CheckpointPolicy } from './options.js';
@@ -35,7 +35,7 @@ export class Checkpoints {
   /** Begins one if it is due. The first one is at once: it says with which fixed options the database was made. */
   due(driver: Driver): void {
     const { everyBytes, everySlots } = this.#policy;
-    const isFirst = driver.state.head?.head.manifest === null;
+    const isFirst = !isMade(driver.state.head?.head);
     if (isFirst || this.#slots >= everySlots || this.#bytes >= everyBytes) this.#begin(driver);
   }
 

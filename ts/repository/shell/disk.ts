@@ -191,6 +191,9 @@ export class Disk {
     const engine = this.#engine;
     this.#forgetReached();
     if (reached === undefined) return;
+    // What was applied is synced here, once, and not slot by slot.
+    const { replication } = engine ?? {};
+    if (replication !== undefined && replication.durableSeq < reached.position.seq) await replication.sync();
     await this.#place.reach(reached);
     if (engine === this.#engine) await engine?.replication.keepLog(reached.position.seq);
   }

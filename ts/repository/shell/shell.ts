@@ -13,6 +13,7 @@ import {
   type Answer,
   type Forking,
   type Head,
+  isMade,
   knownUpTo,
   type Local,
   type Notice,
@@ -224,7 +225,7 @@ export class Shell implements Branch {
       await driver.until(({ phase }) => ENDED.has(phase) || this.#isReady);
     }
     // Rule: a checkpoint says how the database was made before the log says anything.
-    const isSettled = ({ head, log }: State) => head?.head.manifest !== null && log.seq >= this.#heldSeq;
+    const isSettled = ({ head, log }: State) => isMade(head?.head) && log.seq >= this.#heldSeq;
     if (this.#error === undefined && !this.follows && !this.#options.takesOver) {
       await this.#driver.until((state) => ENDED.has(state.phase) || isSettled(state));
     }

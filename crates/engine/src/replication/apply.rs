@@ -41,8 +41,6 @@ impl State {
                 self.wait_for_room();
             }
         }
-        // Also what was held before: whoever asks for it means to rely on it.
-        self.sync_log()?;
         if trims {
             self.collect_trimmed();
         }
