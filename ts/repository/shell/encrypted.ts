@@ -19,6 +19,7 @@ import {
   type StoreOptions,
   type StorePutOptions,
 } from '../store/index.js';
+import { sha256Of } from './digest.js';
 import { ENCRYPTION, ROOT } from './root.js';
 
 /** The store itself, if there is no key or it encrypts already. The first key is the current one. */
@@ -62,9 +63,10 @@ class EncryptedStore implements ObjectStore {
     if (key === ROOT) return this.#store.put(key, this.#rootOf(body), options);
     if (!isSealed(key)) return this.#store.put(key, body, options);
     await this.#announce(options);
-    // Encrypted it is another body, which the store checks by itself.
-    const { sha256: _, ...rest } = options;
-    return this.#store.put(key, sealed(this.#keys, key, body), rest);
+    const object = sealed(this.#keys, key, body);
+    // Encrypted it is another body.
+    const sha256 = options.sha256 === undefined ? undefined : await sha256Of(object);
+    return this.#store.put(key, object, { ...options, sha256 });
   }
 
   list(prefix: string, options?: StoreListOptions): AsyncIterable<{ key: string; size: number }> {
