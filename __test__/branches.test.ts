@@ -242,3 +242,38 @@ test('on the command line branches are made, listed, compared, merged and droppe
     t.is((await coppice(wrong)).code, 2, wrong.join(' '));
   }
 });
+
+test('what a branch began with is its base also when its own log has been collected', async (t) => {
+  const { db } = await place(t);
+  await fill(db, ['a', 'b']);
+  const past = db.revision;
+  await db.put('a', 'ours');
+  await db.checkpoint();
+  const branch = await db.branch('idea', { at: past });
+  t.teardown(() => branch.close());
+  for (const key of ['b', 'c', 'd']) {
+    await branch.put(key, 'theirs');
+    await branch.checkpoint();
+  }
+  for (let n = 0; n < 4; n++) await branch.checkpoint();
+  t.like(await db.merge('idea'), { ok: true, changes: 3 });
+  t.deepEqual(await all(db), { a: 'ours', b: 'theirs', c: 'theirs', d: 'theirs' });
+});
+
+test('a checkpoint goes on whose tables and manifest are stored though their puts were refused', async (t) => {
+  const store = memoryStore();
+  const put = store.put.bind(store);
+  let refused = 0;
+  store.put = async (key, body, options) => {
+    if (/\/(tables|manifests)\//.test(key)) {
+      refused++;
+      // It is there, and whoever has put it hears of the second attempt only.
+      await put(key, body, options).catch(() => {});
+    }
+    return put(key, body, options);
+  };
+  const { db } = await place(t, {}, store);
+  await db.put('a', '1');
+  t.is((await db.checkpoint()).revision, db.revision);
+  t.true(refused > 1);
+});

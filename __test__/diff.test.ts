@@ -148,7 +148,8 @@ test('what cannot be compared is refused', async (t) => {
   await fill(db, ['a']);
   t.throws(() => db.diff(1), { code: 'COPPICE_UNSUPPORTED' });
   t.throws(() => db.diff(db, { at: 1 }), { code: 'COPPICE_UNSUPPORTED' });
-  t.throws(() => db.diff('yesterday' as never), { code: 'COPPICE_INVALID' });
+  t.throws(() => db.diff('another branch'), { code: 'COPPICE_UNSUPPORTED', message: /with a store/ });
+  t.throws(() => db.diff({} as never), { code: 'COPPICE_INVALID' });
   t.throws(() => db.diff(db, { reverse: true } as never), { code: 'COPPICE_INVALID', message: /reverse/ });
   const signal = AbortSignal.abort();
   t.throws(() => db.diff(db, { signal }), { code: 'COPPICE_ABORTED' });

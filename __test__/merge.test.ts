@@ -236,7 +236,8 @@ test('a sublevel is merged alone, with its encodings', async (t) => {
 test('a wrong call is refused with what it lacks', async (t) => {
   const db = await temporaryDatabase(t);
   await t.throwsAsync(db.merge(db, {} as never), { code: 'COPPICE_INVALID', message: /base/ });
-  await t.throwsAsync(db.merge('main' as never, { base: db }), { code: 'COPPICE_INVALID', message: /open database/ });
+  await t.throwsAsync(db.merge('main', { base: db }), { code: 'COPPICE_UNSUPPORTED', message: /with a store/ });
+  await t.throwsAsync(db.merge({} as never, { base: db }), { code: 'COPPICE_INVALID', message: /open database/ });
   await t.throwsAsync(db.merge(db, { base: db, conflicts: 'mine' as never }), { code: 'COPPICE_INVALID' });
   await t.throwsAsync(db.merge(db, { base: db, step: true } as never), { code: 'COPPICE_INVALID', message: /step/ });
   const [ours, theirs] = await pair(t, ['a']);

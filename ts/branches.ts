@@ -273,13 +273,13 @@ export async function mergeBranch<K, V>(
   merge: (theirs: Reader<unknown, unknown>, base: MergeOptions<K, V>['base']) => Promise<Merged | Unmerged<K, V>>,
 ): Promise<Merged | Unmerged<K, V>> {
   const copies: Copy[] = [];
-  const copy = async (at: Until | null) => {
-    const made = await copyOf(handle, repository, name, at);
+  const copy = async (branch: string, at: Until | null) => {
+    const made = await copyOf(handle, repository, branch, at);
     copies.push(made);
     return made.reader;
   };
   try {
-    const theirs = await copy(null);
+    const theirs = await copy(name, null);
     return await merge(theirs, given ?? (await baseOf(handle, repository, name, copy)));
   } finally {
     await Promise.all(copies.map((copy) => copy.close()));
@@ -291,14 +291,16 @@ async function baseOf(
   handle: Handle,
   { store, name: own }: Repository,
   name: string,
-  copy: (at: Until) => Promise<Reader<unknown, unknown>>,
+  copy: (branch: string, at: Until) => Promise<Reader<unknown, unknown>>,
 ): Promise<Reader<unknown, unknown> | number> {
   const revision = await forkPoint(store, own, branchName(name));
   if (revision === undefined) {
     const message = `nobody knows which revision "${name}" and "${own}" have in common: give base`;
     throw new CoppiceError('INVALID', message, { details: { option: 'base' } });
   }
-  return handle.history ? revision : copy({ revision });
+  if (handle.history) return revision;
+  // A branch that has made all of it its own has let go of what it began with; its parent may still keep that.
+  return copy(name, { revision }).catch(() => copy(own, { revision }));
 }
 
 /** The moment that is named; null: now. */

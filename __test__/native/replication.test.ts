@@ -42,6 +42,7 @@ test('records that one engine has logged make another the same', async (t) => {
   t.deepEqual(await to.replication.apply(first!.body, []), { seq: 1, revision: 2 });
   t.deepEqual(await to.replication.apply(all!.body, [{ revision: 9 }, { revision: 4 }]), { seq: 3, revision: 4 });
   t.is((await to.replication.apply(all!.body, [])).seq, 5);
+  t.is(await to.replication.sync(), 5, 'applied, they are durable with the next sync');
   t.deepEqual([to.replication.lastSeq, to.replication.durableSeq, to.engine.revision], [5, 5, 6]);
   t.is(to.engine.get('key4', 'utf8'), 'value4');
   const later = await from.replication.readLog(4, 1e6);

@@ -11,6 +11,7 @@ import {
   checkpointsOf,
   type Head,
   type Named,
+  type Origin,
   type Position,
   type Stretch,
   type Until,
@@ -38,8 +39,17 @@ export function baseOf(head: Head, until: Until | null): Named | null | undefine
   if (own !== undefined) return own;
   const { origin, wal } = head;
   if (wal.floor < BEGUN_SLOT) return null;
-  if (wal.floor > BEGUN_SLOT || origin?.state !== 'pinned') return undefined;
+  if (origin?.state !== 'pinned') return undefined;
+  // Of the moment at which it began, and those before, its own log says nothing, so that it does not have to be there.
+  if (wal.floor > BEGUN_SLOT && !isUpToBeginning(origin, until)) return undefined;
   return origin.manifest === null || isBefore(origin.manifest) ? origin.manifest : undefined;
+}
+
+/** Whether a moment is known not to be past the one at which a branch began. */
+function isUpToBeginning({ stretches }: Origin, until: Until | null): boolean {
+  const began = stretches.at(-1)?.until ?? null;
+  if (began === null || until === null) return false;
+  return 'revision' in began && 'revision' in until && until.revision <= began.revision;
 }
 
 export function isPast(until: Until, revision: number, timeMs: number): boolean {

@@ -263,8 +263,8 @@ export class Shell implements Branch {
     if (request.type === 'install') this.#ahead(request.position);
     const answer = (await this.#remote.carry(request)) ?? (await this.#local(request));
     const isNew = this.#options.wants === 'new' && this.#belonging.mark === undefined;
-    const isThere = answer.type === 'found' && (answer.body as Head).state !== 'gone';
-    if (isOpening && isThere && isNew) this.#end(this.#exists());
+    const isThere = isOpening && answer.type === 'found' && (answer.body as Head).state !== 'gone';
+    if (isThere && isNew) this.#end(this.#exists());
     if (this.#following !== undefined) return this.#following.heard(request, answer);
     const isSlot = request.type === 'put' && 'previous' in request.body;
     if (isSlot && answer.type === 'stored') this.#count(request.body as Slot);
