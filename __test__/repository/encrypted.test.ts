@@ -154,6 +154,20 @@ test('after a change of keys the new one is known to the repository', async (t) 
   await both.close();
 });
 
+test('branches of an encrypted store are compared on the command line', async (t) => {
+  const { objects, open } = await world(t);
+  const secret = key();
+  const db = await open('one', secret);
+  await fill(db, 1);
+  const branch = await db.branch('idea');
+  await branch.put('new', 'here');
+  await branch.close();
+  await db.close();
+  const { code, out } = await withKeys([secret], () => coppice(['diff', objects, 'main..idea', '--store']));
+  t.deepEqual([code, out], [0, '+ new\there\n']);
+  t.is((await coppice(['diff', objects, 'main..idea', '--store'])).code, 3);
+});
+
 test('a changed byte of any object is told as damage with its key', async (t) => {
   const { objects, open } = await world(t);
   const secret = key();

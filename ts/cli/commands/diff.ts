@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Change } from '../../changes.js';
 import type { Entry } from '../../keyspace.js';
 import { restore } from '../../restore.js';
-import { type Call, type Command, EXIT, type Exit, type Keys, SUBLEVEL_FLAG, usage } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, encryption, type Keys, SUBLEVEL_FLAG, usage } from '../command.js';
 import { KEY_RANGE_FLAGS, keyRangeOf } from './range.js';
 
 export const diff: Command = {
@@ -48,8 +48,8 @@ async function inStore(call: Call): Promise<Exit> {
   const top = await mkdtemp(join(tmpdir(), 'coppice-diff-'));
   try {
     const [before, after] = [join(top, 'before'), join(top, 'after')];
-    await restore(store, { branch: one, to: before });
-    await restore(store, { branch: other, to: after });
+    await restore(store, { branch: one, to: before, ...encryption() });
+    await restore(store, { branch: other, to: after, ...encryption() });
     const differ = await call.withKeys(
       { readOnly: true },
       (was) => call.withKeys({ readOnly: true }, (is) => print(call, is, was, undefined), after),
