@@ -9,7 +9,7 @@ import type { ChangeByTask } from './addon.js';
 import type { Environment } from './environment.js';
 import { foundEntry } from './found.js';
 import { flagsOf } from './rows.js';
-import type { ChangedEntry, Changes, ChangesOptions, Moment } from './types.js';
+import type { ChangedEntry, Changes, ChangesOptions, DiffEnd } from './types.js';
 
 /** About so much at a time. */
 const PIECE_BYTES = 1 << 20;
@@ -19,7 +19,7 @@ export class NativeChanges implements Changes {
   readonly #opening: Promise<number>;
   #isClosed = false;
 
-  constructor(environment: Environment, before: Moment, after: Moment, options: ChangesOptions) {
+  constructor(environment: Environment, before: DiffEnd, after: DiffEnd, options: ChangesOptions) {
     const { lower, upper } = options;
     const { addon } = environment;
     const flags = flagsOf(options);

@@ -20,7 +20,7 @@ export interface ChangedEntry {
 }
 
 /** One of the two moments of a diff: an open handle, and a snapshot of it; 0: whatever is newest. */
-export interface Moment {
+export interface DiffEnd {
   readonly handle: number;
   readonly snapshot: number;
 }

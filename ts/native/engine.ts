@@ -22,12 +22,12 @@ import type {
   CheckpointResult,
   CommitAnswer,
   Decode,
+  DiffEnd,
   Engine,
   EngineEvent,
   EngineStats,
   FoundEntry,
   Later,
-  Moment,
   Refusal,
   Rows,
   RowsOptions,
@@ -106,11 +106,11 @@ export class NativeEngine implements Engine, Listener {
     return new NativeRows(this.#environment, this.#handle, options);
   }
 
-  moment(snapshot: number): Moment {
+  moment(snapshot: number): DiffEnd {
     return { handle: this.#handle, snapshot };
   }
 
-  changes(before: Moment, snapshot: number, options: ChangesOptions): Changes {
+  changes(before: DiffEnd, snapshot: number, options: ChangesOptions): Changes {
     return new NativeChanges(this.#environment, before, this.moment(snapshot), options);
   }
 

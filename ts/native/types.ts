@@ -10,7 +10,7 @@
  */
 
 import type { CoppiceError } from '../errors.js';
-import type { Changes, ChangesOptions, Moment } from './diff-types.js';
+import type { Changes, ChangesOptions, DiffEnd } from './diff-types.js';
 
 export type * from './diff-types.js';
 
@@ -383,9 +383,9 @@ export interface Engine {
   entry(key: Bytes, decode: Decode, snapshot?: number): Later<FoundEntry<string | Buffer> | undefined>;
   has(key: Bytes, snapshot?: number): Later<boolean>;
   rows(options: RowsOptions): Rows;
-  moment(snapshot: number): Moment;
+  moment(snapshot: number): DiffEnd;
   /** What leads from a moment, which may be another engine's, to one of this engine. */
-  changes(before: Moment, snapshot: number, options: ChangesOptions): Changes;
+  changes(before: DiffEnd, snapshot: number, options: ChangesOptions): Changes;
 
   /** Applies one put on the calling thread; answers its revision, `STALLED` or `LATER`. It is visible at once. */
   put(key: Bytes, value: Bytes, deadlineMs?: number): number;

@@ -16,11 +16,11 @@ import type {
   CheckpointResult,
   CommitAnswer,
   Decode,
+  DiffEnd,
   Engine,
   EngineStats,
   FoundEntry,
   Later,
-  Moment,
   Rows,
   RowsOptions,
   Slab,
@@ -82,11 +82,11 @@ export class ReplicaEngine implements Engine {
     return new ReplicaRows(engine.rows(options), (error) => this.#because(error, engine, replaced));
   }
 
-  moment(snapshot: number): Moment {
+  moment(snapshot: number): DiffEnd {
     return this.#at(snapshot).moment(snapshot);
   }
 
-  changes(before: Moment, snapshot: number, options: ChangesOptions): Changes {
+  changes(before: DiffEnd, snapshot: number, options: ChangesOptions): Changes {
     const engine = this.#at(snapshot);
     const changes = engine.changes(before, snapshot, options);
     return {

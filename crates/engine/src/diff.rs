@@ -232,7 +232,8 @@ impl Readable {
         for memtable in self.memtables() {
             all.extend(memtable.range_deletes().iter().flat_map(|ranges| ranges.all()));
         }
-        for table in self.version.tables() {
+        let deeper: Vec<_> = self.version.deeper_overlapping(bounds).flatten().collect();
+        for table in self.version.level0_overlapping(bounds).chain(&deeper) {
             if table.summary().range_deletes > 0 && !shared.contains(&table.summary().id) {
                 all.extend(table.range_deletes(crate::disk::Wait::ForDisk)?.all());
             }
