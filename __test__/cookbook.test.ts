@@ -3,8 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { open } from '../ts/index.js';
 import { sources } from './house/sources.js';
-import { coppice } from './support/command.js';
 import { temporaryFolder } from './support/database.js';
+import { runLine } from './support/page.js';
 
 const page = sources('docs', 'branches.md')[0]?.text ?? '';
 const TIME = '2026-01-31T12:00:00Z';
@@ -37,11 +37,7 @@ test('the recipes of the page about branches do what they are for', async (t) =>
       continue;
     }
     for (const line of block.trim().split('\n')) {
-      const words = line.split(' ').map((word) => (word.startsWith('./') ? join(folder, word) : word));
-      t.deepEqual(words.splice(0, 2), ['npx', 'coppice'], line);
-      const { code, out, err } = await coppice(words.map((word) => (word === TIME ? before : word)));
-      t.is(code, 0, `${line}: ${out}${err}`);
-      printed.set(line, out);
+      printed.set(line, await runLine(t, line, folder, { [TIME]: before }));
     }
   }
   t.is(printed.get('npx coppice diff ./store main..migration --store'), '~ price/bread\t2\t2.00\n');

@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { open } from '../../ts/index.js';
 import { sources } from '../house/sources.js';
-import { coppice } from '../support/command.js';
 import { temporaryFolder } from '../support/database.js';
+import { runLine, wordsOf } from '../support/page.js';
 
 const page = sources('docs', 'recovery.md')[0]?.text ?? '';
 const TIME = '2026-01-31T12:00:00Z';
@@ -27,15 +27,9 @@ test('every command of the page about recovery does what it is for', async (t) =
   t.true(lines.length >= 12);
   const printed = new Map<string, string>();
   for (const line of lines) {
-    const words = line.split(' ').map((word) => (word.startsWith('./') ? join(folder, word) : word));
-    if (words[0] === 'mv') {
-      await rename(words[1] as string, words[2] as string);
-      continue;
-    }
-    t.deepEqual(words.splice(0, 2), ['npx', 'coppice'], line);
-    const { code, out, err } = await coppice(words.map((word) => (word === TIME ? before : word)));
-    t.is(code, 0, `${line}: ${out}${err}`);
-    printed.set(line, out);
+    const [command, ...words] = wordsOf(line, folder);
+    if (command === 'mv') await rename(words[0] as string, words[1] as string);
+    else printed.set(line, await runLine(t, line, folder, { [TIME]: before }));
   }
   t.is(printed.get('npx coppice count ./look'), '1\n');
   t.regex(printed.get('npx coppice scan ./before --limit 10') ?? '', /needed/);

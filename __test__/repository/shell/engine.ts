@@ -183,7 +183,6 @@ export class TextEngine implements Replication, OpenEngine {
       if (record.seq !== this.lastSeq + 1) throw new CoppiceError('INVALID', `record ${record.seq} leaves a gap`);
       this.#append(record);
     }
-    await this.sync();
     return { seq: this.lastSeq, revision: this.lastSeq + 1 };
   }
 

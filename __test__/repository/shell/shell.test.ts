@@ -1,6 +1,6 @@
 /** What a branch does in a store that behaves: growing back, going on, giving up. */
 
-import { cp, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
@@ -339,5 +339,17 @@ test('an empty store is probed once', async (t) => {
   t.is(puts, 2);
   const { requests } = shell.status().counts;
   t.is(requests.put, 2);
+  await shell.close();
+});
+
+test('a position is written down only once what was applied before it is durable', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const first = await openBranch(store, folder);
+  for (const text of ['a', 'b', 'c']) await first.write(text);
+  await first.shell.close();
+  const { shell, engine } = await openBranch(store, `${folder}-2`);
+  const { local } = JSON.parse(await readFile(join(`${folder}-2`, '.repository/position'), 'utf8'));
+  t.is(local.position.seq, 3);
+  t.true(engine.durableSeq >= local.position.seq, `${engine.durableSeq} are durable`);
   await shell.close();
 });
