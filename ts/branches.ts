@@ -22,6 +22,7 @@ import { Reader } from './reader.js';
 import {
   type BranchInfo,
   branchesIn,
+  branchIn,
   branchName,
   encryptedStore,
   forkBranch,
@@ -95,9 +96,11 @@ export async function createBranch(
   checkNames(options, CREATE);
   const { from = 'main', at, signal } = options;
   const forking = { parent: branchName(from), name: branchName(name), at: untilOf(at) };
-  await forkBranch(await placeOf(store, options), forking, {
-    signal: signal === undefined ? undefined : signalOf(signal),
-  });
+  await forkBranch(await placeOf(store, options), forking, doing(signal));
+}
+
+function doing(signal: AbortSignal | undefined): { signal: AbortSignal | undefined } {
+  return { signal: signal === undefined ? undefined : signalOf(signal) };
 }
 
 /**
@@ -144,13 +147,8 @@ export async function dropBranch(
   checkNames(options, DROP);
   const { dryRun = false, signal } = options;
   const place = await placeOf(store, options);
-  const found = (await branchesIn(place)).find((branch) => branch.name === branchName(name));
-  if (found === undefined) {
-    throw new CoppiceError('NOT_FOUND', `there is no branch "${name}" in ${place.location}`, {
-      details: { branch: name },
-    });
-  }
-  if (!dryRun) await removeBranch(place, name, { signal: signal === undefined ? undefined : signalOf(signal) });
+  const found = await branchIn(place, branchName(name));
+  if (!dryRun) await removeBranch(place, name, doing(signal));
   return found;
 }
 
@@ -191,8 +189,7 @@ export async function branchOff(
   const wanted = 'revision' in at ? Math.min(at.revision, newest) : newest;
   if (handle.branch?.follows === false) await handle.settle(wanted, 'remote');
   const known = handle.branch?.tip;
-  const signal = options.signal === undefined ? undefined : signalOf(options.signal);
-  await forkBranch(store, { parent, name, at, known }, { signal });
+  await forkBranch(store, { parent, name, at, known }, doing(options.signal));
   return open(path, name, nearOf(handle));
 }
 
@@ -244,7 +241,12 @@ export function lateChanges(make: () => Promise<Copy>, diff: (copy: Reader<unkno
   let opening: Promise<{ copy: Copy; changes: Changes }> | undefined;
   const opened = async () => {
     const copy = await make();
-    return { copy, changes: diff(copy.reader) };
+    try {
+      return { copy, changes: diff(copy.reader) };
+    } catch (error) {
+      await copy.close();
+      throw error;
+    }
   };
   return {
     async next() {

@@ -124,9 +124,9 @@ export async function check(handle: Handle, options: Checking): Promise<VerifyRe
   const look = () => handle.live().verify(call);
   const found = await look();
   const damaged = [...new Set(found.problems.map(({ file }) => file))];
-  const repaired = repair && damaged.length > 0 ? await handle.branch?.repair(damaged) : [];
-  const { checkedBytes, problems } = repaired?.length === 0 ? found : await look();
-  return { ok: problems.length === 0, checkedBytes, problems, ...(repair && { repaired: repaired ?? [] }) };
+  const repaired = (repair && damaged.length > 0 && (await handle.branch?.repair(damaged))) || [];
+  const { checkedBytes, problems } = repaired.length === 0 ? found : await look();
+  return { ok: problems.length === 0, checkedBytes, problems, ...(repair && { repaired }) };
 }
 
 export async function checkpoint(handle: Handle, options: CheckpointOptions): Promise<CheckpointInfo> {

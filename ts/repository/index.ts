@@ -12,7 +12,7 @@ import { SharedBranch } from './shared.js';
 import { type Branch, encryptedStore, type Near, Shell, type ShellEvent } from './shell/index.js';
 
 export { forkBranch, removeBranch } from './branches.js';
-export { type BranchInfo, branchesIn, forkPoint } from './inspect.js';
+export { type BranchInfo, branchesIn, branchIn, forkPoint } from './inspect.js';
 export { type BranchOptions, branching, branchName, type StoreCheckpoints, storeOf } from './options.js';
 export { beginWith, restoreBranch } from './restore.js';
 export {

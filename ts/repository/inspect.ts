@@ -15,7 +15,7 @@ import {
   type Table,
   type Until,
 } from './protocol/index.js';
-import { readHead } from './shell/index.js';
+import { noBranch, readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
 /** The head of a branch, for people. */
@@ -50,6 +50,13 @@ export async function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
     if (head?.state === 'live') found.push(await infoOf(store, head));
   }
   return found;
+}
+
+/** One of them. Throws `COPPICE_NOT_FOUND` if there is none of that name. */
+export async function branchIn(store: ObjectStore, name: string): Promise<BranchInfo> {
+  const head = await readHead(store, headName(name));
+  if (head?.state !== 'live') throw noBranch(name, store);
+  return infoOf(store, head);
 }
 
 /**

@@ -11,14 +11,14 @@ import {
   type Manifest,
   manifestName,
   type Named,
-  namedBy,
+  neededBy,
   ORIGIN,
   sha256,
   slotName,
   type Table,
   tableName,
 } from './protocol/index.js';
-import { Budget, readHead, sha256Of } from './shell/index.js';
+import { Budget, noBranch, readHead, sha256Of } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
 /** What a check of a branch found. */
@@ -39,12 +39,8 @@ type Kept = Table & { readonly bytes?: number };
 export async function verifyBranch(store: ObjectStore, branch: string, deep: boolean): Promise<BranchReport> {
   const report: BranchReport = { ok: true, manifests: 0, tables: 0, slots: 0, problems: [] };
   const head = await readHead(store, headName(branch));
-  if (head === undefined || head.state !== 'live')
-    throw new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${store.location}`);
-  const named = namedBy(head);
-  const begun = head.origin?.state === 'pinned' ? head.origin.manifest : null;
-  const all = begun === null ? named : [begun, ...named];
-  const manifests = await Promise.all(all.map((named) => manifest(store, head.branchId, named, report)));
+  if (head?.state !== 'live') throw noBranch(branch, store);
+  const manifests = await Promise.all(neededBy(head).map((named) => manifest(store, head.branchId, named, report)));
   const tables = new Map<string, Kept>();
   for (const found of manifests) for (const table of found?.tables ?? []) tables.set(tableName(table), table);
   const budget = new Budget();

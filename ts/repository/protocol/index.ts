@@ -40,6 +40,7 @@ export {
   type Manifest,
   type Named,
   namedBy,
+  neededBy,
   ORIGIN,
   type Owner,
   type Pin,

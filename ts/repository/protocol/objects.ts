@@ -224,6 +224,12 @@ export function namedBy(head: Head): readonly Named[] {
   return [...new Map(own.map((named) => [`${named.epoch}-${named.n}`, named])).values()];
 }
 
+/** Every manifest that whoever reads the branch may need: those, and the one that it has grown from while that is kept for it. */
+export function neededBy(head: Head): readonly Named[] {
+  const begun = head.origin?.state === 'pinned' ? head.origin.manifest : null;
+  return begun === null ? namedBy(head) : [begun, ...namedBy(head)];
+}
+
 /** A slot, whole: what it says and what came before it make its digest. */
 export function seal(slot: Omit<Slot, 'digest'>): Slot {
   const { branchId, epoch, slot: number, previous, owner, records } = slot;

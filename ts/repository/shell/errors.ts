@@ -15,7 +15,7 @@ export function fenced(branch: string, cause?: unknown): CoppiceError {
 
 /** There is nothing to read. */
 export function noBranch(branch: string, { location }: { readonly location: string }): CoppiceError {
-  return new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${location}`);
+  return new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${location}`, { details: { branch } });
 }
 
 /** Nobody can do anything about it but an operator. */

@@ -6,13 +6,12 @@
 
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CoppiceError } from '../../errors.js';
 import type { Replication } from '../../native/types.js';
 import { decodeManifest } from '../formats/index.js';
-import { checkpointsOf, headName, manifestName, type Named, type Table, tableName } from '../protocol/index.js';
+import { headName, manifestName, neededBy, type Table, tableName } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
 import { sha256Of } from './digest.js';
-import { unwritten } from './errors.js';
+import { noBranch, unwritten } from './errors.js';
 import { readHead } from './heads.js';
 
 /** What is to be put right: an open engine, its folder, and its branch. */
@@ -53,11 +52,9 @@ export async function repairFiles(damaged: Damaged, paths: readonly string[]): P
 /** Every table of the checkpoints that a branch keeps, and of the one that it has grown from, by id. */
 async function tablesOf(store: ObjectStore, branch: string): Promise<Map<string, Table>> {
   const head = await readHead(store, headName(branch));
-  if (head === undefined) throw new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${store.location}`);
-  const origin = head.origin?.state === 'pinned' ? head.origin.manifest : null;
-  const all: Named[] = [...(origin === null ? [] : [origin]), ...checkpointsOf(head)];
+  if (head?.state !== 'live') throw noBranch(branch, store);
   const tables = new Map<string, Table>();
-  for (const named of all) {
+  for (const named of neededBy(head)) {
     const key = manifestName(named.of ?? head.branchId, named);
     const found = await store.get(key);
     if (found === undefined) continue;
