@@ -42,6 +42,7 @@ const head: Head = {
   format: 1,
   name: 'main',
   branchId,
+  kind: 'branch',
   nonce: 'b-1',
   epoch: 1,
   owner,
@@ -52,6 +53,7 @@ const head: Head = {
   trimRevision: 0,
   policy: { keep: 1, retainMs: 0 },
   state: 'live',
+  expiresMs: null,
   origin: null,
   pins: [],
   fences: null,
@@ -120,13 +122,16 @@ test('a head keeps what this version does not know, unless it has to be known', 
 
 test('a head of which any field is not what it should be is damaged, and says which', async (t) => {
   const named = { epoch: 1, n: 1, sha256, seq: 1, revision: 2, timeMs: 3, floor: 1 };
-  const pin = { name: 'b', branchId, manifest: named, slots: { from: 1, to: 2 }, state: 'live' } as const;
+  const slots = { from: 1, to: 2 };
+  const pin = { name: 'b', branchId, manifest: named, slots, state: 'live', expiresMs: 4 } as const;
   const stretch = { branchId, to: 3, until: { revision: 2 } };
   const foreign = { ...named, of: branchId, end: 3 };
   const origin = { name: 'a', branchId, manifest: foreign, stretches: [stretch], state: 'pinned' } as const;
   const retained = [named, { ...named, end: 2 }];
   const full = {
     ...head,
+    kind: 'tag' as const,
+    expiresMs: 5,
     manifest: named,
     retained,
     older: { key: 'k', sha256 },
@@ -139,6 +144,8 @@ test('a head of which any field is not what it should be is damaged, and says wh
   const wrong: Record<string, unknown[]> = {
     name: [undefined, 1],
     branchId: [undefined, null],
+    kind: [null, 'twig'],
+    expiresMs: ['soon', {}],
     nonce: [undefined, 7],
     epoch: [undefined, -1, 1.5, '1'],
     owner: [undefined, 'me', { ...owner, boot: undefined }, { ...owner, renewMs: 'often' }],
@@ -152,7 +159,12 @@ test('a head of which any field is not what it should be is damaged, and says wh
     olderPins: [null, { sha256 }],
     state: [null, 'dead'],
     origin: [7, { ...origin, state: 'gone' }, { ...origin, stretches: [{ ...stretch, until: { days: 1 } }] }],
-    pins: [null, [{ ...pin, slots: { from: 1 } }], [{ ...pin, manifest: { ...named, end: -1 } }]],
+    pins: [
+      null,
+      [{ ...pin, slots: { from: 1 } }],
+      [{ ...pin, manifest: { ...named, end: -1 } }],
+      [{ ...pin, expiresMs: null }],
+    ],
     fences: [{}, [-1]],
     requires: [null, 'ice', [1]],
   };
@@ -165,23 +177,26 @@ test('a head of which any field is not what it should be is damaged, and says wh
   }
   t.deepEqual(decodeOlder('l', Buffer.from(JSON.stringify([named]))), [named]);
   t.deepEqual(decodeOlderPins('l', Buffer.from(JSON.stringify([pin]))), [pin]);
-  for (const text of ['', '{}', '[1]', JSON.stringify([{ ...pin, state: 'dead' }])]) {
+  for (const text of ['', '{}', '[1]', JSON.stringify([{ ...pin, state: 'dead', expiresMs: 'soon' }])]) {
     await refuses(t, 'COPPICE_CORRUPT', () => decodeOlder('l', Buffer.from(text)));
     await refuses(t, 'COPPICE_CORRUPT', () => decodeOlderPins('l', Buffer.from(text)));
   }
 });
 
-test('a head of before there were branches is one that has none, and one that has some is refused by versions of then', async (t) => {
-  const { state, origin, pins, fences, ...before } = head;
+test('a head of before means what it meant, and what versions of then do not know is refused by them', async (t) => {
+  const { kind, state, expiresMs, origin, pins, fences, ...before } = head;
   t.deepEqual(decodeHead('h', Buffer.from(JSON.stringify(before))), head);
   t.false('requires' in JSON.parse(Buffer.from(encodeHead(head)).toString()));
   const pin = { name: 'b', branchId, manifest: null, slots: { from: 1, to: 2 }, state: 'reserved' } as const;
-  for (const later of [
-    { ...head, state: 'gone' as const },
-    { ...head, pins: [pin] },
-  ]) {
-    t.deepEqual(JSON.parse(Buffer.from(encodeHead(later)).toString()).requires, ['branches']);
-    t.deepEqual(decodeHead('h', encodeHead(later)), later);
+  const later: [Head, string[]][] = [
+    [{ ...head, state: 'gone' }, ['branches']],
+    [{ ...head, pins: [{ ...pin, expiresMs: 1 }] }, ['branches']],
+    [{ ...head, kind: 'tag' }, ['tags']],
+    [{ ...head, kind: 'tag', expiresMs: 1.5, state: 'deleted' }, ['branches', 'tags', 'expiry']],
+  ];
+  for (const [head, requires] of later) {
+    t.deepEqual(JSON.parse(Buffer.from(encodeHead(head)).toString()).requires, requires);
+    t.deepEqual(decodeHead('h', encodeHead(head)), head);
   }
 });
 

@@ -31,7 +31,13 @@ export interface Counters {
   'forks racing a collection': number;
   /** Their parent has grown from another branch itself. */
   'branches of branches': number;
+  /** Branches that nobody writes. */
+  tags: number;
   'branches deleted': number;
+  /** Of them because their time had come. */
+  'branches expired': number;
+  /** Those that had expired by their pin, and had been given more time. */
+  'branches extended': number;
   /** And all that was theirs has gone. */
   'branches gone': number;
   /** Of branches under the name of one that is gone. */
@@ -72,7 +78,10 @@ export function noCounters(): Counters {
     forks: 0,
     'forks racing a collection': 0,
     'branches of branches': 0,
+    tags: 0,
     'branches deleted': 0,
+    'branches expired': 0,
+    'branches extended': 0,
     'branches gone': 0,
     're-creations': 0,
     releases: 0,

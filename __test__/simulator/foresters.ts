@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Forked, Forking, Until } from '../../ts/repository/protocol/index.js';
+import type { Forked, Forking, Head, Until } from '../../ts/repository/protocol/index.js';
 import { MS_BETWEEN_COMMITS } from './engine.js';
 import { Errand } from './job.js';
 import { Node } from './node.js';
@@ -15,6 +15,10 @@ import type { World } from './world.js';
 /** Few, so that they are given again and again. */
 const NAMES = ['a', 'b', 'c'];
 const ERRANDS_MAX = 4;
+/** A branch that expires does so that soon, more or less. */
+const MS_TO_LIVE_MAX = 800;
+/** Of the names of those who delete what has expired. */
+export const SWEEP = 'sweep';
 /** On branches that have grown from others. */
 const NODES_MAX = 4;
 
@@ -39,6 +43,8 @@ export class Foresters {
     const any = () => [...world.truths.heads.keys()][random(world.truths.heads.size)];
     if (world.chance(plan.fork * 4)) this.#fork(name);
     else if (world.chance(plan.remove * 4)) this.remove(name);
+    else if (world.chance(plan.expire * 4)) this.#expire(name);
+    else if (world.chance(plan.sweep * 4)) this.#sweep(any() ?? name);
     else if (world.chance(plan.release * 4)) this.release(name);
     else if (world.chance(plan.mend * 4)) this.mend(any() ?? name);
   }
@@ -67,7 +73,8 @@ export class Foresters {
     const { slot, revision } = owner?.state?.log ?? {};
     const known = slot && revision && random(2) === 0 ? { to: slot, revision } : undefined;
     const at = this.#moment(log.length);
-    const forking: Forking = { parent, name, at, known };
+    const kind = random(100) < world.plan.tag ? 'tag' : 'branch';
+    const forking: Forking = { parent, name, at, known, kind, expiresMs: this.#time() };
     this.#begin<Forked>(
       `fork ${name} of ${parent}`,
       (hand) => world.protocol.fork(hand, forking),
@@ -84,11 +91,18 @@ export class Foresters {
           'a branch holds what came later',
         );
         counters.forks += 1;
+        if (kind === 'tag') counters.tags += 1;
         if (truth.collections > collections) counters['forks racing a collection'] += 1;
         if (truth.head?.origin) counters['branches of branches'] += 1;
-        this.#settle(name);
+        this.#settle(name, kind);
       },
     );
+  }
+
+  /** When a branch expires, if it does. */
+  #time(): number | null {
+    const { random, nowMs, plan } = this.world;
+    return plan.expire === 0 || random(2) === 0 ? null : nowMs + random(MS_TO_LIVE_MAX);
   }
 
   #moment(newest: number): Until | null {
@@ -98,7 +112,7 @@ export class Foresters {
   }
 
   /** Somebody begins to work on a branch. */
-  #settle(name: string): void {
+  #settle(name: string, kind: Head['kind']): void {
     const { nodes, random, plan } = this.world;
     const free = nodes.findIndex(
       ({ branch, state }, n) => n >= plan.nodes + plan.replicas && (!state || branch === name),
@@ -109,7 +123,33 @@ export class Foresters {
       nodes[free]?.crash(true);
       nodes[free] = node;
     } else return;
-    node.start(random(4) === 0 ? 'standby' : 'writer');
+    const reads = kind === 'tag' && random(4) > 0;
+    node.start(reads ? 'replica' : random(4) === 0 ? 'standby' : 'writer');
+  }
+
+  #expire(name: string): void {
+    const expiresMs = this.#time();
+    this.#begin(`expire ${name}`, (hand) => this.world.protocol.expire(hand, name, expiresMs));
+  }
+
+  /** What whoever owns a branch does now and then, going by the head that it knows, or by that of the store. */
+  #sweep(name: string): void {
+    const { nodes, truths, random, protocol, nowMs } = this.world;
+    const owner = nodes.find((node) => node.leads && node.branch === name && random(2) === 0);
+    const head = owner?.state?.head?.head ?? truths.heads.get(name);
+    if (head !== undefined) for (const due of protocol.dueIn(head, nowMs)) this.removeExpired(due);
+  }
+
+  removeExpired(name: string): Errand<string | null> {
+    const { protocol, truths, counters, nowMs } = this.world;
+    return this.#begin(
+      `${SWEEP} ${name}`,
+      (hand) => protocol.removeExpired(hand, name, nowMs),
+      (branchId) => {
+        counters[branchId === null ? 'branches extended' : 'branches expired'] += 1;
+        if (branchId !== null) truths.of(branchId).isOver = true;
+      },
+    );
   }
 
   remove(name: string): Errand<string | null> {

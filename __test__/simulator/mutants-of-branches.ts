@@ -37,6 +37,38 @@ export const OF_BRANCHES: Mutant[] = [
     edits: [['follow', "if (head.state !== 'live') return fail", 'if (head.state === undefined) return fail']],
   },
   {
+    rule: 'tag-stays',
+    without: 'a tag is taken',
+    edits: [['follow', "if (head.kind === 'tag' && ", 'if (head.kind === undefined && ']],
+  },
+  {
+    rule: 'expired-still',
+    without: 'a branch that had expired when it was looked at is deleted',
+    edits: [
+      [
+        'branches/expire',
+        '(head) => (isDue(head, nowMs) ?',
+        "(head) => (seen && isDue(seen.head, nowMs) && head.state === 'live' ?",
+      ],
+    ],
+  },
+  {
+    rule: 'hint-first',
+    without: 'a branch says that it expires before its pin does',
+    edits: [['branches/expire', 'if (parent !== null && expiresMs !== null) {', 'if (parent === undefined) {']],
+  },
+  {
+    rule: 'hint-behind',
+    without: 'a pin is made to say what the head of its branch has said a while ago',
+    edits: [
+      [
+        'branches/expire',
+        'if (!(yield* putHead(hand, { ...head, expiresMs }, child)).won)',
+        'if (head.expiresMs !== expiresMs && !(yield* putHead(hand, { ...head, expiresMs }, child)).won)',
+      ],
+    ],
+  },
+  {
     rule: 'begun-remembered',
     without: 'a disk that holds records of one log begins again with the log before',
     edits: [['follow', "return askHere(turn, { type: 'remember', position: next });", 'return readOn(turn, next);']],

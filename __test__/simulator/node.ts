@@ -24,7 +24,7 @@ import type { World } from './world.js';
 /** The module that is put to the test: the real one, or one with a rule taken out. */
 export type Protocol = Pick<
   typeof import('../../ts/repository/protocol/index.js'),
-  'start' | 'step' | 'fork' | 'remove' | 'release' | 'mend' | 'Hand'
+  'start' | 'step' | 'fork' | 'remove' | 'expire' | 'removeExpired' | 'dueIn' | 'release' | 'mend' | 'Hand'
 >;
 
 /** Something without `nowMs`, which the node adds. */
@@ -188,6 +188,7 @@ export class Node {
       case 'failed':
         // Its branch has been deleted, and another one may have the name.
         if (world.truths.wasDeleted(this.branch, state.branchId)) return this.crash(true);
+        if (state.head?.head.kind === 'tag' && this.mode !== 'replica') return this.crash(true);
         throw new Violation(`${this.boot} has failed: ${notice.reason}`);
     }
   }

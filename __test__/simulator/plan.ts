@@ -30,7 +30,13 @@ export interface Plan {
   commit: number;
   /** Branches are made, deleted, let go and mended. */
   fork: number;
+  /** In 100 of those that are made. */
+  tag: number;
   remove: number;
+  /** They are given a time to go at, or another one, or none. */
+  expire: number;
+  /** Those whose time has come are deleted. */
+  sweep: number;
   release: number;
   mend: number;
   /** Whoever makes, deletes or mends one is killed. */
@@ -105,12 +111,15 @@ export function planOf(random: Random): Plan {
   };
 }
 
-const NO_BRANCHES = { fork: 0, remove: 0, release: 0, mend: 0, killJob: 0 };
+const NO_BRANCHES = { fork: 0, tag: 0, remove: 0, expire: 0, sweep: 0, release: 0, mend: 0, killJob: 0 };
 
 function branches(one: (...choices: number[]) => number) {
   return {
     fork: one(4, 10, 25),
+    tag: one(0, 20, 50),
     remove: one(2, 5, 12),
+    expire: one(0, 4, 12),
+    sweep: one(2, 8),
     release: one(2, 6),
     mend: one(1, 5),
     killJob: one(0, 5, 20, 60),

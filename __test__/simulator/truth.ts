@@ -89,6 +89,7 @@ export class Truth {
       must(isLate && isCollected, `I4: slot ${slot.slot} has been filled twice`);
       return;
     }
+    must(this.head?.kind !== 'tag', 'a tag is written');
     must(!this.isOver, `slot ${slot.slot} of a branch is written that was deleted`);
     must(slot.slot === this.slots.length + 1, `I4: slot ${slot.slot} follows ${this.slots.length}`);
     // Whoever deletes a branch that has no checkpoint yet does not know what it has begun with, and nobody reads on.
@@ -121,6 +122,8 @@ export class Truth {
     const { head: before } = this;
     this.head = head;
     if (before === undefined) this.grew(head);
+    must(head.kind === (before?.kind ?? head.kind), 'a branch becomes a tag, or a tag a branch');
+    must(head.kind !== 'tag' || head.owner === null, 'a tag has an owner');
     must(before?.state !== 'gone' || head.state === 'gone', 'a branch is back that was deleted');
     // A tombstone may be put again, by whoever finds a pin that it has outlived.
     must(head.state === 'gone' || head.wal.floor >= (before?.wal.floor ?? 0), 'the floor has gone down');

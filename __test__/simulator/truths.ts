@@ -87,11 +87,13 @@ export class Truths {
   }
 
   /** Whatever a branch has grown from keeps what it needs, and so does what that has grown from itself. */
-  #mustBePinned({ name, branchId, origin }: Head): void {
+  #mustBePinned({ name, branchId, origin, expiresMs }: Head): void {
     if (origin?.state !== 'pinned') return;
     const parent = this.heads.get(origin.name);
-    const isPinned = parent?.branchId === origin.branchId && parent.pins.some((pin) => pin.branchId === branchId);
+    const pin = parent?.pins.find((pin) => pin.branchId === branchId);
+    const isPinned = parent?.branchId === origin.branchId && pin !== undefined;
     must(isPinned, `I6: ${origin.name} does not keep what ${name} has grown from`);
+    must((pin.expiresMs ?? Infinity) <= (expiresMs ?? Infinity), `nobody looks at ${name} when it expires`);
     const isThrough = origin.stretches.length > 1;
     must(
       !isThrough || parent.origin?.state === 'pinned',

@@ -11,7 +11,7 @@ import { adopt } from './adopted.js';
 import { Bucket } from './bucket.js';
 import { type Counters, noCounters } from './counters.js';
 import { MS_BETWEEN_COMMITS } from './engine.js';
-import { Foresters } from './foresters.js';
+import { Foresters, SWEEP } from './foresters.js';
 import { Network, type Party } from './network.js';
 import { CLOCK_RATE_MAX, Node, type Protocol } from './node.js';
 import { calm, type Plan, planOf } from './plan.js';
@@ -20,6 +20,8 @@ import { Truths } from './truths.js';
 
 const STEPS_MIN = 1_500;
 const STEPS_OF_HEALING_MAX = 20_000;
+/** Whatever expires does so within this. */
+const A_LONG_TIME_MS = 10_000;
 /** Moments to which each run is restored in the end. */
 const RESTORES = 3;
 
@@ -123,6 +125,12 @@ export class World {
     mendAll();
     for (const name of others()) this.network.passAll(foresters.release(name));
     mendAll();
+    this.nowMs += A_LONG_TIME_MS;
+    for (const head of truths.heads.values()) {
+      for (const name of this.protocol.dueIn(head, this.nowMs)) this.network.passAll(foresters.removeExpired(name));
+    }
+    for (const name of others()) must(truths.heads.get(name)?.expiresMs === null, `${name} has expired, and is there`);
+    mendAll();
     for (let left = others(); left.length > 0; left = others()) {
       this.network.passAll(foresters.remove(left[this.random(left.length)] as string));
       truths.named();
@@ -158,7 +166,7 @@ export class World {
     const n = this.random(this.nodes.length);
     const node = this.nodes[n] as Node;
     if (node.ended) {
-      if (this.random(12) === 0) node.start(this.#modeOf(n));
+      if (this.random(12) === 0) node.start(this.#reads(node) ? 'replica' : this.#modeOf(n));
     } else if (this.chance(plan.crash * 4)) {
       const losesDisk = this.random(100) < plan.diskLoss;
       counters.crashes += 1;
@@ -193,6 +201,8 @@ export class World {
     const change = this.nodes.find(({ boot }) => boot === by)?.state?.changing?.change;
     const silentMs = (this.nowMs - (this.#headMs.get(head.name) ?? 0)) * CLOCK_RATE_MAX;
     this.#headMs.set(head.name, this.nowMs);
+    const isSwept = by.includes(SWEEP) && before?.state === 'live' && head.state === 'deleted';
+    must(!isSwept || (before.expiresMs ?? Infinity) <= this.nowMs, `${head.name} is deleted, and has not expired`);
     if (change?.kind !== 'claim' || change.silentSince === null) return;
     if (head.epoch !== change.epoch || before?.owner === null) return;
     must(silentMs >= this.plan.takeoverMs, `${by} takes over from an owner that has just shown that it lives`);
@@ -220,9 +230,15 @@ export class World {
     throw new Violation(`not everyone has seen slot ${this.truth.slots.length}: ${where.join(', ')}`);
   }
 
-  #healed({ branch }: Node, at: number): Mode {
-    if (at >= this.plan.nodes && at < this.plan.nodes + this.plan.replicas) return 'replica';
-    return this.nodes.findIndex((node) => node.branch === branch) === at ? 'writer' : 'standby';
+  #healed(node: Node, at: number): Mode {
+    const { nodes, replicas } = this.plan;
+    if ((at >= nodes && at < nodes + replicas) || this.#reads(node)) return 'replica';
+    return this.nodes.findIndex(({ branch }) => branch === node.branch) === at ? 'writer' : 'standby';
+  }
+
+  /** Whoever works on a tag has heard that nobody writes it. */
+  #reads({ branch }: Node): boolean {
+    return this.truths.heads.get(branch)?.kind === 'tag';
   }
 
   #allCaughtUp(): boolean {

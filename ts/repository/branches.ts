@@ -6,7 +6,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { CoppiceError } from '../errors.js';
-import { type Forked, type Forking, fork, Hand, type Head, headName, mend, remove } from './protocol/index.js';
+import { expire, type Forked, type Forking, fork, Hand, type Head, headName, mend, remove } from './protocol/index.js';
 import { carryOut, type Doing, isHalfDone, noBranch, readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
@@ -57,6 +57,21 @@ function refused(
 export async function removeBranch(store: ObjectStore, name: string, doing?: Doing): Promise<void> {
   const removed = await carryOut(store, remove(new Hand(randomUUID()), name), doing);
   if (removed === null) throw noBranch(name, store);
+}
+
+/**
+ * Says when a branch expires; null: not at all. Whoever owns its parent then, or the branch itself, deletes it after a checkpoint.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is none.
+ */
+export async function expireBranch(
+  store: ObjectStore,
+  name: string,
+  expiresMs: number | null,
+  doing?: Doing,
+): Promise<void> {
+  const isThere = await carryOut(store, expire(new Hand(randomUUID()), name, expiresMs), doing);
+  if (!isThere) throw noBranch(name, store);
 }
 
 /** Goes on with whatever those have left who made or deleted branches of this one, or this one itself, and were killed. */

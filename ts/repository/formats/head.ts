@@ -19,15 +19,18 @@ interface Listed {
   readonly olderPins?: Older | undefined;
 }
 
-/** What a head needs that says of the branch, or of others, what versions of before there were branches do not know. */
-const BRANCHES = 'branches';
-const KNOWN: readonly string[] = [BRANCHES];
+/** What versions of before do not know, and have to, by whether a head says it. */
+const FEATURES: Readonly<Record<string, (head: Head) => boolean>> = {
+  branches: ({ state, origin, pins }) => state !== 'live' || origin !== null || pins.length > 0,
+  tags: ({ kind }) => kind === 'tag',
+  expiry: ({ expiresMs }) => expiresMs !== null,
+};
 /** What heads of before then mean. */
-const BEFORE_BRANCHES = { state: 'live', origin: null, pins: [], fences: null };
+const BEFORE = { kind: 'branch', state: 'live', expiresMs: null, origin: null, pins: [], fences: null };
 
 export function encodeHead(head: Head & Listed): Uint8Array {
-  const isPlain = head.state === 'live' && head.origin === null && head.pins.length === 0;
-  return Buffer.from(JSON.stringify(isPlain ? head : { ...head, requires: [BRANCHES] }));
+  const requires = Object.keys(FEATURES).filter((name) => FEATURES[name]?.(head));
+  return Buffer.from(JSON.stringify(requires.length === 0 ? head : { ...head, requires }));
 }
 
 /**
@@ -36,9 +39,9 @@ export function encodeHead(head: Head & Listed): Uint8Array {
 export function decodeHead(key: string, body: Uint8Array): Head & Listed {
   const said = parse(key, body);
   if (!isObject(said)) throw damaged(key, 'it is no object');
-  const { requires = [], ...head }: Record<string, unknown> = { ...BEFORE_BRANCHES, ...said };
+  const { requires = [], ...head }: Record<string, unknown> = { ...BEFORE, ...said };
   if (!isListOf(isText)(requires)) throw damaged(key, 'it is no head: requires is wrong');
-  const unknown = (requires as string[]).filter((feature) => !KNOWN.includes(feature));
+  const unknown = (requires as string[]).filter((feature) => !Object.hasOwn(FEATURES, feature));
   checkFormat(key, head.format, unknown);
   const wrong = Object.entries(FIELDS).find(([name, is]) => !is(head[name]))?.[0];
   if (wrong !== undefined) throw damaged(key, `it is no head: ${wrong} is wrong`);
@@ -122,11 +125,13 @@ const isPin = has({
   manifest: orNull(isNamed),
   slots: has({ from: isCount, to: isCount }),
   state: oneOf('reserved', 'live'),
+  expiresMs: ifThere(isNumber),
 });
 
 const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | keyof Listed, Is>> = {
   name: isText,
   branchId: isText,
+  kind: oneOf('branch', 'tag'),
   nonce: isText,
   epoch: isCount,
   owner: orNull(has({ node: isText, disk: isText, boot: isText, renewMs: orNull(isCount) })),
@@ -137,6 +142,7 @@ const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | keyof Listed, Is>> = 
   trimRevision: isCount,
   policy: has({ keep: isCount, retainMs: isCount }),
   state: oneOf('live', 'deleted', 'gone'),
+  expiresMs: orNull(isNumber),
   origin: orNull(isOrigin),
   pins: isListOf(isPin),
   fences: orNull(isListOf(isCount)),

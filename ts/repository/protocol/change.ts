@@ -80,6 +80,7 @@ export function firstHead(first: First): Head {
   const wal = { floor: ORIGIN.slot, hint: ORIGIN.slot };
   return {
     format: 1,
+    kind: 'branch',
     ...first,
     owner: null,
     manifest: null,
@@ -88,6 +89,7 @@ export function firstHead(first: First): Head {
     collected: { epoch: 0, n: 0 },
     trimRevision: 0,
     state: 'live',
+    expiresMs: null,
     origin: null,
     pins: [],
     fences: null,

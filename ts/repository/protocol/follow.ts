@@ -38,6 +38,8 @@ function begin(turn: Turn, head: Head): void {
     return fail(turn, 'the branch of this name is another one');
   // Rule deleted-stays: nobody has a branch again that was deleted.
   if (head.state !== 'live') return fail(turn, 'the branch has been deleted');
+  // Rule tag-stays: what a tag names is the same for ever.
+  if (head.kind === 'tag' && settings.mode !== 'replica') return fail(turn, 'the branch is a tag');
   // Rule begin-above-floor: what the log on this disk lacks may have been collected.
   const isKept = log.of === undefined ? head.wal.floor <= log.checked : head.origin?.state === 'pinned';
   if (state.branchId === head.branchId && isKept) return go(turn, 'reading');

@@ -6,6 +6,8 @@
  */
 
 export {
+  dueIn,
+  expire,
   type Forked,
   type Forking,
   fork,
@@ -14,6 +16,8 @@ export {
   mend,
   release,
   remove,
+  removeDue,
+  removeExpired,
   type StoreRequest,
 } from './branches/index.js';
 export { adopted } from './change.js';

@@ -165,6 +165,8 @@ export interface Pin {
   readonly slots: { readonly from: number; readonly to: number };
   /** Until the head of the other branch is known to be there it may be that it never will be. */
   readonly state: 'reserved' | 'live';
+  /** The other branch does not expire before; its head alone says when. Absent: it does not, as far as is known here. */
+  readonly expiresMs?: number;
 }
 
 /** How long old checkpoints, and the log from them on, are kept. */
@@ -181,6 +183,8 @@ export interface Head {
   readonly name: string;
   /** Random; a branch that is created again under the same name has another one. */
   readonly branchId: string;
+  /** A tag is a branch that nobody ever writes. */
+  readonly kind: 'branch' | 'tag';
   /** Another one after each change. */
   readonly nonce: string;
   readonly epoch: number;
@@ -199,6 +203,8 @@ export interface Head {
    * has, and another branch may be given the name.
    */
   readonly state: 'live' | 'deleted' | 'gone';
+  /** From then on anybody may delete it; null: never for its age. */
+  readonly expiresMs: number | null;
   readonly origin: Origin | null;
   /** What branches that have grown from this one need. */
   readonly pins: readonly Pin[];

@@ -22,11 +22,14 @@ export function noBranch(branch: string, { location }: { readonly location: stri
 export function failed(
   branch: string,
   { location }: { readonly location: string },
-  { head, reason }: State,
+  { head, reason, settings }: State,
 ): CoppiceError {
-  if (head === null || head.head.state === 'live')
+  if (head !== null && head.head.state !== 'live')
+    return new CoppiceError('NOT_FOUND', `the branch "${branch}" in ${location} has been deleted`);
+  if (head?.head.kind !== 'tag' || settings.mode === 'replica')
     return new CoppiceError('STORE', `the branch "${branch}" cannot be used: ${reason}`);
-  return new CoppiceError('NOT_FOUND', `the branch "${branch}" in ${location} has been deleted`);
+  const message = `"${branch}" in ${location} is a tag, which nobody writes: open it with readOnly, or make a branch of it and open that`;
+  return new CoppiceError('READONLY', message, { details: { branch } });
 }
 
 /** One was to be made. */

@@ -1,6 +1,6 @@
 /**
- * What the owner of a branch does for others, and for itself, beside its checkpoints: what killed jobs have left is mended, and what
- * the branch needs of the one that it has grown from is let go when it has made all of it its own.
+ * What the owner of a branch does for others, and for itself, beside its checkpoints: what killed jobs have left is mended, branches
+ * that have expired are deleted, and what the branch needs of the one that it has grown from is let go when it has made all of it its own.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   branchPrefix,
+  dueIn,
   type Forking,
   Hand,
   type Head,
@@ -16,6 +17,7 @@ import {
   mend,
   namedBy,
   release,
+  removeDue,
   type State,
 } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
@@ -23,21 +25,21 @@ import { carryOut } from './jobs.js';
 
 /** Begins whatever is due. What fails is due again after the next checkpoint. */
 export function tidy(state: State, store: ObjectStore, signal: AbortSignal): void {
-  const job = dueFor(state);
-  if (job !== undefined) carryOut(store, job, { signal }).catch(() => {});
+  carryOut(store, dueFor(state, Date.now()), { signal }).catch(() => {});
 }
 
-function dueFor({ head, branchId, known }: State): Job<unknown> | undefined {
-  if (head === null) return undefined;
-  const { name, origin } = head.head;
+function* dueFor({ head, branchId, known }: State, nowMs: number): Job<void> {
+  if (head === null) return;
+  const { name, origin, expiresMs } = head.head;
   const hand = new Hand(randomUUID());
-  if (isHalfDone(head.head)) return mend(hand, name);
-  if (origin?.state !== 'pinned') return undefined;
+  if (isHalfDone(head.head)) yield* mend(hand, name);
+  yield* removeDue(hand, dueIn(head.head, nowMs), nowMs);
+  if (origin?.state !== 'pinned' || expiresMs !== null) return;
   const own = branchPrefix(branchId);
   // One that nobody has read here is read before it is collected; then it is known.
   const isOwn = (key: string) => known[key]?.every((table) => table.startsWith(own)) ?? false;
   const kept = namedBy(head.head).map((named) => manifestName(branchId, named));
-  return kept.length > 0 && kept.every(isOwn) ? release(hand, name) : undefined;
+  if (kept.length > 0 && kept.every(isOwn)) yield* release(hand, name);
 }
 
 /** Whether a job has left something that a mend goes on with. */

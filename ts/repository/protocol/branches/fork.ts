@@ -27,6 +27,9 @@ export interface Forking {
   readonly name: string;
   /** Null: as it is now, as far as that is in the store. */
   readonly at: Until | null;
+  readonly kind?: Head['kind'] | undefined;
+  /** When it is to go by itself. */
+  readonly expiresMs?: number | null | undefined;
   /** What the parent's owner knows, if this is done beside it: the slot that comes next, and the last revision before it. */
   readonly known?: { readonly to: number; readonly revision: number } | undefined;
 }
@@ -36,7 +39,8 @@ export type Forked =
   /** There is no such parent; there is such a child; nothing that is kept is as old as that; the parent is not there yet. */
   | { readonly type: 'no parent' | 'exists' | 'too old' | 'not yet' };
 
-export function* fork(hand: Hand, { parent, name, at, known }: Forking): Job<Forked> {
+export function* fork(hand: Hand, forking: Forking): Job<Forked> {
+  const { parent, name, at, known, kind = 'branch', expiresMs = null } = forking;
   let over: Seen | null = null;
   let seen = yield* readHead(parent);
   let before: string | undefined;
@@ -61,7 +65,7 @@ export function* fork(hand: Hand, { parent, name, at, known }: Forking): Job<For
       growth = isLive(head, from.branchId) ? growthFrom(head, at, end ?? 0) : undefined;
       if (growth === undefined) return null;
       const { manifest, slots } = growth;
-      const pin: Pin = { name, branchId, manifest, slots, state: 'reserved' };
+      const pin: Pin = { name, branchId, manifest, slots, state: 'reserved', ...(expiresMs !== null && { expiresMs }) };
       const others = head.pins.filter((pin) => pin.branchId !== before && pin.branchId !== branchId);
       return { ...head, pins: [...others, pin] };
     });
@@ -72,7 +76,9 @@ export function* fork(hand: Hand, { parent, name, at, known }: Forking): Job<For
     const child: Head = {
       // Rule epochs-go-on: a name has each epoch once, whichever branch it belongs to.
       ...firstHead({ name, branchId, nonce: '', epoch: over?.head.epoch ?? 0, policy: from.policy }),
+      kind,
       wal: { floor: BEGUN_SLOT, hint: BEGUN_SLOT },
+      expiresMs,
       origin: growth.origin,
     };
     const put: { won: boolean; now: Seen | null } = yield* putHead(hand, child, over);

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { dueIn, expire, removeDue, removeExpired } from './expire.js';
 export { type Forked, type Forking, fork } from './fork.js';
 export { Hand, type Job, type StoreRequest } from './job.js';
 export { mend } from './mend.js';

@@ -39,7 +39,9 @@ export function* endRelease(hand: Hand, { name, branchId, origin }: Head): Job<v
 }
 
 function* needsOrigin(head: Head): Job<boolean> {
-  const { manifest, pins, branchId } = head;
+  const { manifest, pins, branchId, expiresMs } = head;
+  // Its pin is what says elsewhere that it expires.
+  if (expiresMs !== null) return true;
   // Rule pins-through: what has grown from it may have begun where this one did.
   if (manifest === null || pins.some(({ manifest }) => manifest === null || manifest.of !== undefined)) return true;
   for (const named of namedBy(head)) {

@@ -26,12 +26,14 @@ export function* remove(hand: Hand, name: string): Job<string | null> {
   const seen = yield* readHead(name);
   if (seen === null || seen.head.state === 'gone') return null;
   const { branchId } = seen.head;
-  // Rule delete-fences: of the epoch before nobody writes any more.
-  yield* changeHead(hand, seen, (head) =>
-    isLive(head, branchId) ? { ...head, state: 'deleted', epoch: head.epoch + 1, fences: null } : null,
-  );
+  yield* changeHead(hand, seen, (head) => (isLive(head, branchId) ? deleted(head) : null));
   yield* finish(hand, name, branchId);
   return branchId;
+}
+
+/** Rule delete-fences: of the epoch before nobody writes any more. */
+export function deleted(head: Head): Head {
+  return { ...head, state: 'deleted', epoch: head.epoch + 1, fences: null };
 }
 
 /** Goes on with a branch that is deleted, as far as that can be. */
