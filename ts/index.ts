@@ -33,6 +33,7 @@ export { TupleDouble, TupleFloat, TupleUuid, TupleVersionstamp } from './encodin
 export { CoppiceError, type ErrorCode, type ErrorDetails } from './errors.js';
 export type { Events } from './events.js';
 export type { Entry, Version } from './keyspace.js';
+export { type StoreLogOptions, storeLog } from './log.js';
 export type { MergeConflict, Merged, MergeOptions, Resolution, Resolve, Unmerged } from './merge.js';
 export type { LeftOut } from './native/types.js';
 export { type OpenOptions, open } from './open.js';
@@ -44,7 +45,14 @@ export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from 
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
 export type { DiffOptions, HistoryOptions, RangeOptions } from './reader.js';
-export type { BranchInfo, BranchOptions, BranchStatus, RestoreFrom, StoreCheckpoints } from './repository/index.js';
+export type {
+  BranchInfo,
+  BranchOptions,
+  BranchStatus,
+  LogEvent,
+  RestoreFrom,
+  StoreCheckpoints,
+} from './repository/index.js';
 export {
   fsStore,
   type Loss,

@@ -26,3 +26,8 @@ export function formatBytes(bytes: Buffer, notation: Notation, what: string): st
   }
   return bytes.toString(notation);
 }
+
+/** A name as one line of a terminal shows it, whatever is in it. */
+export function printable(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}

@@ -13,6 +13,7 @@ import { type Branch, encryptedStore, type Near, Shell, type ShellEvent } from '
 
 export { forkBranch, removeBranch } from './branches.js';
 export { type BranchInfo, branchesIn, branchIn, forkPoint } from './inspect.js';
+export { type LogEvent, logOf } from './log/index.js';
 export { type BranchOptions, branching, branchName, type StoreCheckpoints, storeOf } from './options.js';
 export { beginWith, restoreBranch } from './restore.js';
 export {

@@ -15,6 +15,7 @@ import { doctor } from './doctor.js';
 import { get } from './get.js';
 import { history } from './history.js';
 import { init } from './init.js';
+import { log } from './log.js';
 import { merge } from './merge.js';
 import { put } from './put.js';
 import { repair } from './repair.js';
@@ -44,5 +45,6 @@ export const COMMANDS: readonly Command[] = [
   status,
   restore,
   branch,
+  log,
   merge,
 ];

@@ -52,6 +52,7 @@ export {
   type Position,
   type Records,
   type Slot,
+  type Stretch,
   seal,
   sha256,
   type Table,
