@@ -136,10 +136,15 @@ export class Call {
     }
   }
 
+  /** The names of the sublevel that the call names. */
+  get sublevel(): readonly string[] {
+    return (this.#flags.sublevel ?? []) as readonly string[];
+  }
+
   /** As `withDatabase`, but inside the sublevel that the call names, if it does. */
   withKeys<T>(options: OpenOptions, use: (keys: Keys) => Promise<T>, path?: string): Promise<T> {
-    const names = (this.#flags.sublevel ?? []) as readonly string[];
-    const inside = (db: Bytes) => use(names.reduce<Keys>((keys, name) => keys.sublevel<Buffer, Buffer>(name), db));
+    const inside = (db: Bytes) =>
+      use(this.sublevel.reduce<Keys>((keys, name) => keys.sublevel<Buffer, Buffer>(name), db));
     return this.withDatabase(options, inside, path);
   }
 }

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { CoppiceError } from '../errors.js';
 import type { Progress } from '../upkeep.js';
+import { figure } from './figures.js';
 
 export interface Streams {
   stdin: Readable & { isTTY?: boolean };
@@ -58,22 +59,27 @@ export class Terminal {
   }
 
   /** Draws how far a command is, if a person watches. What it waits for is told once, whoever watches. */
-  progress({ phase, done, total, why }: Progress): void {
+  progress({ phase, done, total, unit, why }: Progress): void {
     if (why !== undefined) {
       if (why !== this.#why) this.note(`waiting: ${why}`);
       this.#why = why;
       return;
     }
     if (!this.#streams.stderr.isTTY) return;
-    const part = total === 0 ? 1 : Math.min(1, done / total);
-    const bar = '#'.repeat(Math.round(part * BAR_WIDTH)).padEnd(BAR_WIDTH, '.');
-    this.#streams.stderr.write(`\r${phase} [${bar}] ${Math.floor(part * 100)}%`);
+    this.#streams.stderr.write(
+      `\r\x1b[K${phase} ${total === 0 && done > 0 ? counted(done, unit) : barOf(done, total)}`,
+    );
     this.#bar = true;
   }
 
   endProgress(): void {
     if (this.#bar) this.#streams.stderr.write('\r\x1b[K');
     this.#bar = false;
+  }
+
+  /** What is piped in, of any length. */
+  stream(): AsyncIterable<Uint8Array> {
+    return this.#streams.stdin as AsyncIterable<Uint8Array>;
   }
 
   /** Everything that is piped in, or typed. */
@@ -91,4 +97,15 @@ export class Terminal {
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** Where nobody knows how much there is. */
+function counted(done: number, unit: Progress['unit']): string {
+  return unit === 'bytes' ? figure(done, 'bytes') : `${figure(done, 'count')} ${unit}`;
+}
+
+function barOf(done: number, total: number): string {
+  const part = total === 0 ? 1 : Math.min(1, done / total);
+  const bar = '#'.repeat(Math.round(part * BAR_WIDTH)).padEnd(BAR_WIDTH, '.');
+  return `[${bar}] ${Math.floor(part * 100)}%`;
 }

@@ -4,13 +4,10 @@
  * @module
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Change } from '../../changes.js';
 import type { Entry } from '../../keyspace.js';
-import { restore } from '../../restore.js';
-import { type Call, type Command, EXIT, type Exit, encryption, type Keys, SUBLEVEL_FLAG, usage } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, type Keys, SUBLEVEL_FLAG, usage } from '../command.js';
+import { withCopies } from '../entries/copies.js';
 import { KEY_RANGE_FLAGS, keyRangeOf } from './range.js';
 
 export const diff: Command = {
@@ -45,20 +42,14 @@ async function inStore(call: Call): Promise<Exit> {
   const [one, other, ...rest] = pair.split('..');
   if (!one || !other || rest.length > 0) throw usage('give two branches as main..feature');
   if (call.text('from') !== undefined || call.text('to') !== undefined) throw usage('--from and --to are for a folder');
-  const top = await mkdtemp(join(tmpdir(), 'coppice-diff-'));
-  try {
-    const [before, after] = [join(top, 'before'), join(top, 'after')];
-    await restore(store, { branch: one, to: before, ...encryption() });
-    await restore(store, { branch: other, to: after, ...encryption() });
+  return withCopies(call, store, [one, other], async ([before, after]) => {
     const differ = await call.withKeys(
       { readOnly: true },
       (was) => call.withKeys({ readOnly: true }, (is) => print(call, is, was, undefined), after),
       before,
     );
     return differ ? EXIT.OK : EXIT.NO;
-  } finally {
-    await rm(top, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Answers whether anything differs. */

@@ -12,8 +12,10 @@ import { count } from './count.js';
 import { del } from './del.js';
 import { diff } from './diff.js';
 import { doctor } from './doctor.js';
+import { exportEntries } from './export.js';
 import { get } from './get.js';
 import { history } from './history.js';
+import { importEntries } from './import.js';
 import { init } from './init.js';
 import { log } from './log.js';
 import { merge } from './merge.js';
@@ -35,6 +37,8 @@ export const COMMANDS: readonly Command[] = [
   history,
   diff,
   trim,
+  exportEntries,
+  importEntries,
   stats,
   verify,
   checkpoint,
