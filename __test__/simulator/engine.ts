@@ -88,6 +88,11 @@ export class Engine {
     if (synced) this.sync(true);
   }
 
+  /** Before anything is added that the position is not before, unless the disk holds nothing for certain. */
+  owe(branchId: string, position: Position, synced: boolean): void {
+    this.reach(branchId, position, synced || this.#remembered !== undefined);
+  }
+
   read(after: number, atMost: number): Records {
     const last = Math.min(this.durable, after + atMost);
     const body = this.log.slice(after, last);
@@ -108,12 +113,14 @@ export class Engine {
     this.reach(branchId, position, true);
   }
 
-  install(branchId: string, position: Position, parts: Part[]): void {
+  install(branchId: string, position: Position, parts: Part[], synced: boolean): void {
     this.log = [];
     this.#folds = [];
     this.tables = parts.slice();
     for (const { commits } of parts) for (const commit of commits) this.append(commit);
-    this.reach(branchId, position, true);
+    this.sync(false);
+    this.#remembered = undefined;
+    this.owe(branchId, position, synced);
   }
 
   flush(position: Position | null): Flushed {

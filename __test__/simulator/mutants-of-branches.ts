@@ -71,7 +71,13 @@ export const OF_BRANCHES: Mutant[] = [
   {
     rule: 'begun-remembered',
     without: 'a disk that holds records of one log begins again with the log before',
-    edits: [['follow', "return askHere(turn, { type: 'remember', position: next });", 'return readOn(turn, next);']],
+    edits: [
+      [
+        'follow',
+        "return askHere(turn, { type: 'remember', position: next, forCommits: false });",
+        'return readOn(turn, next);',
+      ],
+    ],
   },
   {
     rule: 'foreign-kept',

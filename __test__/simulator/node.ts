@@ -209,7 +209,8 @@ export class Node {
       case 'apply':
         return { type: 'applied', ...this.#apply(request) };
       case 'remember':
-        engine.reach(branchId, request.position, true);
+        if (request.forCommits) engine.reach(branchId, request.position, true);
+        else engine.owe(branchId, request.position, world.chance(world.plan.remember));
         return { type: 'done' };
       case 'cut':
         engine.cut(branchId, request.position);
@@ -246,7 +247,8 @@ export class Node {
       return undefined;
     }
     this.truth.outgrown(engine, this.boot);
-    engine.install((this.state as State).branchId, position, fetched);
+    const { branchId } = this.state as State;
+    engine.install(branchId, position, fetched, world.chance(world.plan.remember));
     const { commits } = (manifest?.engine ?? { commits: 0 }) as { commits: number };
     must(engine.log.length === commits, `${this.boot} restores a checkpoint that lacks records`);
     this.truth.equals(engine, engine.log.length, this.boot);

@@ -10,17 +10,18 @@ import { readHead } from '../../../ts/repository/shell/index.js';
 import { refuses } from '../../support/errors.js';
 import { openBranch, temporaryPlace } from './branch.js';
 
-/** The store, in which one object cannot be read: whoever asks for it waits. */
+function never(asked: () => void): Promise<never> {
+  asked();
+  return new Promise(() => {});
+}
+
+/** The store, in which one object can be neither read nor made: whoever asks for it waits. */
 function without(store: ObjectStore, key: string, asked: () => void): ObjectStore {
   return {
     location: store.location,
-    get(wanted, options) {
-      if (wanted !== key) return store.get(wanted, options);
-      asked();
-      return new Promise(() => {});
-    },
+    get: (wanted, options) => (wanted === key ? never(asked) : store.get(wanted, options)),
+    put: (wanted, body, options) => (wanted === key ? never(asked) : store.put(wanted, body, options)),
     head: store.head.bind(store),
-    put: store.put.bind(store),
     list: store.list.bind(store),
     del: store.del.bind(store),
   };

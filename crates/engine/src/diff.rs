@@ -5,6 +5,7 @@
 //! version of either side is looked up, and compared. What both sides share is read for nothing but that.
 
 use crate::cursor::{Keys, LevelCursor, Source};
+use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
@@ -167,7 +168,7 @@ fn clamp(range: &RangeDelete, (lower, upper): KeyBounds<'_>) -> Bounds {
 
 impl Side {
     fn get(&self, key: &[u8]) -> Result<Option<WholeEntry>> {
-        self.snapshot.state().get_pinned(&self.readable, key, self.view)
+        self.snapshot.state().get_pinned(&self.readable, key, self.view, Wait::ForPages)
     }
 }
 
@@ -235,7 +236,7 @@ impl Readable {
         let deeper: Vec<_> = self.version.deeper_overlapping(bounds).flatten().collect();
         for table in self.version.level0_overlapping(bounds).chain(&deeper) {
             if table.summary().range_deletes > 0 && !shared.contains(&table.summary().id) {
-                all.extend(table.range_deletes(crate::disk::Wait::ForDisk)?.all());
+                all.extend(table.range_deletes(Wait::ForDisk)?.all());
             }
         }
         found.extend(all.into_iter().filter(|range| range.revision <= at && reaches_into(range, bounds)));

@@ -66,7 +66,7 @@ impl State {
         self.check_open()?;
         let readable = self.readable.load();
         let at = view.revision.min(self.visible.load(Ordering::Acquire));
-        self.get_pinned(&readable, StoredKey::new(key).bytes(), View { revision: at, ..view })
+        self.get_pinned(&readable, StoredKey::new(key).bytes(), View { revision: at, ..view }, Wait::ForDisk)
     }
 
     /// The same of a stored key, in what was pinned.
@@ -75,13 +75,13 @@ impl State {
         readable: &Readable,
         key: &[u8],
         view: View,
+        wait: Wait,
     ) -> Result<Option<(Entry<'static>, Vec<u8>)>> {
-        let found =
-            self.get_in(readable, key, view.revision, Wait::ForDisk, |entry, files| match entry.kind {
-                _ if !self.is_live(&entry, view) => None,
-                Kind::Reference => Some(Err(away(&entry, files))),
-                _ => Some(Ok((Entry { value: &[], ..entry }, entry.value.to_vec()))),
-            })?;
+        let found = self.get_in(readable, key, view.revision, wait, |entry, files| match entry.kind {
+            _ if !self.is_live(&entry, view) => None,
+            Kind::Reference => Some(Err(away(&entry, files))),
+            _ => Some(Ok((Entry { value: &[], ..entry }, entry.value.to_vec()))),
+        })?;
         match found.flatten() {
             None => Ok(None),
             Some(Ok(here)) => Ok(Some(here)),

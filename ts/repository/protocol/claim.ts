@@ -53,12 +53,14 @@ export const claiming: Part = {
   },
 };
 
-/** The head is won. An empty disk begins an empty branch; anyone else reads on, now on the way to its fence. */
+/** The head is won. Whoever has not seen every slot that is known to exist reads on, now on the way to its fence. */
 export function claimWon(turn: Turn, epoch: number): void {
   turn.state.epoch = epoch;
   turn.state.told = false;
   turn.state.n = 0;
-  go(turn, 'reading');
+  const { head, log } = turn.state;
+  // Where nothing is known to stand the fence may: if something does, it is refused.
+  go(turn, head?.head.wal.hint === log.slot ? 'fencing' : 'reading');
 }
 
 export function stopClaiming(turn: Turn): void {
@@ -101,7 +103,7 @@ export const confirming: Part = {
 
 /** The disk is made ready first: commits are accepted from the moment `lead` is said, and by then nothing may have to be waited for. */
 export const beginning: Part = {
-  enter: (turn) => askHere(turn, { type: 'remember', position: turn.state.log }),
+  enter: (turn) => askHere(turn, { type: 'remember', position: turn.state.log, forCommits: true }),
   answered(turn) {
     const { epoch, settings } = turn.state;
     const { renewMs } = settings.owner;

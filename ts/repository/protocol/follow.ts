@@ -42,7 +42,7 @@ function begin(turn: Turn, head: Head): void {
   if (head.kind === 'tag' && settings.mode !== 'replica') return fail(turn, 'the branch is a tag');
   // Rule begin-above-floor: what the log on this disk lacks may have been collected.
   const isKept = log.of === undefined ? head.wal.floor <= log.checked : head.origin?.state === 'pinned';
-  if (state.branchId === head.branchId && isKept) return go(turn, 'reading');
+  if (state.branchId === head.branchId && isKept) return readOn(turn, log);
   const base = baseOf(head, settings.until);
   if (base === undefined) return fail(turn, 'no checkpoint that is kept is as old as that');
   state.branchId = head.branchId;
@@ -81,7 +81,8 @@ export const installing: Part = {
     turn.state.log = request.position;
     turn.state.logged = manifest?.seq ?? 0;
     turn.state.heldRevision = (manifest ?? ORIGIN).revision;
-    go(turn, onwards(turn.state, request.position, manifest ?? ORIGIN) === null ? 'restored' : 'reading');
+    if (onwards(turn.state, request.position, manifest ?? ORIGIN) === null) go(turn, 'restored');
+    else readOn(turn, request.position);
   },
 };
 
@@ -136,14 +137,16 @@ function advance(turn: Turn, held: Held): void {
   state.slot = null;
   if (next === position) return readOn(turn, position);
   // Rule begun-remembered: a disk that holds records of the next log does not begin again with the one before.
-  if (next !== null) return askHere(turn, { type: 'remember', position: next });
+  if (next !== null) return askHere(turn, { type: 'remember', position: next, forCommits: false });
   state.log = position;
   go(turn, 'restored');
 }
 
 function readOn(turn: Turn, position: Position): void {
   turn.state.log = position;
-  go(turn, eager(turn.state) ? 'ending' : 'reading');
+  if (!eager(turn.state)) go(turn, 'reading');
+  // Nothing was read that might have been collected meanwhile.
+  else go(turn, position.checked === position.slot ? 'claiming' : 'ending');
 }
 
 /**

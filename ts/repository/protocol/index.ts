@@ -68,6 +68,7 @@ export type {
   Local,
   Mode,
   Notice,
+  Phase,
   Purpose,
   Request,
   Settings,

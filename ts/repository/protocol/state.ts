@@ -91,8 +91,11 @@ export type Request =
       readonly position: Position | null;
       readonly until: readonly Until[];
     }
-  /** The disk remembers the position, and is ready for commits, before it is answered. */
-  | { readonly type: 'remember'; readonly position: Position }
+  /**
+   * The disk remembers the position. If there are commits to come it is ready for them before this is answered; else, as long as it
+   * remembers nothing, it may go on doing so: what it holds is all in the store.
+   */
+  | { readonly type: 'remember'; readonly position: Position; readonly forCommits: boolean }
   /** Takes back every record beyond the position, for ever. */
   | { readonly type: 'cut'; readonly position: Position };
 

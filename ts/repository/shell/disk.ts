@@ -113,7 +113,7 @@ export class Disk {
       case 'apply':
         return this.#apply(request, branchId);
       case 'remember':
-        return this.#begin({ branchId, position: request.position });
+        return this.#begin({ branchId, position: request.position }, request.forCommits);
       case 'cut':
         return this.#cut({ branchId, position: request.position });
       case 'install':
@@ -135,11 +135,11 @@ export class Disk {
 
   /**
    * The same, and at the latest before anything comes after it. Without it a disk that stopped there would begin from before,
-   * and take what came after for something to be taken back, or away.
+   * and take what came after for something to be taken back, or away. One that holds nothing for certain would begin anew.
    */
   #owe(local: Reached): void {
+    this.#owed = this.#place.holdsNothing ? undefined : local;
     this.reach(local);
-    this.#owed = local;
   }
 
   /** The same, at once. */
@@ -217,10 +217,15 @@ export class Disk {
     return { type: 'records', records: { first, last, revision, timeMs, body, sha256: await sha256Of(body) } };
   }
 
-  async #begin(local: Reached): Promise<Answer> {
+  async #begin(local: Reached, forCommits: boolean): Promise<Answer> {
     const { replication } = await this.open();
     replication.raise(local.position.revision);
-    await this.#remember(local);
+    if (forCommits) await this.#remember(local);
+    else {
+      this.#owe(local);
+      // It has to be, before commits are accepted; until then there is more to ask of the store.
+      replication.sync().catch(() => {});
+    }
     return { type: 'done' };
   }
 

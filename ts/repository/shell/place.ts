@@ -78,6 +78,11 @@ export class Place {
     return this.#durable === undefined;
   }
 
+  /** Whatever is in the folder, whoever opens it next begins anew. */
+  get holdsNothing(): boolean {
+    return this.#remembered.local === null && this.#durable?.local === null;
+  }
+
   /** Remembers a position whose records are durable. Calls that come while one is written share the next. */
   reach(local: Reached): Promise<void> {
     return this.#remember({ ...this.#remembered, local });

@@ -6,7 +6,7 @@
  */
 
 import { uncaught } from '../../uncaught.js';
-import { type State, type Table, tableName } from '../protocol/index.js';
+import { type Phase, type State, type Table, tableName } from '../protocol/index.js';
 
 /** How far a slow call is. What a function that gets this throws is an uncaught exception: the call goes on. */
 export interface Progress {
@@ -36,6 +36,9 @@ export function tellTrying(listener: OnProgress | undefined, error: unknown): vo
   tellProgress(listener, { phase: 'waiting', done: 0, total: 0, unit: 'objects', why: (error as Error).message });
 }
 
+/** Of one that is to take the branch the log ends where it claims it. */
+const READING: ReadonlySet<Phase> = new Set<Phase>(['reading', 'applying', 'claiming']);
+
 /** How far a machine has read the log on its way to be opened. */
 export class Reading {
   #first: number | undefined;
@@ -43,7 +46,7 @@ export class Reading {
 
   /** Answers what is new since the last time. The end is known as far as the head knows it. */
   of({ phase, log, head }: State): Progress | undefined {
-    if (phase !== 'reading' && phase !== 'applying') return undefined;
+    if (!READING.has(phase)) return undefined;
     // After another install it begins again.
     if (this.#first === undefined || log.slot < this.#first) this.#first = log.slot;
     const done = log.slot - this.#first;

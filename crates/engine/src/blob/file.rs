@@ -202,7 +202,7 @@ impl BlobFile {
         let blob = match (self.handles.open.get(&self.meta.number), wait) {
             (Some(blob), Wait::Never) if blob.file.try_read_at(offset, out) => blob,
             (_, Wait::Never) => return Err(would_block()),
-            (blob, Wait::ForDisk) => {
+            (blob, Wait::ForDisk | Wait::ForPages) => {
                 let blob = blob.map_or_else(|| self.open(), Ok)?;
                 blob.file.read_at(offset, out)?;
                 blob

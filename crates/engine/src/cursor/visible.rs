@@ -113,7 +113,7 @@ impl VisibleCursor {
     /// stands nowhere. After `WouldBlock` the next call tries again.
     pub fn advance(&mut self) -> Result<bool> {
         let again = match self.window.patience.wait() {
-            Wait::ForDisk => State::Done,
+            Wait::ForDisk | Wait::ForPages => State::Done,
             Wait::Never => self.standing(),
         };
         let found = match (std::mem::replace(&mut self.state, State::Done), self.window.reverse) {

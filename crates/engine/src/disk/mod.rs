@@ -58,6 +58,8 @@ pub enum SyncPoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     ForDisk,
+    /// For pages, and not for a filter: of few keys of a table that are most likely in it.
+    ForPages,
     Never,
 }
 

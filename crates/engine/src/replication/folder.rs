@@ -62,11 +62,15 @@ pub fn clear(folder: &Path, environment: &Environment, holder: &str) -> Result<(
     let mut found = manifest::files(disk, folder)?;
     // First, and for good: what is left does not pass for a database that has lost something.
     found.sort_by_key(|name| *name != FileName::Current);
-    for name in found.into_iter().filter(|name| *name != FileName::Lock) {
+    found.retain(|name| *name != FileName::Lock);
+    for name in &found {
         disk.remove(&name.in_folder(folder))?;
-        if name == FileName::Current {
+        if *name == FileName::Current {
             disk.sync_folder(folder, SyncPoint::CurrentFolder)?;
         }
+    }
+    if found.is_empty() {
+        return Ok(());
     }
     disk.sync_folder(folder, SyncPoint::CurrentFolder)
 }

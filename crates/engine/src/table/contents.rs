@@ -102,7 +102,7 @@ impl Contents {
         let handle = self.index.page(page);
         let mut stored = vec![0; handle.bytes as usize];
         match wait {
-            Wait::ForDisk => self.file.read_at(handle.offset, &mut stored)?,
+            Wait::ForDisk | Wait::ForPages => self.file.read_at(handle.offset, &mut stored)?,
             Wait::Never if self.file.try_read_at(handle.offset, &mut stored) => {}
             Wait::Never => return Err(would_block()),
         }

@@ -144,7 +144,7 @@ impl TableCursor {
         self.ahead = Ahead { first: number, end, offset, bytes: std::mem::take(&mut self.ahead.bytes) };
         self.ahead.bytes.resize(bytes, 0);
         let read = match self.patience.wait() {
-            Wait::ForDisk => contents.file.read_at(offset, &mut self.ahead.bytes),
+            Wait::ForDisk | Wait::ForPages => contents.file.read_at(offset, &mut self.ahead.bytes),
             Wait::Never if contents.file.try_read_at(offset, &mut self.ahead.bytes) => Ok(()),
             Wait::Never => Err(would_block()),
         };

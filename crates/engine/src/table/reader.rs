@@ -178,7 +178,7 @@ impl Table {
         at: Revision,
         wait: Wait,
     ) -> Result<Option<&'a PageFilter>> {
-        if !self.looked_up.swap(true, Ordering::Relaxed) {
+        if wait == Wait::ForPages || !self.looked_up.swap(true, Ordering::Relaxed) {
             return Ok(None);
         }
         if wait == Wait::Never {
@@ -259,7 +259,7 @@ impl Table {
     pub(super) fn contents_now(&self, wait: Wait) -> Result<&Contents> {
         match (self.contents.get(), wait) {
             (Some(contents), _) => Ok(contents),
-            (None, Wait::ForDisk) => self.open(),
+            (None, Wait::ForDisk | Wait::ForPages) => self.open(),
             (None, Wait::Never) => Err(would_block()),
         }
     }
