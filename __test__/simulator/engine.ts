@@ -78,7 +78,10 @@ export class Engine {
   crash(): Local | null {
     this.#truncate(this.durable);
     this.#position = this.#remembered;
-    if (this.#remembered === undefined) this.#truncate(0);
+    if (this.#remembered === undefined) {
+      this.#truncate(0);
+      this.tables = [];
+    }
     return (this.#remembered && { branchId: this.branchId, position: this.#remembered, logged: this.durable }) || null;
   }
 

@@ -1,9 +1,10 @@
 /** What growing back asks of the store and of the disk, and when. */
 
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ObjectStore, StoreGetOptions } from '../../../ts/index.js';
+import { removeBranch } from '../../../ts/repository/branches.js';
 import { Ahead } from '../../../ts/repository/shell/ahead.js';
 import { Place } from '../../../ts/repository/shell/place.js';
 import { openBranch, temporaryPlace } from './branch.js';
@@ -62,6 +63,22 @@ test('a fence is remembered before anything after it is taken over, but by a fol
   await (await openBranch(store, folder, { engine, mode: 'replica' })).shell.close();
   // The slots are fence, a, fence, b; the checkpoint is older than a.
   t.deepEqual(engine.stood, [undefined, 4]);
+});
+
+test('what a killed attempt has left is no part of a branch that begins empty', async (t) => {
+  const { store, folder } = await temporaryPlace(t);
+  const main = await openBranch(store, `${folder}-main`);
+  await main.write('old');
+  await main.shell.close();
+  await (await openBranch(store, folder, { mode: 'replica' })).shell.close();
+  const file = join(folder, '.repository', 'position');
+  // A kill before the position was written leaves this.
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), local: null }));
+  await removeBranch(store, 'main');
+  const { shell, engine, write } = await openBranch(store, folder);
+  await write('new');
+  t.deepEqual(engine.texts, ['new']);
+  await shell.close();
 });
 
 test('an empty folder says to whom it belongs before anything is in it', async (t) => {
