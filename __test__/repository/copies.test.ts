@@ -1,7 +1,9 @@
 /** Copies of a branch: what is left of one that fails, and databases that begin with one. */
 
+import { existsSync } from 'node:fs';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { memoryStore, type ObjectStore, type OpenOptions, open, restore } from '../../ts/index.js';
 import { temporaryFolder } from '../support/database.js';
@@ -79,6 +81,9 @@ test("what a copy leaves whose process was killed is nobody's disk, and is repla
   const giveUp = new AbortController();
   const restoring = restore(slow, { to: join(folder, 'copy'), signal: giveUp.signal });
   await asked;
+  // It says to whom the folder belongs while the store is asked.
+  const position = join(folder, 'copy', '.repository', 'position');
+  while (!existsSync(position)) await setTimeout(1);
   const killed = join(folder, 'killed');
   await cp(join(folder, 'copy'), killed, { recursive: true });
   giveUp.abort();
