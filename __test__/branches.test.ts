@@ -272,6 +272,20 @@ test('what a branch began with is its base also when its own log has been collec
   t.deepEqual(await all(db), { a: 'ours', b: 'theirs', c: 'theirs', d: 'theirs' });
 });
 
+test('what a branch has in common with one that wrote nothing before is all that this one had begun with', async (t) => {
+  const { db, store, opened } = await place(t, { history: true });
+  await fill(db, ['a', 'b']);
+  await db.checkpoint();
+  await db.put('a', 'after the checkpoint');
+  const one = await branched(t, db, 'one');
+  await createBranch(store, 'two', { from: 'one' });
+  await one.put('a', 'changed in one');
+  const two = await opened('two', 'two', { history: true });
+  await two.put('b', 'changed in two');
+  t.like(await one.merge('two'), { ok: true, changes: 1, resolved: 0 });
+  t.deepEqual(await all(one), { a: 'changed in one', b: 'changed in two' });
+});
+
 test('a checkpoint goes on whose tables and manifest are stored though their puts were refused', async (t) => {
   const store = memoryStore();
   const put = store.put.bind(store);

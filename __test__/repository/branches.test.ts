@@ -320,6 +320,27 @@ test('whoever has a branch open that is deleted is fenced, and its name begins a
   await main.close();
 });
 
+test('the name of a dropped branch is free when the last that has grown from it needs nothing of it any more', async (t) => {
+  const here = await place(t, memoryStore());
+  const main = await here.opened('main');
+  await main.put('a', '1');
+  await main.checkpoint();
+  await forked(here, 'main', 'one');
+  await forked(here, 'one', 'two');
+  await removeBranch(here.store, 'one');
+  await refuses(t, 'COPPICE_EXISTS', () => forked(here, 'main', 'one'));
+  const two = await here.opened('two');
+  await two.put('a', '2');
+  await two.compact();
+  // Its tables are its own now: it lets go beside the checkpoint that says so, and the collection that comes with that.
+  await two.checkpoint();
+  while ((await readHead(here.store, 'heads/one'))?.state !== 'gone') await setImmediate();
+  await forked(here, 'main', 'one');
+  t.deepEqual(await all(two), [['a', '2']]);
+  await two.close();
+  await main.close();
+});
+
 test('a fork that is killed between any two requests leaves nothing that a mend does not take away', async (t) => {
   const here = await place(t, memoryStore());
   const main = await here.opened('main');

@@ -71,19 +71,20 @@ export async function forkPoint(store: ObjectStore, one: string, other: string):
 
 /** The revision at which a branch has grown from another. */
 async function grewAt(store: ObjectStore, { origin }: Head, parentId: string): Promise<number | undefined> {
-  const stretch = origin?.stretches.findLast(({ branchId }) => branchId === parentId);
-  if (origin === null || stretch === undefined) return undefined;
-  const { until, to } = stretch;
-  if (until !== null) return 'revision' in until ? until.revision : undefined;
-  // Then the last one of that part of the log.
-  const { manifest } = origin;
-  const floor = manifest?.of === parentId ? manifest.floor : BEGUN_SLOT;
-  for (let slot = to - 1; slot >= floor; slot--) {
-    const key = slotName(parentId, slot);
-    const found = await store.get(key);
-    if (found === undefined) return undefined;
-    const { records } = decodeSlot(key, found.body);
-    if (records !== undefined) return records.revision;
+  const at = origin?.stretches.findLastIndex(({ branchId }) => branchId === parentId) ?? -1;
+  if (origin === null || at < 0) return undefined;
+  const { manifest, stretches } = origin;
+  // Where a branch had nothing of its own yet, it was what it had grown from itself.
+  for (const { branchId, until, to } of stretches.slice(0, at + 1).reverse()) {
+    if (until !== null) return 'revision' in until ? until.revision : undefined;
+    const floor = manifest?.of === branchId ? manifest.floor : BEGUN_SLOT;
+    for (let slot = to - 1; slot >= floor; slot--) {
+      const key = slotName(branchId, slot);
+      const found = await store.get(key);
+      if (found === undefined) return undefined;
+      const { records } = decodeSlot(key, found.body);
+      if (records !== undefined) return records.revision;
+    }
   }
   return manifest?.revision;
 }

@@ -9,33 +9,38 @@ import { manifestName } from '../names.js';
 import { type Head, type Manifest, namedBy } from '../objects.js';
 import { unpin } from './fork.js';
 import { changeHead, type Hand, type Job, putHead, readHead, sure } from './job.js';
+import { finish } from './remove.js';
 
 /** Whether it needs nothing of another branch now. */
 export function* release(hand: Hand, name: string): Job<boolean> {
-  const seen = yield* readHead(name);
-  if (seen === null || seen.head.state !== 'live') return false;
-  const { head } = seen;
-  if (head.origin === null || head.origin.state === 'released') return true;
-  if (head.origin.state === 'pinned') {
-    if (yield* needsOrigin(head)) return false;
-    // Rule own-first: nobody is to begin with what is about to go. And whatever has changed since may need it.
-    const { won } = yield* putHead(hand, { ...head, origin: { ...head.origin, state: 'releasing' } }, seen);
-    if (!won) return false;
+  for (;;) {
+    const seen = yield* readHead(name);
+    if (seen === null || seen.head.state !== 'live') return false;
+    const { head } = seen;
+    if (head.origin === null || head.origin.state === 'released') return true;
+    if (head.origin.state === 'pinned') {
+      if (yield* needsOrigin(head)) return false;
+      // Rule own-first: nobody is to begin with what is about to go. And whatever has changed since may need it.
+      const { won } = yield* putHead(hand, { ...head, origin: { ...head.origin, state: 'releasing' } }, seen);
+      if (!won) continue;
+    }
+    yield* endRelease(hand, head);
+    return true;
   }
-  yield* endRelease(hand, head);
-  return true;
 }
 
 /** Goes on where the head says already that nothing is needed. */
 export function* endRelease(hand: Hand, { name, branchId, origin }: Head): Job<void> {
   if (origin === null) return;
   const parent = yield* readHead(origin.name);
-  if (parent?.head.branchId === origin.branchId) yield* unpin(hand, parent, branchId);
+  const unpinned = parent?.head.branchId === origin.branchId ? yield* unpin(hand, parent, branchId) : null;
   yield* changeHead(hand, yield* readHead(name), (head) =>
     head.branchId === branchId && head.origin?.state === 'releasing'
       ? { ...head, origin: { ...head.origin, state: 'released' } }
       : null,
   );
+  // It may have waited for this one.
+  if (unpinned?.head.state === 'deleted') yield* finish(hand, origin.name, origin.branchId);
 }
 
 function* needsOrigin(head: Head): Job<boolean> {
