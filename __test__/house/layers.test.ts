@@ -58,10 +58,12 @@ const api = [
     'salvage',
     'restore',
     'log',
+    'compare',
   ],
   ['scrub', 'branches'],
   ['database'],
   ['open'],
+  ['replay'],
   ['index', 'exports'],
   ['cli'],
 ];

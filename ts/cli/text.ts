@@ -27,6 +27,11 @@ export function formatBytes(bytes: Buffer, notation: Notation, what: string): st
   return bytes.toString(notation);
 }
 
+/** Any key, for people. */
+export function keyText(key: Buffer): string {
+  return isUtf8(key) ? JSON.stringify(key.toString()) : `0x${key.toString('hex')}`;
+}
+
 /** A name as one line of a terminal shows it, whatever is in it. */
 export function printable(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);

@@ -30,6 +30,8 @@ export interface Restoring extends Source {
   readonly onProgress: OnProgress | undefined;
   /** Where tables may be that would be fetched else. */
   readonly near?: Near | undefined;
+  /** Whether it begins with the oldest checkpoint that is kept, and the whole log is read; else with the newest. */
+  readonly oldest?: boolean | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export async function beginWith(
 export async function restoreBranch(
   folder: string,
   options: EngineOptions,
-  { store, branch, until, signal, onProgress, near }: Restoring,
+  { store, branch, until, signal, onProgress, near, oldest }: Restoring,
 ): Promise<void> {
   const engine = new DatabaseFolder(folder, { ...options, replicated: 'applied' }, () => {});
   if (!(await isVacant(folder, engine))) {
@@ -71,6 +73,7 @@ export async function restoreBranch(
     mode: 'replica',
     wants: 'known',
     until: until ?? { timeMs: EVER_MS },
+    oldest,
     policy: { keep: 0, retainMs: 0 },
     checkpoint: { everyBytes: Number.MAX_SAFE_INTEGER, everySlots: Number.MAX_SAFE_INTEGER },
     unshippedBytesMax: Number.MAX_SAFE_INTEGER,

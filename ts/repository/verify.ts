@@ -7,6 +7,7 @@
 import { CoppiceError } from '../errors.js';
 import { decodeManifest, decodeSlot } from './formats/index.js';
 import {
+  type Head,
   headName,
   type Manifest,
   manifestName,
@@ -18,7 +19,7 @@ import {
   type Table,
   tableName,
 } from './protocol/index.js';
-import { Budget, noBranch, readHead, sha256Of } from './shell/index.js';
+import { Budget, noBranch, type OnProgress, readHead, sha256Of } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
 /** What a check of a branch found. */
@@ -36,7 +37,12 @@ type Kept = Table & { readonly bytes?: number };
  * `deep`: reads every table; else the store is asked for its size and, where it keeps one, its hash. What changes meanwhile
  * because the branch is being collected may be reported as missing: then check again.
  */
-export async function verifyBranch(store: ObjectStore, branch: string, deep: boolean): Promise<BranchReport> {
+export async function verifyBranch(
+  store: ObjectStore,
+  branch: string,
+  deep: boolean,
+  onProgress: OnProgress = () => {},
+): Promise<BranchReport> {
   const report: BranchReport = { ok: true, manifests: 0, tables: 0, slots: 0, problems: [] };
   const head = await readHead(store, headName(branch));
   if (head?.state !== 'live') throw noBranch(branch, store);
@@ -45,16 +51,28 @@ export async function verifyBranch(store: ObjectStore, branch: string, deep: boo
   for (const found of manifests) for (const table of found?.tables ?? []) tables.set(tableName(table), table);
   const budget = new Budget();
   const check = deep ? reads : looks;
+  const told = (slots: number) =>
+    onProgress({ phase: 'verify', done: report.tables + slots, total: tables.size + slotsOf(head), unit: 'objects' });
   await Promise.all(
     [...tables].map(([key, table]) =>
-      budget.take(table.bytes ?? 0, async () => complain(report, key, await check(store, key, table))),
+      budget.take(table.bytes ?? 0, async () => {
+        complain(report, key, await check(store, key, table));
+        report.tables += 1;
+        told(0);
+      }),
     ),
   );
-  report.tables = tables.size;
   const isFirst = (found: Manifest | undefined) =>
     found?.branchId === head.branchId && found.position.slot === head.wal.floor;
   const first = manifests.find(isFirst)?.position;
-  await log(store, head.branchId, head.wal, head.wal.floor === ORIGIN.slot ? ORIGIN.digest : first?.digest, report);
+  await log(
+    store,
+    head.branchId,
+    head.wal,
+    head.wal.floor === ORIGIN.slot ? ORIGIN.digest : first?.digest,
+    report,
+    told,
+  );
   report.ok = report.problems.length === 0;
   return report;
 }
@@ -85,6 +103,7 @@ async function log(
   { floor, hint }: { readonly floor: number; readonly hint: number },
   previous: string | undefined,
   report: BranchReport,
+  told: (slots: number) => void,
 ): Promise<void> {
   for (let slot = floor; ; slot++) {
     const key = slotName(branchId, slot);
@@ -94,7 +113,13 @@ async function log(
     const follows = found === undefined || previous === undefined || found.previous === previous;
     complain(report, key, follows ? undefined : 'it does not follow from the slot before');
     previous = found?.digest;
+    told(slot + 1 - floor);
   }
+}
+
+/** As far as the head knows. */
+function slotsOf({ wal }: Head): number {
+  return Math.max(0, wal.hint - wal.floor);
 }
 
 async function read<T>(

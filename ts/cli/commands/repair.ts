@@ -4,10 +4,10 @@
  * @module
  */
 
-import { isUtf8 } from 'node:buffer';
 import { type SalvageLoss, type SalvageReport, salvage } from '../../salvage.js';
 import { type Command, EXIT, encryption } from '../command.js';
 import { figure } from '../figures.js';
+import { keyText } from '../text.js';
 
 export const repair: Command = {
   name: 'repair',
@@ -51,6 +51,5 @@ function lossLine({ file, offset, what, from, to }: SalvageLoss): string {
 }
 
 function shown(key: Buffer | undefined, otherwise: string): string {
-  if (key === undefined) return otherwise;
-  return isUtf8(key) ? JSON.stringify(key.toString()) : `0x${key.toString('hex')}`;
+  return key === undefined ? otherwise : keyText(key);
 }

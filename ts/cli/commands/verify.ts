@@ -5,9 +5,14 @@
  */
 
 import { CoppiceError } from '../../errors.js';
+import { type ReplayReport, replayBranch } from '../../replay.js';
 import { type BranchReport, branchName, isPlace, verifyBranch } from '../../repository/index.js';
+import { storeAt } from '../../repository/store/index.js';
 import type { VerifyReport } from '../../upkeep.js';
-import { type Call, type Command, EXIT, type Exit, encryptedStoreAt, usage } from '../command.js';
+import { type Call, type Command, EXIT, type Exit, encryptedStoreAt, encryption, usage } from '../command.js';
+import { keyText } from '../text.js';
+
+const MODES = ['fast', 'deep', 'replay'] as const;
 
 export const verify: Command = {
   name: 'verify',
@@ -21,11 +26,28 @@ export const verify: Command = {
       value: 'STORE',
       help: 'put damaged tables right from the store that the folder belongs to, which takes the branch',
     },
-    deep: { type: 'boolean', help: 'read its tables too, where the store could say their size and hash' },
+    fast: {
+      type: 'boolean',
+      help: 'of a store: sizes and hashes as the store says them, and the log; this is the default',
+    },
+    deep: { type: 'boolean', help: 'of a store: read its tables too' },
+    replay: {
+      type: 'boolean',
+      help: 'of a store: copy the branch from its oldest and from its newest checkpoint; both have to be the same',
+    },
+    against: {
+      type: 'string',
+      value: 'FOLDER',
+      help: 'with --replay: the same as in this folder, which nobody writes to',
+    },
   },
   async run(call) {
     if (call.has('store') && call.text('repair') !== undefined) throw usage('give --store or --repair, not both');
-    if (call.has('store')) return inStore(call);
+    const modes = MODES.filter((mode) => call.has(mode));
+    if (modes.length > 1) throw usage('give --fast, --deep or --replay, one');
+    if (modes.length > 0 && !call.has('store')) throw usage(`--${modes[0]} is for --store`);
+    if (call.text('against') !== undefined && !call.has('replay')) throw usage('--against is for --replay');
+    if (call.has('store')) return inStore(call).finally(() => call.terminal.endProgress());
     const report = await check(call);
     const { problems, checkedBytes, repaired = [] } = report;
     if (!call.has('json')) for (const file of repaired) await call.terminal.line(`repaired ${file}`);
@@ -36,22 +58,43 @@ export const verify: Command = {
 };
 
 async function inStore(call: Call): Promise<Exit> {
-  const store = call.positionals[0] as string;
-  const report = await verifyBranch(
-    await encryptedStoreAt(store),
-    branchName(call.text('branch') ?? 'main'),
-    call.has('deep'),
-  );
+  const store = await encryptedStoreAt(call.positionals[0] as string);
+  const branch = branchName(call.text('branch') ?? 'main');
+  const onProgress = call.terminal.progress.bind(call.terminal);
+  const report = await verifyBranch(store, branch, call.has('deep'), onProgress);
+  // What is not whole need not be replayed.
+  if (call.has('replay') && report.ok) return replayed(call, branch);
   const { manifests, tables, slots, problems } = report;
-  await print(
-    call,
-    report,
-    `checked ${manifests} manifests, ${tables} tables and ${slots} slots: ${found(problems, '')}`,
-  );
+  const checked = `${call.has('deep') ? '' : 'fast: '}checked ${manifests} manifests, ${tables} tables and ${slots} slots`;
+  await print(call, report, `${checked}: ${found(problems, '')}`);
   return report.ok ? EXIT.OK : EXIT.NO;
 }
 
-async function print(call: Call, report: VerifyReport | BranchReport, summary: string): Promise<void> {
+async function replayed(call: Call, branch: string): Promise<Exit> {
+  const { encryption: keys } = encryption();
+  const report = await replayBranch({
+    store: storeAt(call.positionals[0] as string),
+    branch,
+    encryption: keys,
+    against: call.text('against'),
+    onProgress: call.terminal.progress.bind(call.terminal),
+  });
+  const problems = report.problems.map(({ key, what, ...place }) => ({
+    ...place,
+    ...(key !== undefined && { key: key.toString('hex') }),
+    what: key === undefined ? what : `the key ${keyText(key)} differs: ${what}`,
+  }));
+  const compared = `replayed to revision ${report.revision} and compared ${report.keys} keys`;
+  await print(call, { ...report, problems }, `${compared}: ${found(problems, '')}`);
+  return report.ok ? EXIT.OK : EXIT.NO;
+}
+
+async function print(
+  call: Call,
+  report: VerifyReport | BranchReport | (Omit<ReplayReport, 'problems'> & Pick<BranchReport, 'problems'>),
+  summary: string,
+): Promise<void> {
+  call.terminal.endProgress();
   if (call.has('json')) return call.terminal.json(report);
   for (const { file, offset, what } of report.problems) await call.terminal.line(`${file} at ${offset}: ${what}`);
   await call.terminal.line(summary);

@@ -43,7 +43,7 @@ function begin(turn: Turn, head: Head): void {
   // Rule begin-above-floor: what the log on this disk lacks may have been collected.
   const isKept = log.of === undefined ? head.wal.floor <= log.checked : head.origin?.state === 'pinned';
   if (state.branchId === head.branchId && isKept) return readOn(turn, log);
-  const base = baseOf(head, settings.until);
+  const base = baseOf(head, settings.until, settings.oldest);
   if (base === undefined) return fail(turn, 'no checkpoint that is kept is as old as that');
   state.branchId = head.branchId;
   state.manifest = null;

@@ -30,19 +30,26 @@ export function knownUpTo({ head, log }: Pick<State, 'head' | 'log'>): number {
 }
 
 /**
- * The checkpoint to begin with: the newest that is not past the moment. Null: none, everything is in the log; undefined: the
- * log does not reach back so far.
+ * The checkpoint to begin with: the newest that is not past the moment, or, if the most is to be read of the log, the oldest. Null: none,
+ * everything is in the log; undefined: the log does not reach back so far.
  */
-export function baseOf(head: Head, until: Until | null): Named | null | undefined {
-  const isBefore = ({ revision, timeMs }: Named) => until === null || !isPast(until, revision, timeMs);
-  const own = checkpointsOf(head).filter(isBefore).at(-1);
-  if (own !== undefined) return own;
-  const { origin, wal } = head;
+export function baseOf(head: Head, until: Until | null, oldest = false): Named | null | undefined {
+  const own = checkpointsOf(head).filter((named) => isBefore(named, until));
+  const begun = begunWith(head, until);
+  return oldest ? (begun ?? own[0] ?? begun) : (own.at(-1) ?? begun);
+}
+
+/** As `baseOf`, without checkpoints of its own. */
+function begunWith({ origin, wal }: Head, until: Until | null): Named | null | undefined {
   if (wal.floor < BEGUN_SLOT) return null;
   if (origin?.state !== 'pinned') return undefined;
   // Of the moment at which it began, and those before, its own log says nothing, so that it does not have to be there.
   if (wal.floor > BEGUN_SLOT && !isUpToBeginning(origin, until)) return undefined;
-  return origin.manifest === null || isBefore(origin.manifest) ? origin.manifest : undefined;
+  return origin.manifest === null || isBefore(origin.manifest, until) ? origin.manifest : undefined;
+}
+
+function isBefore({ revision, timeMs }: Named, until: Until | null): boolean {
+  return until === null || !isPast(until, revision, timeMs);
 }
 
 /** Whether a moment is known not to be past the one at which a branch began. */

@@ -28,6 +28,8 @@ export interface Settings {
   readonly takeoverMs: number;
   /** A copy of the branch as it was then, in an empty folder; it does not follow any further. Null: to the end, and on. */
   readonly until: Until | null;
+  /** Of a copy: it begins with the oldest checkpoint that is kept, to see that the whole log comes to the same. */
+  readonly oldest?: boolean | undefined;
   readonly backOffMsMin: number;
   readonly backOffMsMax: number;
 }

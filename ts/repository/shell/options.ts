@@ -31,6 +31,8 @@ export interface ShellOptions {
   readonly wants: 'any' | 'known' | 'new';
   /** A copy of the branch as it was then; null: the branch itself. */
   readonly until: Until | null;
+  /** Of a copy: it begins with the oldest checkpoint that is kept. */
+  readonly oldest?: boolean | undefined;
   readonly policy: Policy;
   readonly checkpoint: CheckpointPolicy;
   /** Writes are refused while so many bytes of log are on this disk only. */
@@ -67,7 +69,7 @@ export const BACK_OFF_MS_MIN = 25;
 export const BACK_OFF_MS_MAX = 10_000;
 
 export function settingsOf(options: ShellOptions, disk: string): Settings {
-  const { branch, mode, until, policy, lingerMs, renewMs, pollMs, takeoverMs } = options;
+  const { branch, mode, until, oldest, policy, lingerMs, renewMs, pollMs, takeoverMs } = options;
   return {
     branch,
     mode,
@@ -78,6 +80,7 @@ export function settingsOf(options: ShellOptions, disk: string): Settings {
     pollMs,
     takeoverMs,
     until,
+    oldest,
     backOffMsMin: BACK_OFF_MS_MIN,
     backOffMsMax: BACK_OFF_MS_MAX,
   };
