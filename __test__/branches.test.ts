@@ -233,7 +233,10 @@ test('on the command line branches are made, listed, compared, merged and droppe
   const idea = await open(join(top, 'idea'), { store, branch: 'idea', durability: 'remote' });
   await idea.put('a', 'theirs');
   await idea.close();
-  t.regex(await said('branch', location), /^branch +grown from +at +shared +own\nidea +main +revision 2 .*\nmain /);
+  t.regex(
+    await said('branch', location),
+    /^branch +grown from +at +shared +own +expires\nidea +main +revision 2 .*\nmain /,
+  );
   t.is(await said('diff', location, 'main..idea', '--store'), '~ a\tA\ttheirs\n');
   t.regex(await said('merge', db.path, 'idea', '--store', location), /^merged idea: 1 keys, 0 conflicts decided/);
   const again = await open(db.path, { store, durability: 'remote' });

@@ -1,36 +1,26 @@
 /**
- * Branches of a store: made, listed and dropped, whether or not anybody has them open.
+ * Branches and tags of a store: made, listed and dropped, whether or not anybody has them open.
  *
  * @module
  */
 
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { keyCodec, valueCodec } from './encoding/index.js';
+import { resolve } from 'node:path';
+import { nearOf, type Repository } from './copies.js';
 import { CoppiceError, invalid } from './errors.js';
-import { Handle } from './handle.js';
-import { Keyspace } from './keyspace.js';
-import type { Merged, MergeOptions, Unmerged } from './merge.js';
-import { openEngine } from './native/index.js';
-import type { Changes, EngineEvent } from './native/types.js';
+import type { Handle } from './handle.js';
 import { checkNames, names, revision, signal as signalOf } from './options/check.js';
-import { type EncryptionOptions, type Keys, keysOf } from './options/encryption.js';
-import { checkPath, resolveOpen } from './options/open.js';
-import { Pin } from './pin.js';
-import { Reader } from './reader.js';
+import { type Duration, deadlineMs } from './options/duration.js';
+import { type EncryptionOptions, keysOf } from './options/encryption.js';
+import { checkPath } from './options/open.js';
 import {
   type BranchInfo,
   branchesIn,
   branchIn,
   branchName,
   encryptedStore,
+  expireBranch as expireIn,
   forkBranch,
-  forkPoint,
-  type Near,
-  OWN,
   removeBranch,
-  restoreBranch,
   storeOf,
 } from './repository/index.js';
 import type { Until } from './repository/protocol/index.js';
@@ -39,28 +29,56 @@ import type { ObjectStore } from './repository/store/index.js';
 /** A moment of a branch: after a revision, or everything that was committed until a time, by the clock of its writer. */
 export type Moment = number | bigint | Date | { readonly revision: number };
 
-export interface CreateBranchOptions {
-  /** The branch that it grows from. Default `main`. */
+/** Where branches are looked for that nobody need have open. */
+export interface RepositoryOptions {
+  /** Of an encrypted repository, as for `open`. */
+  encryption?: EncryptionOptions;
+}
+
+/** When a branch, or a tag, is dropped by itself. */
+export interface BranchExpiry {
+  /** After so long: milliseconds, or a duration like `'90s'`, `'5m'`, `'1.5h'`, `'7d'`. */
+  ttl?: Duration;
+  /** At this time. Not together with `ttl`. */
+  expiresAt?: Date;
+}
+
+export interface CreateBranchOptions extends RepositoryOptions, BranchExpiry {
+  /** The branch, or the tag, that it grows from. Default `main`. */
   from?: string;
   /** What it begins with. Default: all that is in the store. */
   at?: Moment;
-  /** Of an encrypted repository, as for `open`. */
-  encryption?: EncryptionOptions;
   /** Gives up. What has been begun is mended by whoever comes next. */
   signal?: AbortSignal;
 }
 
-export interface DropBranchOptions {
+export interface ExpireBranchOptions extends RepositoryOptions, BranchExpiry {
+  /** Gives up; it may have been done or not. */
+  signal?: AbortSignal;
+}
+
+export interface DropBranchOptions extends RepositoryOptions {
   /** Says what would be dropped, and drops nothing. Default false. */
   dryRun?: boolean;
-  /** Of an encrypted repository, as for `open`. */
-  encryption?: EncryptionOptions;
   /** Gives up. What is left goes with the next collection of the branch, or when it is dropped again. */
   signal?: AbortSignal;
 }
 
-const BYTES = new Keyspace(keyCodec('buffer'), valueCodec('buffer'), '');
-const CREATE = names('createBranch', ['from', 'at', 'encryption', 'signal']);
+/** A tag, for people. */
+export interface TagInfo {
+  name: string;
+  id: string;
+  /** The branch that it was made of. */
+  of: string;
+  /** As that was at this revision or time; `null`: as it was just then. */
+  at: { revision: number } | { time: Date } | null;
+  expiresAt: Date | null;
+}
+
+const CREATE = ['from', 'at', 'ttl', 'expiresAt', 'encryption', 'signal'] as const;
+const CREATE_BRANCH = names('createBranch', CREATE);
+const CREATE_TAG = names('createTag', CREATE);
+const EXPIRE = names('expireBranch', ['ttl', 'expiresAt', 'encryption', 'signal']);
 const DROP = names('dropBranch', ['dryRun', 'encryption', 'signal']);
 const LIST = names('listBranches', ['encryption']);
 
@@ -69,9 +87,12 @@ const LIST = names('listBranches', ['encryption']);
  * is copied, however large it is: three small requests, and a list of the newest log if somebody writes the other branch. Nobody
  * need have it open, and whoever has goes on. Open it as any other, with `open(path, { store, branch: name })`.
  *
+ * With `ttl` or `expiresAt` it is dropped by whoever owns it, or what it has grown from, at the first checkpoint after that time,
+ * by the clock of that machine; `expireBranch` gives it more time.
+ *
  * The idea is git's: a branch is a name for a state whose parts are immutable and shared.
  *
- * @throws `COPPICE_EXISTS` if there is such a branch, or others have grown from one that had the name; `COPPICE_NOT_FOUND`
+ * @throws `COPPICE_EXISTS` if there is such a branch or tag, or others have grown from one that had the name; `COPPICE_NOT_FOUND`
  * without the other; `COPPICE_COMPACTED` if the moment is not kept any more; `COPPICE_FUTURE_REVISION` if the store has not got to it.
  * @example
  * ```ts
@@ -81,7 +102,7 @@ const LIST = names('listBranches', ['encryption']);
  * const db = await open('./data-of-main', { store, durability: 'remote' });
  * const { revision } = await db.put('price', '10');
  * await db.put('price', '12');
- * await createBranch(store, 'what-if', { at: revision });
+ * await createBranch(store, 'what-if', { at: revision, ttl: '7d' });
  * const branch = await open('./data-of-what-if', { store, branch: 'what-if' });
  * console.log(await branch.get('price')); // 10
  * await branch.close();
@@ -93,14 +114,82 @@ export async function createBranch(
   name: string,
   options: CreateBranchOptions = {},
 ): Promise<void> {
-  checkNames(options, CREATE);
+  checkNames(options, CREATE_BRANCH);
+  await make(store, name, 'branch', options);
+}
+
+/**
+ * Makes a tag: a branch that nobody ever writes, and so a name for a moment that is kept for as long as the tag is, whatever is
+ * trimmed, collected or dropped elsewhere. It costs what a branch does. It may be opened with `readOnly`, restored, compared, and
+ * branches may be made of it.
+ *
+ * @throws As `createBranch`. Whoever opens a tag to write it gets `COPPICE_READONLY`.
+ * @example
+ * ```ts
+ * import { createTag, listTags, open } from 'coppice';
+ *
+ * const store = './store-of-branches';
+ * const db = await open('./data-of-main', { store, durability: 'remote' });
+ * await db.put('price', '10');
+ * await createTag(store, 'before-the-sale');
+ * await db.put('price', '7');
+ * const before = await open('./data-of-tag', { store, branch: 'before-the-sale', readOnly: true });
+ * console.log(await before.get('price'), await listTags(store)); // 10
+ * await before.close();
+ * await db.close();
+ * ```
+ */
+export async function createTag(
+  store: ObjectStore | string,
+  name: string,
+  options: CreateBranchOptions = {},
+): Promise<void> {
+  checkNames(options, CREATE_TAG);
+  await make(store, name, 'tag', options);
+}
+
+async function make(
+  store: ObjectStore | string,
+  name: string,
+  kind: BranchInfo['kind'],
+  options: CreateBranchOptions,
+): Promise<void> {
   const { from = 'main', at, signal } = options;
-  const forking = { parent: branchName(from), name: branchName(name), at: untilOf(at) };
-  await forkBranch(await placeOf(store, options), forking, doing(signal));
+  const forking = { parent: branchName(from), name: branchName(name), at: untilOf(at), kind };
+  await forkBranch(await placeOf(store, options), { ...forking, expiresMs: expiresMs(options) }, doing(signal));
+}
+
+function expiresMs({ ttl, expiresAt }: BranchExpiry): number | null {
+  return deadlineMs(ttl, expiresAt, { nowMs: Date.now() }) ?? null;
 }
 
 function doing(signal: AbortSignal | undefined): { signal: AbortSignal | undefined } {
   return { signal: signal === undefined ? undefined : signalOf(signal) };
+}
+
+/**
+ * Says when a branch or a tag is to be dropped by itself; with neither `ttl` nor `expiresAt`, that it is not.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is none.
+ * @example
+ * ```ts
+ * import { createBranch, expireBranch, listBranches, open } from 'coppice';
+ *
+ * const store = './store-of-branches';
+ * const db = await open('./data-of-main', { store, durability: 'remote' });
+ * await createBranch(store, 'preview', { ttl: '1d' });
+ * await expireBranch(store, 'preview', { ttl: '7d' });
+ * console.log((await listBranches(store)).map(({ name, expiresAt }) => [name, expiresAt]));
+ * await db.close();
+ * ```
+ */
+export async function expireBranch(
+  store: ObjectStore | string,
+  name: string,
+  options: ExpireBranchOptions = {},
+): Promise<void> {
+  checkNames(options, EXPIRE);
+  await expireIn(await placeOf(store, options), branchName(name), expiresMs(options), doing(options.signal));
 }
 
 /**
@@ -120,16 +209,23 @@ function doing(signal: AbortSignal | undefined): { signal: AbortSignal | undefin
  */
 export async function listBranches(
   store: ObjectStore | string,
-  options: { /** Of an encrypted repository, as for `open`. */ encryption?: EncryptionOptions } = {},
+  options: RepositoryOptions = {},
 ): Promise<BranchInfo[]> {
   checkNames(options, LIST);
-  return branchesIn(await placeOf(store, options));
+  return (await branchesIn(await placeOf(store, options))).filter(({ kind }) => kind === 'branch');
 }
 
-async function placeOf(
-  store: ObjectStore | string,
-  { encryption }: { encryption?: EncryptionOptions },
-): Promise<ObjectStore> {
+/** The tags in a store, by name. */
+export async function listTags(store: ObjectStore | string, options: RepositoryOptions = {}): Promise<TagInfo[]> {
+  checkNames(options, LIST);
+  return (await branchesIn(await placeOf(store, options))).filter(({ kind }) => kind === 'tag').map(tagOf);
+}
+
+function tagOf({ name, id, parent, began, expiresAt }: BranchInfo): TagInfo {
+  return { name, id, of: parent ?? '', at: began, expiresAt };
+}
+
+async function placeOf(store: ObjectStore | string, { encryption }: RepositoryOptions): Promise<ObjectStore> {
   return encryptedStore(storeOf(store), await keysOf(encryption));
 }
 
@@ -139,170 +235,94 @@ async function placeOf(
  *
  * @throws `COPPICE_NOT_FOUND` if there is none.
  */
-export async function dropBranch(
+export function dropBranch(
   store: ObjectStore | string,
   name: string,
   options: DropBranchOptions = {},
+): Promise<BranchInfo> {
+  return drop(store, name, 'branch', options);
+}
+
+/**
+ * Drops a tag. What it alone has kept is deleted with the next collection of its branch; branches that were made of it stay.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is none.
+ */
+export async function dropTag(
+  store: ObjectStore | string,
+  name: string,
+  options: DropBranchOptions = {},
+): Promise<TagInfo> {
+  return tagOf(await drop(store, name, 'tag', options));
+}
+
+async function drop(
+  store: ObjectStore | string,
+  name: string,
+  kind: BranchInfo['kind'],
+  options: DropBranchOptions,
 ): Promise<BranchInfo> {
   checkNames(options, DROP);
   const { dryRun = false, signal } = options;
   const place = await placeOf(store, options);
   const found = await branchIn(place, branchName(name));
+  if (found.kind !== kind) {
+    const message = `"${name}" in ${place.location} is a ${found.kind}: drop it as one`;
+    throw new CoppiceError('NOT_FOUND', message, { details: { branch: name } });
+  }
   if (!dryRun) await removeBranch(place, name, doing(signal));
   return found;
 }
 
-export interface BranchOffOptions {
+export interface TagOptions extends BranchExpiry {
   /** What it begins with. Default: everything that was committed before the call. */
   at?: Moment;
-  /** The folder of the new branch. Default: beside that of this one, named as it is with `@` and the name of the branch. */
-  path?: string;
   signal?: AbortSignal;
 }
 
-const BRANCH_OFF = names('branch', ['at', 'path', 'signal']);
-
-/** Where the branch of an open database lives, and how another one of it is opened. */
-export interface Repository {
-  /** Encrypts, if there are keys. */
-  readonly store: ObjectStore;
-  readonly keys: Keys | undefined;
-  /** Of the branch. */
-  readonly name: string;
-  open(path: string, branch: string, near: Near): Promise<unknown>;
+export interface BranchOffOptions extends TagOptions {
+  /** The folder of the new branch. Default: beside that of this one, named as it is with `@` and the name of the branch. */
+  path?: string;
 }
+
+const BRANCH_OFF = names('branch', ['at', 'path', 'ttl', 'expiresAt', 'signal']);
 
 /** See `Database.branch`. */
 export async function branchOff(
   handle: Handle,
-  { store, name: parent, open }: Repository,
+  repository: Repository,
   name: string,
   options: BranchOffOptions,
 ): Promise<unknown> {
   checkNames(options, BRANCH_OFF);
-  const asked = untilOf(options.at);
   const path = options.path === undefined ? `${handle.path}@${name}` : resolve(checkPath(options.path));
-  const at = asked ?? { revision: handle.live().revision };
-  branchName(name);
+  await forkOff(handle, repository, name, 'branch', options);
+  return repository.open(path, name, nearOf(handle));
+}
+
+const TAG_OFF = names('tag', ['at', 'ttl', 'expiresAt', 'signal']);
+
+/** See `Database.tag`. */
+export async function tagOff(handle: Handle, repository: Repository, name: string, options: TagOptions): Promise<void> {
+  checkNames(options, TAG_OFF);
+  await forkOff(handle, repository, name, 'tag', options);
+}
+
+async function forkOff(
+  handle: Handle,
+  { store, name: parent }: Repository,
+  name: string,
+  kind: BranchInfo['kind'],
+  options: TagOptions,
+): Promise<void> {
+  const at = untilOf(options.at) ?? { revision: handle.live().revision };
+  const forking = { parent, name: branchName(name), kind, at, expiresMs: expiresMs(options) };
   // Of what the store does not have yet no branch can be made.
   const newest = Math.max(handle.engine.revision, handle.writes.newest);
   const wanted = 'revision' in at ? Math.min(at.revision, newest) : newest;
   if (handle.branch?.follows === false) await handle.settle(wanted, 'remote');
   const known = handle.branch?.tip;
-  await forkBranch(store, { parent, name, at, known }, doing(options.signal));
-  return open(path, name, nearOf(handle));
-}
-
-/** The tables that an open database has, for another one on the same machine. */
-function nearOf(handle: Handle): Near {
-  return async () => handle.engine.replication?.tables();
-}
-
-/** Another branch, or this one, as the store has it, in a folder that goes when it is closed. */
-export interface Copy {
-  readonly reader: Reader<unknown, unknown>;
-  close(): Promise<void>;
-}
-
-/** Makes such a copy, of tables that are here as far as they are. `at`: up to a revision; null: all of it. */
-export async function copyOf(
-  handle: Handle,
-  { store, keys }: Repository,
-  name: string,
-  at: Until | null,
-): Promise<Copy> {
-  const copies = join(handle.path, OWN, 'copies');
-  const folder = join(copies, `${process.pid}-${randomUUID()}`);
-  const remove = () => rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  // No other process has this folder open: what is there of one was left when that was killed.
-  for (const left of await readdir(copies)) {
-    if (!left.startsWith(`${process.pid}-`)) await rm(join(copies, left), { recursive: true, force: true });
-  }
-  try {
-    const engine = { ...resolveOpen({}).engine, keys };
-    const source = { store, branch: branchName(name), until: at ?? undefined, near: nearOf(handle) };
-    await restoreBranch(folder, engine, { ...source, signal: handle.ending, onProgress: undefined });
-    const open = async (on: (event: EngineEvent) => void) => ({
-      engine: await openEngine(folder, { ...engine, readOnly: true, createIfMissing: false }, on),
-    });
-    const copy = await Handle.open(folder, open, 'process');
-    const reader = new Reader(copy, BYTES, new Pin(copy, 0));
-    return { reader, close: () => copy.close().then(remove) };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-}
-
-/** A diff with something that has to be made first. */
-export function lateChanges(make: () => Promise<Copy>, diff: (copy: Reader<unknown, unknown>) => Changes): Changes {
-  let isClosed = false;
-  let opening: Promise<{ copy: Copy; changes: Changes }> | undefined;
-  const opened = async () => {
-    const copy = await make();
-    try {
-      return { copy, changes: diff(copy.reader) };
-    } catch (error) {
-      await copy.close();
-      throw error;
-    }
-  };
-  return {
-    async next() {
-      opening ??= opened();
-      return (await opening).changes.next();
-    },
-    close() {
-      if (isClosed) return;
-      isClosed = true;
-      const close = ({ copy, changes }: { copy: Copy; changes: Changes }) => {
-        changes.close();
-        return copy.close();
-      };
-      // Nobody waits for it.
-      opening?.then(close).catch(() => {});
-    },
-  };
-}
-
-/** Merges another branch of the store; see `Database.merge`. */
-export async function mergeBranch<K, V>(
-  handle: Handle,
-  repository: Repository,
-  name: string,
-  given: MergeOptions<K, V>['base'] | undefined,
-  merge: (theirs: Reader<unknown, unknown>, base: MergeOptions<K, V>['base']) => Promise<Merged | Unmerged<K, V>>,
-): Promise<Merged | Unmerged<K, V>> {
-  const copies: Copy[] = [];
-  const copy = async (branch: string, at: Until | null) => {
-    const made = await copyOf(handle, repository, branch, at);
-    copies.push(made);
-    return made.reader;
-  };
-  try {
-    const theirs = await copy(name, null);
-    return await merge(theirs, given ?? (await baseOf(handle, repository, name, copy)));
-  } finally {
-    await Promise.all(copies.map((copy) => copy.close()));
-  }
-}
-
-/** The state that this branch and another one both began with. */
-async function baseOf(
-  handle: Handle,
-  { store, name: own }: Repository,
-  name: string,
-  copy: (branch: string, at: Until) => Promise<Reader<unknown, unknown>>,
-): Promise<Reader<unknown, unknown> | number> {
-  const revision = await forkPoint(store, own, branchName(name));
-  if (revision === undefined) {
-    const message = `nobody knows which revision "${name}" and "${own}" have in common: give base`;
-    throw new CoppiceError('INVALID', message, { details: { option: 'base' } });
-  }
-  if (handle.history) return revision;
-  // A branch that has made all of it its own has let go of what it began with; its parent may still keep that.
-  return copy(name, { revision }).catch(() => copy(own, { revision }));
+  await forkBranch(store, { ...forking, known }, doing(options.signal));
 }
 
 /** The moment that is named; null: now. */

@@ -7,15 +7,17 @@
 import {
   type BranchOffOptions,
   branchOff,
-  copyOf,
   type DropBranchOptions,
   dropBranch,
-  lateChanges,
+  dropTag,
   listBranches,
-  mergeBranch,
-  type Repository,
+  listTags,
+  type TagInfo,
+  type TagOptions,
+  tagOff,
 } from './branches.js';
 import type { Changes } from './changes.js';
+import { copyOf, lateChanges, mergeBranch, type Repository } from './copies.js';
 import { CoppiceError, invalid } from './errors.js';
 import type { Events } from './events.js';
 import type { Handle } from './handle.js';
@@ -280,6 +282,24 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    */
   branch(name: string, options: BranchOffOptions = {}): Promise<Database<K, V>> {
     return branchOff(this.handle, this.#store(), name, options) as Promise<Database<K, V>>;
+  }
+
+  /**
+   * Makes a tag of this database: a name for what it holds, or has held at a moment, that is kept for as long as the tag is. See
+   * `createTag`; `tags` and `dropTag` are to tags what `branches` and `dropBranch` are to branches.
+   */
+  tag(name: string, options: TagOptions = {}): Promise<void> {
+    return tagOff(this.handle, this.#store(), name, options);
+  }
+
+  /** The tags of the store: see `listTags`. */
+  tags(): Promise<TagInfo[]> {
+    return listTags(this.#store().store);
+  }
+
+  /** Drops a tag of the store: see the function `dropTag`. */
+  async dropTag(name: string, options?: DropBranchOptions): Promise<TagInfo> {
+    return dropTag(this.#store().store, name, options);
   }
 
   /** The branches of the store: see `listBranches`. */

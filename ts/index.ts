@@ -8,13 +8,22 @@
 
 export type { Batch, Check, Conflict } from './batch.js';
 export {
+  type BranchExpiry,
   type BranchOffOptions,
   type CreateBranchOptions,
   createBranch,
+  createTag,
   type DropBranchOptions,
   dropBranch,
+  dropTag,
+  type ExpireBranchOptions,
+  expireBranch,
   listBranches,
+  listTags,
   type Moment,
+  type RepositoryOptions,
+  type TagInfo,
+  type TagOptions,
 } from './branches.js';
 export type { Change, Changes } from './changes.js';
 export type { Database } from './database.js';

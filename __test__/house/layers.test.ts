@@ -60,7 +60,7 @@ const api = [
     'log',
     'compare',
   ],
-  ['scrub', 'branches'],
+  ['scrub', 'copies', 'branches'],
   ['database'],
   ['open'],
   ['replay'],

@@ -22,6 +22,10 @@ import type { ObjectStore } from './store/index.js';
 export interface BranchInfo {
   name: string;
   id: string;
+  /** A tag is a branch that nobody ever writes. */
+  kind: 'branch' | 'tag';
+  /** When it is dropped by itself; `null`: never. */
+  expiresAt: Date | null;
   /** The branch that it has grown from; `null`: none. */
   parent: string | null;
   /** What it began with of that one, if that was a revision or a time; `null`: whatever was there. */
@@ -108,13 +112,15 @@ async function bytesOf(store: ObjectStore, { branchId, manifest, origin }: Head)
 }
 
 async function infoOf(store: ObjectStore, head: Head): Promise<BranchInfo> {
-  const { name, branchId, epoch, owner, manifest, retained, wal, origin } = head;
+  const { name, branchId, kind, expiresMs, epoch, owner, manifest, retained, wal, origin } = head;
   const began = origin && momentOf(head, origin.branchId);
   const [sharedBytes, ownBytes] = await bytesOf(store, head);
   const oldest = wal.floor === 1 ? undefined : (retained[0] ?? manifest);
   return {
     name,
     id: branchId,
+    kind,
+    expiresAt: expiresMs === null ? null : new Date(expiresMs),
     parent: origin?.name ?? null,
     began: !began ? null : 'revision' in began ? began : { time: new Date(began.timeMs) },
     sharedBytes,

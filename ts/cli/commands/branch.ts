@@ -1,47 +1,49 @@
 /**
- * `coppice branch`: lists the branches in a store, makes one, drops one.
+ * `coppice branch`: lists the branches in a store, makes one, says when one goes, drops one.
  *
  * @module
  */
 
-import { type CreateBranchOptions, createBranch, dropBranch, listBranches } from '../../branches.js';
+import { createBranch, dropBranch, expireBranch, listBranches } from '../../branches.js';
 import type { BranchInfo } from '../../repository/index.js';
 import { type Call, type Command, EXIT, type Exit, encryption, usage } from '../command.js';
 import { columns, figure } from '../figures.js';
-import { timeOf } from './restore.js';
+import { checkGrown, GROWN_FLAGS, momentText, optionsOf } from './grown.js';
 
 export const branch: Command = {
   name: 'branch',
   summary: 'print the branches in a store with what they share; make one of another as it is or was; drop one',
   positionals: ['STORE', '[NAME]'],
   flags: {
-    from: { type: 'string', value: 'NAME', help: 'the branch that the new one grows from; main if it is not given' },
-    at: { type: 'string', value: 'REVISION', help: 'as that was after this revision' },
-    time: { type: 'string', value: 'TIME', help: 'as that was at this time: 2026-01-31T12:00:00Z' },
-    drop: { type: 'boolean', help: 'drop it; whoever has it open is told so' },
-    'dry-run': { type: 'boolean', help: 'with --drop: print what would be dropped' },
+    ...GROWN_FLAGS,
+    expire: {
+      type: 'string',
+      value: 'TIME',
+      help: "of a branch or tag that is there: drop it after '90s', '5m', '7d', ...; or never",
+    },
   },
   async run(call) {
     const [store, name] = call.positionals as [string, string | undefined];
-    const makes = ['from', 'at', 'time'].some((flag) => call.text(flag) !== undefined);
-    const drops = call.has('drop');
-    if (name === undefined && (makes || drops)) throw usage('branch needs NAME');
-    if (drops && makes) throw usage('give --drop, or what the new branch grows from, not both');
-    if (call.has('dry-run') && !drops) throw usage('--dry-run is for --drop');
+    const expire = call.text('expire');
+    if (expire !== undefined) return expireOne(call, store, name, expire);
+    checkGrown(call, name);
     if (name === undefined) return list(call, store);
-    if (drops) return drop(call, store, name);
-    await createBranch(store, name, { ...momentOf(call), ...encryption() });
+    if (call.has('drop')) return drop(call, store, name);
+    await createBranch(store, name, optionsOf(call));
     if (call.has('json')) await call.terminal.json({ name, store });
     else await call.terminal.line(`made ${name}: open it with the options store and branch`);
     return EXIT.OK;
   },
 };
 
-function momentOf(call: Call): CreateBranchOptions {
-  const [from, at, time] = [call.text('from'), call.revision('at'), call.text('time')];
-  if (at !== undefined && time !== undefined) throw usage('give --at or --time, not both');
-  const moment = at ?? (time === undefined ? undefined : timeOf(time));
-  return { ...(from !== undefined && { from }), ...(moment !== undefined && { at: moment }) };
+async function expireOne(call: Call, store: string, name: string | undefined, expire: string): Promise<Exit> {
+  const isAlone = Object.keys(GROWN_FLAGS).every((flag) => !call.has(flag) && call.text(flag) === undefined);
+  if (name === undefined || !isAlone) throw usage('branch --expire needs NAME, and nothing else');
+  const ttl = expire === 'never' ? {} : { ttl: expire };
+  await expireBranch(store, name, { ...ttl, ...encryption() });
+  if (call.has('json')) await call.terminal.json({ name, store, expire });
+  else await call.terminal.line(expire === 'never' ? `${name} stays` : `${name} goes after ${expire}`);
+  return EXIT.OK;
 }
 
 async function drop(call: Call, store: string, name: string): Promise<Exit> {
@@ -57,14 +59,13 @@ async function drop(call: Call, store: string, name: string): Promise<Exit> {
 
 async function list(call: Call, store: string): Promise<Exit> {
   const branches = await listBranches(store, encryption());
+  const titles = ['branch', 'grown from', 'at', 'shared', 'own', 'expires'];
   if (call.has('json')) for (const info of branches) await call.terminal.json(info);
-  else
-    for (const line of columns([['branch', 'grown from', 'at', 'shared', 'own'], ...branches.map(row)]))
-      await call.terminal.line(line);
+  else for (const line of columns([titles, ...branches.map(row)])) await call.terminal.line(line);
   return branches.length > 0 ? EXIT.OK : EXIT.NO;
 }
 
-function row({ name, parent, began, sharedBytes, ownBytes }: BranchInfo): string[] {
-  const at = began === null ? '' : 'revision' in began ? `revision ${began.revision}` : began.time.toISOString();
-  return [name, parent ?? '', at, figure(sharedBytes, 'bytes'), figure(ownBytes, 'bytes')];
+function row({ name, parent, began, sharedBytes, ownBytes, expiresAt }: BranchInfo): string[] {
+  const bytes = [sharedBytes, ownBytes].map((bytes) => figure(bytes, 'bytes'));
+  return [name, parent ?? '', momentText(began), ...bytes, expiresAt?.toISOString() ?? ''];
 }

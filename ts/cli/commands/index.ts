@@ -25,6 +25,7 @@ import { restore } from './restore.js';
 import { scan } from './scan.js';
 import { stats } from './stats.js';
 import { status } from './status.js';
+import { tag } from './tag.js';
 import { trim } from './trim.js';
 import { verify } from './verify.js';
 
@@ -49,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   restore,
   branch,
+  tag,
   log,
   merge,
 ];

@@ -22,7 +22,8 @@ export const status: Command = {
   },
 };
 
-function line({ name, epoch, owner, checkpoint, retained, oldestRevision, slots }: BranchInfo): string {
+function line({ name, kind, parent, epoch, owner, checkpoint, retained, oldestRevision, slots }: BranchInfo): string {
+  if (kind === 'tag') return `${name}\ta tag of ${parent}`;
   const held = owner === null ? 'written by nobody now' : `written by ${owner}`;
   const grown =
     checkpoint === null
