@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { checkNames, signal as checkSignal, fn, names } from './options/check.js';
 import { type EncryptionOptions, keysOf } from './options/encryption.js';
 import { checkPath, resolveOpen } from './options/open.js';
-import { branchName, momentOf, restoreBranch, storeOf } from './repository/index.js';
+import { branchName, momentOf, nearIn, restoreBranch, storeOf } from './repository/index.js';
 import type { ObjectStore } from './repository/store/index.js';
 import type { Progress } from './upkeep.js';
 
@@ -51,22 +51,33 @@ const RESTORE = names('restore', ['to', 'branch', 'revision', 'time', 'encryptio
  * await db.close();
  * ```
  */
-export async function restore(store: ObjectStore | string, options: RestoreOptions): Promise<{ location: string }> {
+export function restore(store: ObjectStore | string, options: RestoreOptions): Promise<{ location: string }> {
+  return restoreBeside(undefined, store, options);
+}
+
+/**
+ * As `restore`; tables that another folder has, which nobody has open, are linked and not fetched.
+ *
+ * @internal
+ */
+export async function restoreBeside(
+  beside: string | undefined,
+  store: ObjectStore | string,
+  options: RestoreOptions,
+): Promise<{ location: string }> {
   checkNames(options, RESTORE);
   const location = resolve(checkPath(options.to, 'to'));
   const { signal, onProgress } = options;
   const until = momentOf(options);
   const keys = await keysOf(options.encryption);
-  await restoreBranch(
-    location,
-    { ...resolveOpen({}).engine, keys },
-    {
-      store: storeOf(store),
-      branch: branchName(options.branch ?? 'main'),
-      until,
-      signal: signal === undefined ? undefined : checkSignal(signal),
-      onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
-    },
-  );
+  const engine = { ...resolveOpen({}).engine, keys };
+  await restoreBranch(location, engine, {
+    store: storeOf(store),
+    branch: branchName(options.branch ?? 'main'),
+    until,
+    signal: signal === undefined ? undefined : checkSignal(signal),
+    onProgress: onProgress === undefined ? undefined : fn(onProgress, 'onProgress'),
+    near: beside === undefined ? undefined : nearIn(beside, engine),
+  });
   return { location };
 }

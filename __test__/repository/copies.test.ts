@@ -5,7 +5,16 @@ import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { memoryStore, type ObjectStore, type OpenOptions, open, restore } from '../../ts/index.js';
+import {
+  createBranch,
+  memoryStore,
+  type ObjectStore,
+  type OpenOptions,
+  open,
+  restore,
+  type StoreGetOptions,
+} from '../../ts/index.js';
+import { restoreBeside } from '../../ts/restore.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
 
@@ -161,4 +170,27 @@ test('a copy that cannot be meant is refused', async (t) => {
   await refused({ restore: { store, at: 1 } as never }, /unknown option "at" of restore/);
   await refused({ restore: { store }, branch: 'a' }, /"branch" is for databases with a store/);
   await refused({ restore: { store }, onProgress: 1 as never }, /onProgress must/);
+});
+
+test('a copy beside another fetches only what that does not have', async (t) => {
+  const { store, folder } = await place(t);
+  await createBranch(store, 'b');
+  const [one, other] = [join(folder, 'one'), join(folder, 'other')];
+  const fetched: string[] = [];
+  const counting: ObjectStore = Object.assign(Object.create(store), {
+    get: (key: string, options?: StoreGetOptions) => {
+      if (key.includes('/tables/')) fetched.push(key);
+      return store.get(key, options);
+    },
+  });
+  await restore(counting, { to: one });
+  t.true(fetched.splice(0).length > 0);
+  await restoreBeside(one, counting, { to: other, branch: 'b' });
+  t.deepEqual(fetched, []);
+  for (const to of [one, other]) {
+    const copy = await open(to);
+    t.is(await copy.get('price'), '13');
+    await copy.put('price', '14');
+    await copy.close();
+  }
 });

@@ -15,7 +15,7 @@ export { expireBranch, forkBranch, removeBranch } from './branches.js';
 export { type BranchInfo, branchesIn, branchIn, forkPoint } from './inspect.js';
 export { type LogEvent, logOf } from './log/index.js';
 export { type BranchOptions, branching, branchName, type StoreCheckpoints, storeOf } from './options.js';
-export { beginWith, restoreBranch } from './restore.js';
+export { beginWith, nearIn, restoreBranch } from './restore.js';
 export {
   type Branch,
   type BranchStatus,

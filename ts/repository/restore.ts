@@ -55,13 +55,26 @@ export async function beginWith(
   return true;
 }
 
+/** The tables of a folder that nobody has open, and nobody opens before the copy is made. */
+export function nearIn(folder: string, options: EngineOptions): Near {
+  return async () => {
+    const { replication, close } = await folderOf(folder, options).open();
+    const pinned = await replication.tables().finally(() => close());
+    return { ...pinned, release: () => {} };
+  };
+}
+
+function folderOf(folder: string, options: EngineOptions): DatabaseFolder {
+  return new DatabaseFolder(folder, { ...options, replicated: 'applied' }, () => {});
+}
+
 /** Makes the copy; nobody's right to write the branch changes. */
 export async function restoreBranch(
   folder: string,
   options: EngineOptions,
   { store, branch, until, signal, onProgress, near, oldest }: Restoring,
 ): Promise<void> {
-  const engine = new DatabaseFolder(folder, { ...options, replicated: 'applied' }, () => {});
+  const engine = folderOf(folder, options);
   if (!(await isVacant(folder, engine))) {
     throw occupied(folder);
   }

@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { restore } from '../../restore.js';
+import { restoreBeside } from '../../restore.js';
 import { type Call, encryption } from '../command.js';
 
 /** Answers what `use` does of the folders, in the order of the branches. */
@@ -23,7 +23,7 @@ export async function withCopies<T>(
     const folders: string[] = [];
     for (const branch of branches) {
       const to = join(top, String(folders.length));
-      await restore(store, { branch, to, onProgress, ...encryption() });
+      await restoreBeside(folders.at(-1), store, { branch, to, onProgress, ...encryption() });
       folders.push(to);
     }
     terminal.endProgress();
