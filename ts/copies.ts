@@ -21,6 +21,7 @@ import { Reader } from './reader.js';
 import { branchName, forkPoint, type Near, OWN, restoreBranch } from './repository/index.js';
 import type { Until } from './repository/protocol/index.js';
 import type { ObjectStore } from './repository/store/index.js';
+import type { Progress } from './upkeep.js';
 
 const BYTES = new Keyspace(keyCodec('buffer'), valueCodec('buffer'), '');
 
@@ -51,6 +52,7 @@ export async function copyOf(
   { store, keys }: Repository,
   name: string,
   at: Until | null,
+  onProgress?: (progress: Progress) => void,
 ): Promise<Copy> {
   const copies = join(handle.path, OWN, 'copies');
   const folder = join(copies, `${process.pid}-${randomUUID()}`);
@@ -63,7 +65,7 @@ export async function copyOf(
   try {
     const engine = { ...resolveOpen({}).engine, keys };
     const source = { store, branch: branchName(name), until: at ?? undefined, near: nearOf(handle) };
-    await restoreBranch(folder, engine, { ...source, signal: handle.ending, onProgress: undefined });
+    await restoreBranch(folder, engine, { ...source, signal: handle.ending, onProgress });
     const open = async (on: (event: EngineEvent) => void) => ({
       engine: await openEngine(folder, { ...engine, readOnly: true, createIfMissing: false }, on),
     });
@@ -112,12 +114,12 @@ export async function mergeBranch<K, V>(
   handle: Handle,
   repository: Repository,
   name: string,
-  given: MergeOptions<K, V>['base'] | undefined,
+  { base: given, onProgress }: Partial<Pick<MergeOptions<K, V>, 'base' | 'onProgress'>>,
   merge: (theirs: Reader<unknown, unknown>, base: MergeOptions<K, V>['base']) => Promise<Merged | Unmerged<K, V>>,
 ): Promise<Merged | Unmerged<K, V>> {
   const copies: Copy[] = [];
   const copy = async (branch: string, at: Until | null) => {
-    const made = await copyOf(handle, repository, branch, at);
+    const made = await copyOf(handle, repository, branch, at, onProgress);
     copies.push(made);
     return made.reader;
   };

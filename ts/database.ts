@@ -353,7 +353,7 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     options: Partial<Pick<MergeOptions<K, V>, 'base'>> & Omit<MergeOptions<K, V>, 'base'> = {},
   ): Promise<Merged | Unmerged<K, V>> {
     if (typeof from !== 'string') return super.merge(from, options as MergeOptions<K, V>);
-    return mergeBranch(this.handle, this.#store(), from, options.base, (theirs, base) =>
+    return mergeBranch(this.handle, this.#store(), from, options, (theirs, base) =>
       super.merge(theirs, { ...options, base }),
     );
   }

@@ -13,11 +13,12 @@ import { bytesOf, type Codec, keyCodec, valueCodec } from './encoding/index.js';
 import { CoppiceError, invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import { type Entry, Keyspace } from './keyspace.js';
-import { boolean, checkNames, names } from './options/check.js';
+import { boolean, checkNames, fn, names } from './options/check.js';
 import { KEY_RANGE, type KeyRange } from './options/range.js';
 import type { Expiry, WriteOptions } from './options/write.js';
 import type { Pin } from './pin.js';
 import { Reader } from './reader.js';
+import type { Progress } from './upkeep.js';
 import type { Commit } from './write-queue.js';
 import { Writer } from './writer.js';
 
@@ -50,11 +51,15 @@ export interface MergeOptions<K, V> extends KeyRange<K>, WriteOptions {
    * on where it was when it is made again. Default false: one commit, or `COPPICE_TOO_LARGE`.
    */
   steps?: boolean;
+  /** Looks at what would be merged, and writes nothing. Default false. */
+  dryRun?: boolean;
+  /** Called now and then with how many keys were looked at. */
+  onProgress?: (progress: Progress) => void;
 }
 
-/** A merge that was made. */
+/** A merge that was made, or, in a dry run, that would be: then of no commits. */
 export interface Merged extends Commit {
-  /** Keys that were written. */
+  /** Keys that were, or would be, written. */
   changes: number;
   /** Conflicts that were decided, whichever way. */
   resolved: number;
@@ -70,7 +75,16 @@ export interface Unmerged<K, V> {
   changes: number;
 }
 
-const MERGE = names('a merge', [...KEY_RANGE, 'durability', 'signal', 'base', 'conflicts', 'steps']);
+const MERGE = names('a merge', [
+  ...KEY_RANGE,
+  'durability',
+  'signal',
+  'base',
+  'conflicts',
+  'steps',
+  'dryRun',
+  'onProgress',
+]);
 
 /** What is merged into. */
 export interface Into<K, V> {
@@ -123,31 +137,38 @@ type Wanted = ({ readonly value: Buffer } & Expiry) | undefined;
 const STEP_BYTES = 8 << 20;
 /** Somebody else writes to the same keys all the time. */
 const ATTEMPTS_MAX = 100;
+/** So many keys are looked at between two calls of `onProgress`. */
+const KEYS_PER_CALL = 1_000;
 
 class Merge<K, V> {
   readonly #sides: Sides<K, V>;
   readonly #base: MergeOptions<K, V>['base'];
   readonly #resolve: Resolve<K, V> | undefined;
   readonly #steps: boolean;
+  readonly #isDry: boolean;
+  readonly #onProgress: MergeOptions<K, V>['onProgress'];
   readonly #write: WriteOptions;
   #commit: Commit;
   #changes = 0;
   #commits = 0;
 
   constructor(sides: Sides<K, V>, options: MergeOptions<K, V>, newest: number) {
-    const { conflicts = 'report', steps = false, durability, signal } = options;
+    const { conflicts = 'report', steps, dryRun, onProgress, durability, signal } = options;
     this.#sides = sides;
     this.#base = options.base;
     this.#resolve = resolveOf(conflicts);
     this.#steps = boolean(steps, 'steps', false);
+    this.#isDry = boolean(dryRun, 'dryRun', false);
+    this.#onProgress = onProgress === undefined ? undefined : fn(onProgress, 'onProgress');
     this.#write = { ...(durability !== undefined && { durability }), ...(signal !== undefined && { signal }) };
     this.#commit = { ok: true, revision: newest };
   }
 
   async run(): Promise<Merged | Unmerged<K, V>> {
-    if (this.#steps && this.#resolve === undefined) {
-      const found = await this.#pass(false);
+    if (this.#isDry || (this.#steps && this.#resolve === undefined)) {
+      const { isWhole, resolved, ...found } = await this.#pass(false);
       if (found.conflicts.length > 0) return found;
+      if (this.#isDry) return { ...this.#commit, changes: found.changes, resolved, commits: 0 };
     }
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const { isWhole, resolved, ...unmerged } = await this.#pass(true);
@@ -161,10 +182,12 @@ class Merge<K, V> {
   async #pass(writes: boolean) {
     const { ours, theirs, range } = this.#sides;
     const found = { ok: false as const, conflicts: [] as MergeConflict<K, V>[], changes: 0 };
-    let resolved = 0;
+    let [resolved, keys] = [0, 0];
     let batch = ours.batch();
     try {
       for await (const { key, before, after } of theirs.diff(this.#base, { ...range, ...this.#listening() })) {
+        keys += 1;
+        if (keys % KEYS_PER_CALL === 0) this.#onProgress?.({ phase: 'merge', done: keys, total: 0, unit: 'keys' });
         const here = await ours.getEntry(key);
         if (isSame(here, after)) continue;
         let wanted: Wanted | null = after;

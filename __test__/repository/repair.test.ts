@@ -87,10 +87,15 @@ test('on the command line a folder is repaired from its store', async (t) => {
   const [first] = (await tables(path)) as [string];
   await damage(first, 3_000);
   t.is((await coppice(['verify', path])).code, 1);
+  const dry = await coppice(['verify', path, '--repair', store.location, '--dry-run']);
+  t.is(dry.code, 1);
+  t.true(dry.out.startsWith(`would try to repair ${first}\n`));
+  t.is((await coppice(['verify', path])).code, 1, 'a dry run repairs nothing');
   const { code, out } = await coppice(['verify', path, '--repair', store.location]);
   t.is(code, 0);
   t.regex(out, new RegExp(`^repaired ${first}\\nchecked \\d+ bytes: all is well\\n$`));
   t.is((await coppice(['verify', `${path}-none`, '--repair', store.location])).code, 2);
+  t.is((await coppice(['verify', path, '--dry-run'])).code, 2);
   t.is((await coppice(['verify', path])).code, 0);
 });
 

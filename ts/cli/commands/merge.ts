@@ -4,8 +4,11 @@
  * @module
  */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Entry } from '../../keyspace.js';
-import type { MergeConflict } from '../../merge.js';
+import type { MergeConflict, Merged, Unmerged } from '../../merge.js';
 import { isPlace } from '../../repository/index.js';
 import { type Call, type Command, EXIT, usage } from '../command.js';
 
@@ -21,36 +24,67 @@ export const merge: Command = {
     ours: { type: 'boolean', help: 'of a conflict, keep what PATH has' },
     theirs: { type: 'boolean', help: 'of a conflict, take what BRANCH has' },
     steps: { type: 'boolean', help: 'in several commits, where one cannot hold all of it' },
+    'dry-run': {
+      type: 'boolean',
+      help: 'print what would be merged, of both branches as the store has them, and the conflicts',
+    },
   },
   async run(call) {
     const [path, from] = call.positionals as [string, string];
-    const [store, branch, base] = [call.text('store'), call.text('branch'), call.revision('base')];
+    const [store, branch = 'main'] = [call.text('store'), call.text('branch')];
     if (store === undefined) throw usage('merge needs --store');
     if (call.has('ours') && call.has('theirs')) throw usage('give --ours or --theirs, not both');
     // Else the branch would grow back there, and be taken from whoever has it.
     if (!(await isPlace(path))) throw usage(`${path} is not the disk of a branch in a store`);
-    const conflicts = call.has('ours') ? 'ours' : call.has('theirs') ? 'theirs' : 'report';
-    const options = { conflicts, steps: call.has('steps'), ...(base !== undefined && { base }) } as const;
-    const opening = { store, durability: 'remote', ...(branch !== undefined && { branch }) } as const;
-    const merged = await call.withDatabase(opening, (db) => db.merge(from, options));
+    const dryRun = call.has('dry-run');
+    const merging = dryRun ? rehearsed(call, store, branch, from) : made(call, store, branch, from);
+    const merged = await merging.finally(() => call.terminal.endProgress());
     if (merged.ok) {
       const { changes, resolved, revision, commits } = merged;
-      if (call.has('json')) await call.terminal.json({ ok: true, changes, resolved, revision, commits });
-      else
-        await call.terminal.line(
-          `merged ${from}: ${changes} keys, ${resolved} conflicts decided, revision ${revision}`,
-        );
+      if (call.has('json')) await call.terminal.json({ ok: true, changes, resolved, revision, commits, dryRun });
+      else {
+        const what = `${from}: ${changes} keys, ${resolved} conflicts decided`;
+        await call.terminal.line(dryRun ? `would merge ${what}` : `merged ${what}, revision ${revision}`);
+      }
       return EXIT.OK;
     }
     for (const conflict of merged.conflicts) await call.terminal.line(lineOf(call, conflict));
     if (!call.has('json')) {
+      const nothing = dryRun ? 'nothing would be' : 'nothing was';
       await call.terminal.line(
-        `nothing was merged: ${merged.conflicts.length} conflicts, ${merged.changes} keys without`,
+        `${nothing} merged: ${merged.conflicts.length} conflicts, ${merged.changes} keys without`,
       );
     }
     return EXIT.NO;
   },
 };
+
+type Answer = Promise<Merged | Unmerged<Buffer, Buffer>>;
+
+function optionsOf(call: Call) {
+  const base = call.revision('base');
+  const conflicts = call.has('ours') ? 'ours' : call.has('theirs') ? 'theirs' : 'report';
+  const onProgress = call.terminal.progress.bind(call.terminal);
+  return { conflicts, steps: call.has('steps'), onProgress, ...(base !== undefined && { base }) } as const;
+}
+
+async function made(call: Call, store: string, branch: string, from: string): Answer {
+  const options = optionsOf(call);
+  const opening = { store, branch, durability: 'remote', onProgress: options.onProgress } as const;
+  return call.withDatabase(opening, (db) => db.merge(from, options));
+}
+
+/** In a replica, so that the branch is not taken from anybody. */
+async function rehearsed(call: Call, store: string, branch: string, from: string): Answer {
+  const options = optionsOf(call);
+  const opening = { store, branch, readOnly: true, onProgress: options.onProgress };
+  const folder = await mkdtemp(join(tmpdir(), 'coppice-'));
+  try {
+    return await call.withDatabase(opening, (db) => db.merge(from, { ...options, dryRun: true }), folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 function lineOf(call: Call, { key: bytes, base, ours, theirs }: MergeConflict<Buffer, Buffer>): string {
   const key = call.format(bytes, 'a key');

@@ -4,8 +4,11 @@
  * @module
  */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { type SalvageLoss, type SalvageReport, salvage } from '../../salvage.js';
-import { type Command, EXIT, encryption } from '../command.js';
+import { type Call, type Command, EXIT, encryption } from '../command.js';
 import { figure } from '../figures.js';
 import { keyText } from '../text.js';
 
@@ -13,11 +16,10 @@ export const repair: Command = {
   name: 'repair',
   summary: 'copy what is readable of a damaged database into a new one; exit code 1 if something was not',
   positionals: ['FROM', 'TO'],
-  flags: {},
+  flags: { 'dry-run': { type: 'boolean', help: 'print what would be copied and what is lost; TO stays as it is' } },
   async run(call) {
-    const onProgress = call.terminal.progress.bind(call.terminal);
     const [from, to] = call.positionals as [string, string];
-    const report = await salvage(from, to, { onProgress, ...encryption() });
+    const report = await (call.has('dry-run') ? rehearsed(call, from, to) : salvaged(call, from, to));
     call.terminal.endProgress();
     if (call.has('json')) {
       const lost = report.lost.map((loss) => ({
@@ -32,6 +34,21 @@ export const repair: Command = {
     return report.complete ? EXIT.OK : EXIT.NO;
   },
 };
+
+function salvaged(call: Call, from: string, to: string): Promise<SalvageReport> {
+  const onProgress = call.terminal.progress.bind(call.terminal);
+  return salvage(from, to, { onProgress, ...encryption() });
+}
+
+/** What can be read is known when it has been read. */
+async function rehearsed(call: Call, from: string, to: string): Promise<SalvageReport> {
+  const folder = await mkdtemp(join(tmpdir(), 'coppice-'));
+  try {
+    return { ...(await salvaged(call, from, join(folder, 'copy'))), location: resolve(to) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 function lines(report: SalvageReport): string[] {
   const { keys, revision, bytesWritten, location } = report;

@@ -26,6 +26,7 @@ export const verify: Command = {
       value: 'STORE',
       help: 'put damaged tables right from the store that the folder belongs to, which takes the branch',
     },
+    'dry-run': { type: 'boolean', help: 'with --repair: print what it would try, and leave the branch alone' },
     fast: {
       type: 'boolean',
       help: 'of a store: sizes and hashes as the store says them, and the log; this is the default',
@@ -43,6 +44,8 @@ export const verify: Command = {
   },
   async run(call) {
     if (call.has('store') && call.text('repair') !== undefined) throw usage('give --store or --repair, not both');
+    const dryRun = call.has('dry-run');
+    if (dryRun && call.text('repair') === undefined) throw usage('--dry-run is for --repair');
     const modes = MODES.filter((mode) => call.has(mode));
     if (modes.length > 1) throw usage('give --fast, --deep or --replay, one');
     if (modes.length > 0 && !call.has('store')) throw usage(`--${modes[0]} is for --store`);
@@ -50,7 +53,10 @@ export const verify: Command = {
     if (call.has('store')) return inStore(call).finally(() => call.terminal.endProgress());
     const report = await check(call);
     const { problems, checkedBytes, repaired = [] } = report;
-    if (!call.has('json')) for (const file of repaired) await call.terminal.line(`repaired ${file}`);
+    const files = dryRun ? new Set(problems.map(({ file }) => file)) : repaired;
+    if (!call.has('json')) {
+      for (const file of files) await call.terminal.line(`${dryRun ? 'would try to repair' : 'repaired'} ${file}`);
+    }
     const summary = `checked ${checkedBytes} bytes: ${found(problems, ' (coppice repair copies what is readable)')}`;
     await print(call, report, summary);
     return report.ok ? EXIT.OK : EXIT.NO;
@@ -109,9 +115,10 @@ async function check(call: Call): Promise<VerifyReport> {
   const [store, branch, path] = [call.text('repair'), call.text('branch'), call.positionals[0] as string];
   // Else the branch would grow back there, and there would be nothing to repair.
   if (store !== undefined && !(await isPlace(path))) throw usage(`${path} is not the disk of a branch in a store`);
-  const options = store === undefined ? { readOnly: true } : { store, ...(branch !== undefined && { branch }) };
+  const writes = store !== undefined && !call.has('dry-run');
+  const options = !writes ? { readOnly: true } : { store, ...(branch !== undefined && { branch }) };
   try {
-    return await call.withDatabase(options, (db) => db.verify({ onProgress, repair: store !== undefined }));
+    return await call.withDatabase(options, (db) => db.verify({ onProgress, repair: writes }));
   } catch (error) {
     // Damage that keeps the database shut is a problem as any other, though the only one that can be told.
     if (!(error instanceof CoppiceError) || error.code !== 'COPPICE_CORRUPT') throw error;
