@@ -39,7 +39,7 @@ test('the log of an encrypted store needs its key', async (t) => {
 function event(type: 'end' | 'checkpoint' | 'takeover', branch: string, revision: number, second: number): LogEvent {
   const happened = { branch, id: branch, revision, at: new Date(second * 1_000), time: 'exact' } as const;
   if (type === 'checkpoint') return { type, ...happened, tables: 1, sharedBytes: 0, ownBytes: 1 };
-  return type === 'end' ? { type, ...happened, expires: null } : { type, ...happened, epoch: 1, owner: 'somebody' };
+  return type === 'end' ? { type, ...happened, expiresAt: null } : { type, ...happened, epoch: 1, owner: 'somebody' };
 }
 
 test('whatever the clocks of the writers, a branch comes after what it has grown from', (t) => {

@@ -89,11 +89,11 @@ test('log tells what happened, as lines, as documents, as a graph and as the pic
 
   t.like(
     events.find(({ type }) => type === 'tag'),
-    { branch: 'v1.0', from: 'main', revision: 9, expires: null },
+    { branch: 'v1.0', from: 'main', revision: 9, expiresAt: null },
   );
   t.like(
     events.find(({ branch }) => branch === 'before'),
-    { type: 'end', expires: '2100-01-01T00:00:00.000Z' },
+    { type: 'end', expiresAt: '2100-01-01T00:00:00.000Z' },
   );
 
   const plain = lines((await coppice(['log', store])).out);

@@ -21,7 +21,7 @@ export function wordsOf(event: LogEvent): string {
 function said(event: LogEvent): string {
   switch (event.type) {
     case 'end':
-      return `newest: revision ${event.revision ?? '?'}${expiry(event.expires)}`;
+      return `newest: revision ${event.revision ?? '?'}${expiry(event.expiresAt)}`;
     case 'checkpoint': {
       const { revision, tables, ownBytes, sharedBytes } = event;
       const shared = sharedBytes > 0 ? `, ${figure(sharedBytes, 'bytes')} shared` : '';
@@ -30,7 +30,7 @@ function said(event: LogEvent): string {
     case 'branch':
       return `grown from ${printable(event.from)}${where(event)}`;
     case 'tag':
-      return `tag of ${printable(event.from)}${where(event)}${expiry(event.expires)}`;
+      return `tag of ${printable(event.from)}${where(event)}${expiry(event.expiresAt)}`;
     case 'takeover':
       return `taken over${event.owner === null ? '' : ` by ${printable(event.owner)}`}, epoch ${event.epoch}`;
     case 'trim':

@@ -19,14 +19,14 @@ interface Happened {
 
 /** Something that happened to a branch, as far as the store still says. */
 export type LogEvent =
-  /** The newest commit that the store has. `expires`: from then on the branch goes by itself. */
-  | (Happened & { type: 'end'; expires: Date | null })
+  /** The newest commit that the store has. `expiresAt`: from then on the branch goes by itself. */
+  | (Happened & { type: 'end'; expiresAt: Date | null })
   /** A checkpoint that is kept: copies and branches begin with it. `sharedBytes` of its tables are another branch's. */
   | (Happened & { type: 'checkpoint'; tables: number; sharedBytes: number; ownBytes: number })
   /** The branch has grown from another one, as that was then. */
   | (Happened & { type: 'branch'; from: string; fromId: string })
   /** A tag was made of a branch, as that was then. The `branch` is the tag. */
-  | (Happened & { type: 'tag'; from: string; fromId: string; expires: Date | null })
+  | (Happened & { type: 'tag'; from: string; fromId: string; expiresAt: Date | null })
   /** Somebody has opened the branch for writing. */
   | (Happened & { type: 'takeover'; epoch: number; owner: string | null })
   /** What was before a revision was forgotten; that is the oldest that can be read. */

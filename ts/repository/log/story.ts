@@ -41,7 +41,7 @@ export async function beginningOf(store: ObjectStore, head: Head): Promise<Begin
   if (origin === null || stretch === undefined) return [];
   const from = { from: origin.name, fromId: origin.branchId };
   const moment = { ...ofBranch(head), ...from, ...(await momentOfStretch(store, stretch, origin.manifest)) };
-  return [kind === 'tag' ? { type: 'tag', ...moment, expires: dateOf(expiresMs) } : { type: 'branch', ...moment }];
+  return [kind === 'tag' ? { type: 'tag', ...moment, expiresAt: dateOf(expiresMs) } : { type: 'branch', ...moment }];
 }
 
 type Moment = Pick<LogEvent, 'revision' | 'at' | 'time'>;
@@ -151,7 +151,7 @@ async function logAfter(
   }
   const time = beginning?.time === 'about' && last === beginning ? 'about' : 'exact';
   const { revision, at } = last ?? { revision: ORIGIN.revision, at: null };
-  const event: LogEvent = { type: 'end', ...ofBranch(head), revision, at, time, expires: dateOf(expiresMs) };
+  const event: LogEvent = { type: 'end', ...ofBranch(head), revision, at, time, expiresAt: dateOf(expiresMs) };
   return [...placed, { slot: Number.POSITIVE_INFINITY, event }];
 }
 
