@@ -5,17 +5,8 @@
  */
 
 import { decodeManifest, decodeSlot } from './formats/index.js';
-import {
-  BEGUN_SLOT,
-  HEADS,
-  type Head,
-  headName,
-  manifestName,
-  slotName,
-  type Table,
-  type Until,
-} from './protocol/index.js';
-import { noBranch, readHead } from './shell/index.js';
+import { BEGUN_SLOT, type Head, headName, manifestName, slotName, type Table, type Until } from './protocol/index.js';
+import { noBranch, ofHeads, readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
 /** The head of a branch, for people. */
@@ -47,13 +38,8 @@ export interface BranchInfo {
 }
 
 /** The branches in a store, by name. */
-export async function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
-  const found: BranchInfo[] = [];
-  for await (const { key } of store.list(HEADS)) {
-    const head = await readHead(store, key);
-    if (head?.state === 'live') found.push(await infoOf(store, head));
-  }
-  return found;
+export function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
+  return ofHeads(store, (head) => (head.state === 'live' ? infoOf(store, head) : undefined));
 }
 
 /** One of them. Throws `COPPICE_NOT_FOUND` if there is none of that name. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { HEADS, type Head, headName } from '../protocol/index.js';
-import { noBranch, readHead } from '../shell/index.js';
+import { type Head, headName } from '../protocol/index.js';
+import { noBranch, ofHeads, readHead } from '../shell/index.js';
 import type { ObjectStore } from '../store/index.js';
 import type { LogEvent, Story } from './events.js';
 import { inOrder } from './order.js';
@@ -17,13 +17,11 @@ export type { LogEvent } from './events.js';
 export async function logOf(store: ObjectStore, branch: string | undefined): Promise<LogEvent[]> {
   const one = branch === undefined ? undefined : await readHead(store, headName(branch));
   if (branch !== undefined && one?.state !== 'live') throw noBranch(branch, store);
-  const stories: Story[] = [];
-  for await (const { key } of store.list(HEADS)) {
-    const head = await readHead(store, key);
-    if (head === undefined || !isTold(head)) continue;
-    if (one === undefined || head.branchId === one.branchId) stories.push(await storyOf(store, head));
-    else if (head.origin?.branchId === one.branchId) stories.push(await beginningOf(store, head));
-  }
+  const stories = await ofHeads<Story>(store, (head) => {
+    if (!isTold(head)) return undefined;
+    if (one === undefined || head.branchId === one.branchId) return storyOf(store, head);
+    return head.origin?.branchId === one.branchId ? beginningOf(store, head) : undefined;
+  });
   return inOrder(stories);
 }
 

@@ -9,8 +9,9 @@
  */
 
 import { damaged, decodeHead, decodeOlder, decodeOlderPins, encodeHead } from '../formats/index.js';
-import { branchPrefix, epochOfList, type Head } from '../protocol/index.js';
+import { branchPrefix, epochOfList, HEADS, type Head } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
+import { Budget } from './budget.js';
 import { Counted } from './counted.js';
 import { noCounts } from './counts.js';
 import { getHead } from './head.js';
@@ -31,6 +32,22 @@ export async function readHead(
 ): Promise<Head | undefined> {
   const reader = new Counted(store, noCounts(), signal);
   return (await new Heads(reader).get(key))?.head;
+}
+
+/** What is told of each head in a store, in the order of the names of branches; many are read at once. */
+export async function ofHeads<T>(
+  store: ObjectStore,
+  tell: (head: Head) => Promise<T> | undefined,
+): Promise<Awaited<T>[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(HEADS)) keys.push(key);
+  const budget = new Budget();
+  const read = async (key: string) => {
+    const head = await readHead(store, key);
+    return head && tell(head);
+  };
+  const told = await Promise.all(keys.map((key) => budget.take(0, () => read(key))));
+  return told.filter((one) => one !== undefined);
 }
 
 export class Heads {

@@ -14,7 +14,7 @@ export { encryptedStore } from './encrypted.js';
 export type { EngineFolder, OpenEngine } from './engine.js';
 export { branchExists, doubtful, failedCommit, fenced, fencedCommit, noBranch, occupied, unshipped } from './errors.js';
 export type { Published, ShellEvent } from './events.js';
-export { readHead } from './heads.js';
+export { ofHeads, readHead } from './heads.js';
 export { carryOut, type Doing } from './jobs.js';
 export { KeepAlive } from './keep-alive.js';
 export type { ShellOptions } from './options.js';
