@@ -154,6 +154,35 @@ test('after a change of keys the new one is known to the repository', async (t) 
   await both.close();
 });
 
+test('what reads a whole store takes its key from the environment', async (t) => {
+  const { folder: top, objects, open } = await world(t);
+  const secret = key();
+  const db = await open('one', secret);
+  await fill(db, 1);
+  await db.checkpoint();
+  const branch = await db.branch('idea');
+  await branch.put('new', 'here');
+  await branch.close();
+  await db.close();
+  const disk = db.path;
+  for (const args of [
+    ['log', objects],
+    ['export', objects, '--store', '--branch', 'idea', '--out', join(top, 'lines')],
+    ['import', join(top, 'two'), join(top, 'lines')],
+    ['merge', disk, 'idea', '--store', objects, '--dry-run'],
+    ['verify', objects, '--store', '--replay', '--against', disk],
+  ]) {
+    // What is made by an import is encrypted or not; all others read what is.
+    if (args[0] !== 'import') {
+      const refused = await withKeys([], () => coppice(args));
+      t.true(refused.code > 0, args[0]);
+      t.regex(refused.out + refused.err, /is encrypted, and no key was given/, args[0]);
+    }
+    const { code, err } = await withKeys([secret], () => coppice(args));
+    t.deepEqual([code, err], [0, ''], args[0]);
+  }
+});
+
 test('branches of an encrypted store are compared on the command line', async (t) => {
   const { objects, open } = await world(t);
   const secret = key();
