@@ -82,7 +82,7 @@ export class Node {
     return this.state === undefined || ENDED.has(this.state.phase);
   }
 
-  start(mode: Mode, until: Until | null = null): void {
+  start(mode: Mode, until: Until | null = null, oldest = false): void {
     const { world } = this;
     this.#boots += 1;
     this.boot = `${this.name}.${this.#boots}`;
@@ -100,6 +100,7 @@ export class Node {
         pollMs,
         takeoverMs,
         until,
+        oldest,
         backOffMsMin: 3,
         backOffMsMax: 40,
       },

@@ -101,13 +101,16 @@ export class World {
     const from = head?.wal.floor === 1 ? 0 : (oldest?.seq ?? log.length);
     const seq = from + this.random(log.length - from + 1);
     const until: Until = this.random(2) === 0 ? { revision: seq + 1 } : { timeMs: seq * MS_BETWEEN_COMMITS + 5 };
-    const copy = new Node(this, 'copy', name);
-    copy.start('replica', until);
-    this.network.passAll(copy);
-    must(copy.state?.phase === 'restored', `a copy up to ${seq} ends ${copy.state?.phase}`);
-    must(copy.engine.log.length === seq, `a copy up to ${seq} holds ${copy.engine.log.length} records`);
-    copy.truth.equals(copy.engine, seq, 'a copy');
-    this.counters['moments restored'] += 1;
+    // Whichever checkpoint it begins with.
+    for (const oldest of [false, true]) {
+      const copy = new Node(this, 'copy', name);
+      copy.start('replica', until, oldest);
+      this.network.passAll(copy);
+      must(copy.state?.phase === 'restored', `a copy up to ${seq} ends ${copy.state?.phase}`);
+      must(copy.engine.log.length === seq, `a copy up to ${seq} holds ${copy.engine.log.length} records`);
+      copy.truth.equals(copy.engine, seq, 'a copy');
+      this.counters['moments restored'] += 1;
+    }
   }
 
   /** Whatever jobs that were killed have left is mended; then one branch after another is deleted. */
