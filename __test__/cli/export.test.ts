@@ -144,7 +144,8 @@ test('what is no export, of a later version, or cut off is refused', async (t) =
     /line 3: .* cut off; 1 entries are in.*COPPICE_CORRUPT/,
   );
   t.regex(await refused(`${lines()}{"key":"a","value":"1"}\n`), /line 3: it comes after the last one/);
-  t.is((await coppice(['import', path, join(path, 'absent')])).code, 3);
+  t.regex((await coppice(['import', path, join(path, 'absent')])).err, /cannot read .*COPPICE_NOT_FOUND/);
+  t.regex((await coppice(['import', path, path])).err, /cannot read .*COPPICE_IO/);
 });
 
 test('a reader that goes away ends an export without an error', async (t) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { access, open } from 'node:fs/promises';
+import { access, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listBranches } from '../../branches.js';
 import { CoppiceError } from '../../errors.js';
@@ -29,12 +29,13 @@ export const importEntries: Command = {
     if (call.text('branch') !== undefined && call.text('store') === undefined) throw usage('--branch is for --store');
     const handle = file === undefined ? undefined : await opened(file);
     const total = (await handle?.stat())?.size ?? 0;
-    const input = handle?.createReadStream() ?? call.terminal.stream();
+    const input = handle?.createReadStream();
     const dryRun = call.has('dry-run');
     const prefixBytes = call.sublevel.reduce((bytes, name) => bytes + name.length + 2, 0);
-    const told = (filled: Filled) => tell(call, filled, 'bytesRead' in input ? Number(input.bytesRead) : 0, total);
+    const told = (filled: Filled) => tell(call, filled, input?.bytesRead ?? 0, total);
+    const bytes = readFrom(input ?? call.terminal.stream(), file ?? 'the input');
     try {
-      const filled = await filling(call, path, (keys) => fill(input, { keys, writes: !dryRun, prefixBytes, told }));
+      const filled = await filling(call, path, (keys) => fill(bytes, { keys, writes: !dryRun, prefixBytes, told }));
       call.terminal.endProgress();
       if (call.has('json')) await call.terminal.json({ ...filled, dryRun });
       else await call.terminal.line(lineOf(filled, dryRun));
@@ -46,11 +47,23 @@ export const importEntries: Command = {
   },
 };
 
-async function opened(file: string) {
+function opened(file: string): Promise<FileHandle> {
   return open(file, 'r').catch((cause) => {
-    const name = cause.code === 'ENOENT' ? 'NOT_FOUND' : 'IO';
-    throw new CoppiceError(name, `cannot read ${file}: ${cause.message}`, { cause, details: { file } });
+    throw unread(file, cause);
   });
+}
+
+async function* readFrom(input: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* input;
+  } catch (cause) {
+    throw unread(file, cause as Error);
+  }
+}
+
+function unread(file: string, cause: NodeJS.ErrnoException): CoppiceError {
+  const name = cause.code === 'ENOENT' ? 'NOT_FOUND' : 'IO';
+  return new CoppiceError(name, `cannot read ${file}: ${cause.message}`, { cause, details: { file } });
 }
 
 /** Opens what is to be filled, or, if nothing is to be written, what it would be compared with. */

@@ -59,7 +59,8 @@ export async function fill(input: AsyncIterable<Uint8Array>, filling: Filling): 
 
 function stopped(cause: CoppiceError, entries: number): CoppiceError {
   const name = cause.code.replace('COPPICE_', '') as ErrorName;
-  const message = `${cause.message}; ${entries} entries are in, and importing all of it again leaves them as they are`;
+  const again = entries > 0 ? ', and importing all of it again leaves them as they are' : '';
+  const message = `${cause.message}; ${entries} entries are in${again}`;
   return new CoppiceError(name, message, { cause, details: { ...cause.details, entries } });
 }
 
