@@ -56,6 +56,8 @@ const head: Head = {
   expiresMs: null,
   origin: null,
   pins: [],
+  lineage: [],
+  retiring: null,
   fences: null,
 };
 
@@ -138,6 +140,8 @@ test('a head of which any field is not what it should be is damaged, and says wh
     olderPins: { key: 'p', sha256 },
     origin,
     pins: [pin],
+    lineage: [branchId],
+    retiring: { ...head, name: `main~${branchId}`, state: 'deleted' as const, olderPins: { key: 'r', sha256 } },
     fences: [1, 2],
   };
   t.deepEqual(decodeHead('h', encodeHead(full)), full);
@@ -165,6 +169,8 @@ test('a head of which any field is not what it should be is damaged, and says wh
       [{ ...pin, manifest: { ...named, end: -1 } }],
       [{ ...pin, expiresMs: null }],
     ],
+    lineage: [null, [1]],
+    retiring: [true, {}, { ...full.retiring, state: 'dead' }, { ...full.retiring, pins: [1] }],
     fences: [{}, [-1]],
     requires: [null, 'ice', [1]],
   };
@@ -184,14 +190,15 @@ test('a head of which any field is not what it should be is damaged, and says wh
 });
 
 test('a head of before means what it meant, and what versions of then do not know is refused by them', async (t) => {
-  const { kind, state, expiresMs, origin, pins, fences, ...before } = head;
+  const { kind, state, expiresMs, origin, pins, lineage, retiring, fences, ...before } = head;
   t.deepEqual(decodeHead('h', Buffer.from(JSON.stringify(before))), head);
   t.false('requires' in JSON.parse(Buffer.from(encodeHead(head)).toString()));
   const pin = { name: 'b', branchId, manifest: null, slots: { from: 1, to: 2 }, state: 'reserved' } as const;
   const later: [Head, string[]][] = [
     [{ ...head, state: 'gone' }, ['branches']],
     [{ ...head, pins: [{ ...pin, expiresMs: 1 }] }, ['branches']],
-    [{ ...head, kind: 'tag' }, ['tags']],
+    [{ ...head, kind: 'tag', lineage: [branchId] }, ['tags']],
+    [{ ...head, retiring: { ...head, state: 'deleted' } }, ['replacement']],
     [{ ...head, kind: 'tag', expiresMs: 1.5, state: 'deleted' }, ['branches', 'tags', 'expiry']],
   ];
   for (const [head, requires] of later) {

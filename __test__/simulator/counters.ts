@@ -42,6 +42,12 @@ export interface Counters {
   'branches gone': number;
   /** Of branches under the name of one that is gone. */
   're-creations': number;
+  /** Names that were given to another branch, */
+  replacements: number;
+  /** of them to one that has grown from the one before; */
+  'replacements in place': number;
+  /** and disks that began anew with it. */
+  'disks that came along': number;
   /** Branches that need nothing of others any more. */
   releases: number;
   'jobs killed': number;
@@ -84,6 +90,9 @@ export function noCounters(): Counters {
     'branches extended': 0,
     'branches gone': 0,
     're-creations': 0,
+    replacements: 0,
+    'replacements in place': 0,
+    'disks that came along': 0,
     releases: 0,
     'jobs killed': 0,
   };

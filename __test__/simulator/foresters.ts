@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Forked, Forking, Head, Until } from '../../ts/repository/protocol/index.js';
+import type { Forked, Forking, Head, Replaced, Until } from '../../ts/repository/protocol/index.js';
 import { MS_BETWEEN_COMMITS } from './engine.js';
 import { Errand } from './job.js';
 import { Node } from './node.js';
@@ -45,6 +45,7 @@ export class Foresters {
     else if (world.chance(plan.remove * 4)) this.remove(name);
     else if (world.chance(plan.expire * 4)) this.#expire(name);
     else if (world.chance(plan.sweep * 4)) this.#sweep(any() ?? name);
+    else if (world.chance(plan.replace * 4)) this.#replace(name);
     else if (world.chance(plan.release * 4)) this.release(name);
     else if (world.chance(plan.mend * 4)) this.mend(any() ?? name);
   }
@@ -71,7 +72,8 @@ export class Foresters {
     const { collections, log } = truth;
     const owner = world.nodes.find((node) => node.leads && node.truth === truth && !world.sleeps(node));
     const { slot, revision } = owner?.state?.log ?? {};
-    const known = slot && revision && random(2) === 0 ? { to: slot, revision } : undefined;
+    const branchId = truths.heads.get(parent)?.branchId ?? '';
+    const known = slot && revision && random(2) === 0 ? { branchId, to: slot, revision } : undefined;
     const at = this.#moment(log.length);
     const kind = random(100) < world.plan.tag ? 'tag' : 'branch';
     const forking: Forking = { parent, name, at, known, kind, expiresMs: this.#time() };
@@ -81,20 +83,41 @@ export class Foresters {
       (result) => {
         if (result.type !== 'forked') return;
         const { counters } = world;
-        const grown = truths.of(result.head.branchId).log.length;
-        must(
-          at === null || !('revision' in at) || grown === at.revision - 1,
-          `a branch at ${JSON.stringify(at)} has ${grown}`,
-        );
-        must(
-          at === null || 'revision' in at || grown * MS_BETWEEN_COMMITS <= at.timeMs,
-          'a branch holds what came later',
-        );
+        this.#begunAt(result.head, at);
         counters.forks += 1;
         if (kind === 'tag') counters.tags += 1;
         if (truth.collections > collections) counters['forks racing a collection'] += 1;
         if (truth.head?.origin) counters['branches of branches'] += 1;
         this.#settle(name, kind);
+      },
+    );
+  }
+
+  #begunAt({ branchId }: Head, at: Until | null): void {
+    const { begun } = this.world.truths.of(branchId);
+    const isThen = at === null || !('revision' in at) || begun === at.revision - 1;
+    must(isThen, `a branch at ${JSON.stringify(at)} has ${begun}`);
+    must(at === null || 'revision' in at || begun * MS_BETWEEN_COMMITS <= at.timeMs, 'a branch holds what came later');
+  }
+
+  /** In half of the cases the new branch grows from the one that has the name. */
+  #replace(other: string): void {
+    const { protocol, truths, random, counters, plan } = this.world;
+    const any = () => truths.live[random(truths.live.length || 1)] ?? other;
+    const name = any();
+    const from = random(2) === 0 ? name : any();
+    const at = this.#moment(truths.of(truths.heads.get(from)?.branchId ?? '').log.length);
+    const kind = name !== 'main' && random(100) < plan.tag ? 'tag' : 'branch';
+    this.#begin<Replaced>(
+      `replace ${name} by ${from}`,
+      (hand) => protocol.replace(hand, { name, from, at, kind }),
+      (result) => {
+        if (result.type !== 'replaced') return;
+        this.#begunAt(result.head, at);
+        counters.replacements += 1;
+        const { origin, retiring } = result.head;
+        if (origin?.branchId === retiring?.branchId) counters['replacements in place'] += 1;
+        if (retiring !== null) truths.of(retiring.branchId).isOver = true;
       },
     );
   }

@@ -69,6 +69,87 @@ export const OF_BRANCHES: Mutant[] = [
     ],
   },
   {
+    rule: 'replaced-anew',
+    without: 'a disk of a branch that was replaced stays with it',
+    edits: [['follow', 'head.lineage.includes(state.branchId)', 'head.lineage === undefined']],
+  },
+  {
+    rule: 'replaced-anew',
+    without: 'a disk takes what it knows of the log of the branch before for that of the one that has replaced it',
+    edits: [['follow', 'if (state.branchId !== head.branchId) state.log = ORIGIN;', '']],
+  },
+  {
+    rule: 'stands-first',
+    without: 'the head of a branch that was replaced is looked for where nobody has put it',
+    edits: [
+      [
+        'branches/retired',
+        'if (seen.head.retiring?.branchId === branchId) yield* stand',
+        'if (hand === null) yield* stand',
+      ],
+    ],
+  },
+  {
+    rule: 'moved-first',
+    without: 'the pin of a branch that is to replace another is taken for dead while that may come',
+    edits: [
+      [
+        'branches/settle',
+        "const next = seen?.head.state === 'live' ? seen.head : tombstone;",
+        "if (seen?.head.state === 'live') return 'dead';\n    const next = tombstone;",
+      ],
+    ],
+  },
+  {
+    rule: 'over-first',
+    without: 'what is replaced is read when there is a pin already',
+    edits: [
+      [
+        'branches/replace',
+        'const head = successor(hand, over.head,',
+        `const fresh = yield* readHead(name);
+    if (fresh?.head.state !== 'live' || fresh.head.branchId !== over.head.branchId || fresh.head.retiring) continue;
+    const head = successor(hand, fresh.head,`,
+      ],
+      ['branches/replace', 'yield* putHead(hand, head, over)', 'yield* putHead(hand, head, fresh)'],
+    ],
+  },
+  {
+    rule: 'pin-again',
+    without: 'a replacement that has met another head is put over that one, and relies on the pin that it has',
+    edits: [
+      [
+        'branches/replace',
+        '    if (from !== name) yield* unpin(',
+        `    const next = from === name ? null : yield* readHead(name);
+    const isOpen = next?.head.state === 'live' && next.head.branchId === over.head.branchId && !next.head.retiring;
+    const once = isOpen && successor(hand, next.head, growth, { ...replacing, branchId });
+    if (once && (yield* putHead(hand, once, next)).won) return { type: 'replaced', head: once };
+    if (from !== name) yield* unpin(`,
+      ],
+    ],
+  },
+  {
+    rule: 'pin-in-place',
+    without: 'a branch that was replaced does not keep what the one after it begins with',
+    edits: [['branches/replace', 'pins: [...over.pins, ...pins]', 'pins: [...over.pins, ...pins.slice(1)]']],
+  },
+  {
+    rule: 'one-retires',
+    without: 'a branch is replaced that has not finished with the one before',
+    edits: [['branches/replace', 'if (over.head.retiring !== null) {', 'if (over.head.retiring === undefined) {']],
+  },
+  {
+    rule: 'retired-first',
+    without: 'a branch counts as replaced before there is a fence',
+    edits: [['branches/replace', 'if (now !== null) yield* retire(hand, now.head);', '']],
+  },
+  {
+    rule: 'retired-whole',
+    without: 'a branch that was replaced is forgotten before there is a fence',
+    edits: [['branches/finish', '  yield* finish(hand, retiring.name, retiring.branchId);\n', '']],
+  },
+  {
     rule: 'begun-remembered',
     without: 'a disk that holds records of one log begins again with the log before',
     edits: [
@@ -116,7 +197,7 @@ export const OF_BRANCHES: Mutant[] = [
   {
     rule: 'pin-what-is-kept',
     without: 'a fork pins what the parent kept when it was first read',
-    edits: [['branches/fork', '? growthFrom(head, at', '? growthFrom(from, at']],
+    edits: [['branches/growth', '? growthFrom(head, growing.at', '? growthFrom(from, growing.at']],
   },
   {
     rule: 'pin-again',
@@ -139,7 +220,7 @@ export const OF_BRANCHES: Mutant[] = [
   {
     rule: 'own-child',
     without: 'a fork takes its own child, which has an owner already, for another branch',
-    edits: [['branches/fork', 'if (put.won || isOurs)', 'if (put.won || (isOurs && seen === null))']],
+    edits: [['branches/fork', 'if (put.won || (yield* isThere(hand, name, branchId)))', 'if (put.won)']],
   },
   {
     rule: 'epochs-go-on',
@@ -154,12 +235,12 @@ export const OF_BRANCHES: Mutant[] = [
   {
     rule: 'tombstone-first',
     without: 'the pin of a branch that is not there yet is taken for dead',
-    edits: [['branches/mend', 'const { won } = yield* putHead', 'const { won } = { won: true }; void putHead']],
+    edits: [['branches/settle', 'if ((yield* putHead(hand, next, seen)).won) return', 'if (next) return']],
   },
   {
     rule: 'delete-fences',
     without: 'a branch is deleted without a fence',
-    edits: [['branches/remove', 'else if (owner === null) break;', 'else if (owner !== undefined) break;']],
+    edits: [['branches/finish', 'else if (owner === null) break;', 'else if (owner !== undefined) break;']],
   },
   {
     rule: 'delete-fences',
@@ -169,16 +250,16 @@ export const OF_BRANCHES: Mutant[] = [
   {
     rule: 'fences-known',
     without: 'what a branch has is deleted before its fences are known',
-    edits: [['branches/remove', 'if (head.fences === null) {', "if (head.fences === null && branchId === '') {"]],
+    edits: [['branches/finish', 'if (head.fences === null) {', "if (head.fences === null && branchId === '') {"]],
   },
   {
     rule: 'pins-keep',
     without: 'a branch that is deleted lets go of what others have begun with through it',
-    edits: [['branches/remove', 'if (head.pins.length > 0) return;', '']],
+    edits: [['branches/finish', 'if (head.pins.length > 0) return;', '']],
   },
   {
     rule: 'fences-for-ever',
     without: 'fences of a branch that is deleted go with it',
-    edits: [['branches/remove', 'return !fenced.has(name.slot) && ', 'return fenced !== undefined && ']],
+    edits: [['branches/finish', 'return !fenced.has(name.slot) && ', 'return fenced !== undefined && ']],
   },
 ];

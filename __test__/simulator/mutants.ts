@@ -111,7 +111,7 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'never-another',
     without: 'a disk goes over to whatever branch has its name',
-    edits: [['follow', "if (state.branchId !== '' && state.branchId !== head.branchId)", 'if (head === null)']],
+    edits: [['follow', "if (state.branchId !== '' && !isSame) return", 'if (!isSame && head === null) return']],
   },
   {
     rule: 'eager',

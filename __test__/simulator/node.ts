@@ -24,7 +24,7 @@ import type { World } from './world.js';
 /** The module that is put to the test: the real one, or one with a rule taken out. */
 export type Protocol = Pick<
   typeof import('../../ts/repository/protocol/index.js'),
-  'start' | 'step' | 'fork' | 'remove' | 'expire' | 'removeExpired' | 'dueIn' | 'release' | 'mend' | 'Hand'
+  'start' | 'step' | 'fork' | 'remove' | 'expire' | 'removeExpired' | 'dueIn' | 'replace' | 'release' | 'mend' | 'Hand'
 >;
 
 /** Something without `nowMs`, which the node adds. */
@@ -82,7 +82,7 @@ export class Node {
     return this.state === undefined || ENDED.has(this.state.phase);
   }
 
-  start(mode: Mode, until: Until | null = null, oldest = false): void {
+  start(mode: Mode, until: Until | null = null): void {
     const { world } = this;
     this.#boots += 1;
     this.boot = `${this.name}.${this.#boots}`;
@@ -100,7 +100,6 @@ export class Node {
         pollMs,
         takeoverMs,
         until,
-        oldest,
         backOffMsMin: 3,
         backOffMsMax: 40,
       },
@@ -247,8 +246,10 @@ export class Node {
       fetched.push(world.truths.parts.get(found.sha256) as Part);
       return undefined;
     }
-    this.truth.outgrown(engine, this.boot);
     const { branchId } = this.state as State;
+    // What it holds of a branch that was replaced is what was to go.
+    if (engine.branchId === '' || engine.branchId === branchId) this.truth.outgrown(engine, this.boot);
+    else world.counters['disks that came along'] += 1;
     engine.install(branchId, position, fetched, world.chance(world.plan.remember));
     const { commits } = (manifest?.engine ?? { commits: 0 }) as { commits: number };
     must(engine.log.length === commits, `${this.boot} restores a checkpoint that lacks records`);

@@ -37,6 +37,8 @@ export interface Plan {
   expire: number;
   /** Those whose time has come are deleted. */
   sweep: number;
+  /** Names are given to branches that grow from others, or from the one that has it. */
+  replace: number;
   release: number;
   mend: number;
   /** Whoever makes, deletes or mends one is killed. */
@@ -111,7 +113,7 @@ export function planOf(random: Random): Plan {
   };
 }
 
-const NO_BRANCHES = { fork: 0, tag: 0, remove: 0, expire: 0, sweep: 0, release: 0, mend: 0, killJob: 0 };
+const NO_BRANCHES = { fork: 0, tag: 0, remove: 0, expire: 0, sweep: 0, replace: 0, release: 0, mend: 0, killJob: 0 };
 
 function branches(one: (...choices: number[]) => number) {
   return {
@@ -120,6 +122,7 @@ function branches(one: (...choices: number[]) => number) {
     remove: one(2, 5, 12),
     expire: one(0, 4, 12),
     sweep: one(2, 8),
+    replace: one(0, 3, 8),
     release: one(2, 6),
     mend: one(1, 5),
     killJob: one(0, 5, 20, 60),

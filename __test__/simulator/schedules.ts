@@ -7,11 +7,14 @@
 
 import { type Forked, slotName } from '../../ts/repository/protocol/index.js';
 import type { Node, Protocol } from './node.js';
+import { OF_BRANCHES } from './schedules-of-branches.js';
 import { of, Script } from './script.js';
 import { must } from './truth.js';
 import type { Trace } from './world.js';
 
 export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => void> = {
+  ...OF_BRANCHES,
+
   /**
    * A claimant has found the end of the log and is slow to put its fence. Meanwhile the old owner writes on, another
    * node takes over and collects: the fence is put where a slot was, and is stored.
@@ -280,7 +283,10 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     script.fork('b', null, 'a');
     const last = script.nodeOn('b');
     script.hold(({ request }) => 'key' in request && request.key === slotName(before.engine.branchId, 5));
+    script.world.plan.remember = 1000;
     last.start('replica');
+    script.until(() => last.state?.phase === 'reading', last);
+    script.world.plan.remember = 0;
     script.settle(last);
     const held = () => last.engine.log.length;
     must(held() === 4, 'it has not got into the second log');

@@ -34,6 +34,7 @@ const PLAN: Plan = {
   remove: 0,
   expire: 0,
   sweep: 0,
+  replace: 0,
   release: 0,
   mend: 0,
   killJob: 0,

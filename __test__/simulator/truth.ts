@@ -39,7 +39,7 @@ export class Truth {
   readonly #folds: number[] = [];
   readonly #at = new Map<number, number>();
   /** Commits that are in it from the beginning. */
-  #before = 0;
+  begun = 0;
   head: Head | undefined;
   /** How often its owners have let go of something. */
   collections = 0;
@@ -52,7 +52,7 @@ export class Truth {
   began(commits: readonly number[], { digest, epoch }: Position): void {
     this.slots.push({ branchId: '', epoch, slot: 1, previous: '', digest });
     for (const commit of commits) this.#add(commit);
-    this.#before = commits.length;
+    this.begun = commits.length;
   }
 
   /** The branch begins with what the other held then. */
@@ -66,7 +66,7 @@ export class Truth {
   }
 
   #seqBefore(slot: number): number {
-    return this.slots.slice(0, slot - 1).findLast(({ records }) => records)?.records?.last ?? this.#before;
+    return this.slots.slice(0, slot - 1).findLast(({ records }) => records)?.records?.last ?? this.begun;
   }
 
   tableStored(table: Table): void {

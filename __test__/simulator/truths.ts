@@ -9,6 +9,7 @@ import {
   type Head,
   headName,
   parseName,
+  retiredName,
   type Slot,
   type Table,
 } from '../../ts/repository/protocol/index.js';
@@ -43,7 +44,18 @@ export class Truths {
 
   /** Whether a node that has begun with that branch, or with none yet, may have been told that it is deleted. */
   wasDeleted(name: string, branchId: string): boolean {
-    return branchId === '' ? this.#deleted.has(name) : this.of(branchId).head?.state !== 'live';
+    if (branchId === '') return this.#deleted.has(name);
+    const now = this.heads.get(name);
+    const isReplaced = now?.state === 'live' && now.lineage.includes(branchId);
+    return this.of(branchId).head?.state !== 'live' && !isReplaced;
+  }
+
+  /** The head of a branch, wherever it stands. */
+  #headOf(name: string, branchId: string): Head | undefined {
+    const now = this.heads.get(name);
+    if (now?.branchId === branchId) return now;
+    const retired = this.heads.get(retiredName(name, branchId));
+    return retired ?? (now?.retiring?.branchId === branchId ? now.retiring : undefined);
   }
 
   /** Names of branches that are there. */
@@ -62,7 +74,7 @@ export class Truths {
   }
 
   #headStored(head: Head): void {
-    const { name, epoch, owner, branchId, state } = head;
+    const { name, epoch, owner, branchId, state, retiring } = head;
     const before = this.heads.get(name);
     this.heads.set(name, head);
     if (owner !== null) {
@@ -72,27 +84,39 @@ export class Truths {
     }
     must(epoch >= (before?.epoch ?? 0), 'I1: the epoch has gone down');
     const isOther = before !== undefined && before.branchId !== branchId;
-    must(!isOther || before.state === 'gone', 'a branch is replaced that is there');
+    const isReplaced = isOther && retiring?.branchId === before.branchId;
+    must(!isOther || before.state === 'gone' || isReplaced, 'a branch is replaced that is there');
+    const isLeft = !isReplaced && retiring === null;
+    must(
+      !before?.retiring || retiring?.branchId === before.retiring.branchId || isLeft,
+      'a branch is forgotten that was replaced',
+    );
+    if (isReplaced) this.#changed(retiring, before);
     if (state === 'deleted') this.#deleted.add(name);
     if (isOther && state === 'live') this.counters['re-creations'] += 1;
-    if (!this.#byId.has(branchId)) this.#byId.set(branchId, this.#byId.size === 0 ? this.main : new Truth(this));
-    this.of(branchId).headStored(head);
-    for (const pin of head.pins) {
-      // Once it is there what it keeps must be; the branch may come to be there at any time.
-      const isKnown = before?.branchId === branchId && before.pins.some((other) => other.branchId === pin.branchId);
-      if (!isKnown) this.of(branchId).pinned(pin);
-    }
+    this.#changed(head, isOther ? undefined : before);
     for (const child of this.heads.values()) if (child.state === 'live') this.#mustBePinned(child);
     if (state === 'gone' && before?.state === 'deleted') this.counters['branches gone'] += 1;
+  }
+
+  #changed(head: Head, before: Head | undefined): void {
+    const { branchId } = head;
+    if (!this.#byId.has(branchId)) this.#byId.set(branchId, this.#byId.size === 0 ? this.main : new Truth(this));
+    const truth = this.of(branchId);
+    truth.headStored(head);
+    for (const pin of head.pins) {
+      // Once it is there what it keeps must be; the branch may come to be there at any time.
+      const isKnown = before?.pins.some((other) => other.branchId === pin.branchId);
+      if (!isKnown && truth.head?.name === head.name) truth.pinned(pin);
+    }
   }
 
   /** Whatever a branch has grown from keeps what it needs, and so does what that has grown from itself. */
   #mustBePinned({ name, branchId, origin, expiresMs }: Head): void {
     if (origin?.state !== 'pinned') return;
-    const parent = this.heads.get(origin.name);
+    const parent = this.#headOf(origin.name, origin.branchId);
     const pin = parent?.pins.find((pin) => pin.branchId === branchId);
-    const isPinned = parent?.branchId === origin.branchId && pin !== undefined;
-    must(isPinned, `I6: ${origin.name} does not keep what ${name} has grown from`);
+    must(parent !== undefined && pin !== undefined, `I6: ${origin.name} does not keep what ${name} has grown from`);
     must((pin.expiresMs ?? Infinity) <= (expiresMs ?? Infinity), `nobody looks at ${name} when it expires`);
     const isThrough = origin.stretches.length > 1;
     must(
@@ -108,12 +132,13 @@ export class Truths {
 
   /** In the end: of what is gone nothing is left, and what is deleted is there for somebody. `missed`: by old lists. */
   tidy(missed: ReadonlySet<string>): void {
-    for (const { name, state, pins, origin } of this.heads.values()) {
+    for (const { name, state, pins, origin, retiring } of this.heads.values()) {
+      must(retiring === null, `what ${name} has replaced is not finished with`);
       must(state !== 'deleted' || pins.length > 0, `${name} was deleted, and is not gone`);
       for (const pin of pins) {
-        const child = this.heads.get(pin.name);
+        const child = this.#headOf(pin.name, pin.branchId);
         must(pin.state === 'live', `the pin of ${pin.name} is still reserved`);
-        must(child?.branchId === pin.branchId && child.state !== 'gone', `the pin of ${pin.name} is for nobody`);
+        must(child !== undefined && child.state !== 'gone', `the pin of ${pin.name} is for nobody`);
         must(child.origin?.state === 'pinned', `the pin of ${pin.name} is not needed`);
       }
       must(origin?.state !== 'releasing', `${name} has not let go`);

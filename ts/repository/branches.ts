@@ -6,7 +6,20 @@
 
 import { randomUUID } from 'node:crypto';
 import { CoppiceError } from '../errors.js';
-import { expire, type Forked, type Forking, fork, Hand, type Head, headName, mend, remove } from './protocol/index.js';
+import {
+  expire,
+  type Forked,
+  type Forking,
+  fork,
+  Hand,
+  type Head,
+  headName,
+  mend,
+  type Replaced,
+  type Replacing,
+  remove,
+  replace,
+} from './protocol/index.js';
 import { carryOut, type Doing, isHalfDone, noBranch, readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
@@ -27,10 +40,28 @@ export async function forkBranch(store: ObjectStore, forking: Forking, doing?: D
   throw noBranch(parent, store);
 }
 
+/**
+ * Gives the name of a branch to a new one, which grows from another, or from the very one that has the name, as that is now, or was at a
+ * moment that is kept. Who has the branch before open is fenced; what others have grown from it stays for them. Resolves when nothing
+ * is written to it any more.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is no such branch, or none to grow from; `COPPICE_COMPACTED` and `COPPICE_FUTURE_REVISION` as
+ * for `forkBranch`.
+ */
+export async function replaceBranch(store: ObjectStore, replacing: Replacing, doing?: Doing): Promise<Head> {
+  const { name, from: parent, at } = replacing;
+  const replaced = await carryOut(store, replace(new Hand(randomUUID()), replacing), doing);
+  if (replaced.type === 'replaced') return replaced.head;
+  if (replaced.type === 'no branch') throw noBranch(name, store);
+  throw refused(store, { parent, name, at }, replaced.type);
+}
+
+type Refused = Exclude<Forked['type'] | Replaced['type'], 'forked' | 'replaced' | 'no branch'>;
+
 function refused(
   { location }: ObjectStore,
-  { parent, name, at }: Forking,
-  why: Exclude<Forked['type'], 'forked'>,
+  { parent, name, at }: Pick<Forking, 'parent' | 'name' | 'at'>,
+  why: Refused,
 ): CoppiceError {
   const moment = at === null ? 'now' : 'revision' in at ? `revision ${at.revision}` : new Date(at.timeMs).toISOString();
   const details = { branch: parent };

@@ -96,7 +96,8 @@ export class DatabaseFolder implements EngineFolder {
     await this.#alone(() => install(this.#folder, engine, this.#options.keys));
   }
 
-  clear(): Promise<void> {
+  clear(forAnother = false): Promise<void> {
+    if (forAnother) this.#shown = 0;
     return this.#alone(() => clear(this.#folder));
   }
 

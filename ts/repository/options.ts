@@ -218,9 +218,10 @@ export function storeOf(store: unknown): ObjectStore {
 }
 
 export function branchName(branch: unknown): string {
-  const isName = typeof branch === 'string' && branch !== '' && branch.isWellFormed();
+  // Names with this sign are given to branches that others have replaced.
+  const isName = typeof branch === 'string' && branch !== '' && branch.isWellFormed() && !branch.includes('~');
   if (isName && Buffer.byteLength(branch) <= BRANCH_BYTES_MAX) return branch;
-  throw invalid('branch', `a name of at most ${BRANCH_BYTES_MAX} bytes`, branch);
+  throw invalid('branch', `a name of at most ${BRANCH_BYTES_MAX} bytes, without "~"`, branch);
 }
 
 function checkpoints(options: StoreCheckpoints): Pick<ShellOptions, 'policy' | 'checkpoint'> {

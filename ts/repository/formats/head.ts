@@ -24,9 +24,19 @@ const FEATURES: Readonly<Record<string, (head: Head) => boolean>> = {
   branches: ({ state, origin, pins }) => state !== 'live' || origin !== null || pins.length > 0,
   tags: ({ kind }) => kind === 'tag',
   expiry: ({ expiresMs }) => expiresMs !== null,
+  replacement: ({ retiring }) => retiring !== null,
 };
 /** What heads of before then mean. */
-const BEFORE = { kind: 'branch', state: 'live', expiresMs: null, origin: null, pins: [], fences: null };
+const BEFORE = {
+  kind: 'branch',
+  state: 'live',
+  expiresMs: null,
+  origin: null,
+  pins: [],
+  lineage: [],
+  retiring: null,
+  fences: null,
+};
 
 export function encodeHead(head: Head & Listed): Uint8Array {
   const requires = Object.keys(FEATURES).filter((name) => FEATURES[name]?.(head));
@@ -145,6 +155,8 @@ const FIELDS: Readonly<Record<keyof Omit<Head, 'format'> | keyof Listed, Is>> = 
   expiresMs: orNull(isNumber),
   origin: orNull(isOrigin),
   pins: isListOf(isPin),
+  lineage: isListOf(isText),
+  retiring: orNull((value) => has(FIELDS)(value)),
   fences: orNull(isListOf(isCount)),
   older: ifThere(isOlder),
   olderPins: ifThere(isOlder),

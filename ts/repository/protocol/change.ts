@@ -92,6 +92,8 @@ export function firstHead(first: First): Head {
     expiresMs: null,
     origin: null,
     pins: [],
+    lineage: [],
+    retiring: null,
     fences: null,
   };
 }

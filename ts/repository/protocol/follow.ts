@@ -33,9 +33,10 @@ export const opening: Part = {
 function begin(turn: Turn, head: Head): void {
   const { state } = turn;
   const { log, settings } = state;
+  // Rule replaced-anew: what a disk holds of a branch that another one has replaced is what was to go.
+  const isSame = state.branchId === head.branchId || head.lineage.includes(state.branchId);
   // Rule never-another: what this disk holds is not thrown away for something else of the same name.
-  if (state.branchId !== '' && state.branchId !== head.branchId)
-    return fail(turn, 'the branch of this name is another one');
+  if (state.branchId !== '' && !isSame) return fail(turn, 'the branch of this name is another one');
   // Rule deleted-stays: nobody has a branch again that was deleted.
   if (head.state !== 'live') return fail(turn, 'the branch has been deleted');
   // Rule tag-stays: what a tag names is the same for ever.
@@ -45,6 +46,8 @@ function begin(turn: Turn, head: Head): void {
   if (state.branchId === head.branchId && isKept) return readOn(turn, log);
   const base = baseOf(head, settings.until, settings.oldest);
   if (base === undefined) return fail(turn, 'no checkpoint that is kept is as old as that');
+  // What is known of the log of another branch says nothing here.
+  if (state.branchId !== head.branchId) state.log = ORIGIN;
   state.branchId = head.branchId;
   state.manifest = null;
   state.base = base;

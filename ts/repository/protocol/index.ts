@@ -14,10 +14,13 @@ export {
   Hand,
   type Job,
   mend,
+  type Replaced,
+  type Replacing,
   release,
   remove,
   removeDue,
   removeExpired,
+  replace,
   type StoreRequest,
 } from './branches/index.js';
 export { adopted } from './change.js';
@@ -26,10 +29,12 @@ export {
   epochOfList,
   HEADS,
   headName,
+  isRetired,
   listName,
   manifestName,
   type Parsed,
   parseName,
+  retiredName,
   slotName,
   tableName,
 } from './names.js';

@@ -26,6 +26,10 @@ const letter = (byte: number) => {
 
 export const HEADS = 'heads/';
 export const headName = (branch: string) => `${HEADS}${[...Buffer.from(branch)].map(letter).join('')}`;
+/** Under which the head of a branch stands whose name another one has been given. No branch is called so by anybody. */
+export const retiredName = (branch: string, branchId: string) => `${branch}~${branchId}`;
+export const isRetired = (head: string) => RETIRED.test(head);
+const RETIRED = new RegExp(`${letter(0x7e)}[0-9a-f]{32}$`);
 /** Everything of one branch but its head. */
 export const branchPrefix = (branchId: string) => `d/${branchId}/`;
 export const slotName = (branchId: string, slot: number) => `${branchPrefix(branchId)}wal/${digits(slot, 20)}`;

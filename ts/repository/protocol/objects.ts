@@ -208,9 +208,15 @@ export interface Head {
   readonly origin: Origin | null;
   /** What branches that have grown from this one need. */
   readonly pins: readonly Pin[];
+  /** The newest branches that had the name before, the oldest first: this one has replaced them. */
+  readonly lineage: readonly string[];
+  /** What is to stand under the retired name of the branch that this one has replaced. Null: it stands there, and is finished with. */
+  readonly retiring: Head | null;
   /** Of a branch that is deleted: every slot that holds a fence. Null, as long as they are not known. */
   readonly fences: readonly number[] | null;
 }
+
+export const isLive = (head: Head, branchId: string) => head.branchId === branchId && head.state === 'live';
 
 /** The checkpoints of a branch, the oldest first. */
 export function checkpointsOf(head: Head): readonly Named[] {

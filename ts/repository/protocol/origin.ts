@@ -24,9 +24,16 @@ export function logOf({ branchId, log }: Pick<State, 'branchId' | 'log'>): strin
 }
 
 /** Slots of the log in which a node stands are known to exist up to here. */
-export function knownUpTo({ head, log }: Pick<State, 'head' | 'log'>): number {
-  if (log.of === undefined) return head?.head.wal.hint ?? 0;
-  return head?.head.origin?.stretches.find(({ branchId }) => branchId === log.of)?.to ?? 0;
+export function knownUpTo(state: Pick<State, 'branchId' | 'head' | 'log'>): number {
+  const { of } = state.log;
+  const head = ownHead(state);
+  if (of === undefined) return head?.wal.hint ?? 0;
+  return head?.origin?.stretches.find(({ branchId }) => branchId === of)?.to ?? 0;
+}
+
+/** The head that was seen last, if it is that of the branch: another one, which has replaced it, may begin with the log of this one. */
+function ownHead({ branchId, head }: Pick<State, 'branchId' | 'head'>): Head | undefined {
+  return head?.head.branchId === branchId ? head.head : undefined;
 }
 
 /**
@@ -83,9 +90,10 @@ export function onwards(state: State, log: Position, held: Held, timeMs?: number
 }
 
 /** This log and those that come after it, the last of which is the branch's own. */
-function ahead({ branchId, settings, head }: State, { of }: Position): readonly Stretch[] {
+function ahead(state: State, { of }: Position): readonly Stretch[] {
+  const { branchId, settings } = state;
   const own = { branchId, to: Number.POSITIVE_INFINITY, until: settings.until };
-  const logs = [...(head?.head.origin?.stretches ?? []), own];
+  const logs = [...(ownHead(state)?.origin?.stretches ?? []), own];
   return logs.slice(logs.findIndex((log) => log.branchId === (of ?? branchId)));
 }
 

@@ -25,6 +25,7 @@ import {
   type Position,
   parseName,
   type Request,
+  retiredName,
   sha256,
   slotName,
   type Table,
@@ -94,7 +95,10 @@ class Adoption {
   /** There is a head: ours, which an attempt before has put, or that of somebody else. */
   async #settle({ branchId }: Head): Promise<void> {
     const { mark, place, options } = this.#with;
-    const isOurs = branchId === mark.marked.branchId;
+    const own = mark.marked.branchId;
+    const isReplaced = async () =>
+      (await this.#ask({ type: 'get', key: headName(retiredName(options.branch, own)) })).type === 'found';
+    const isOurs = branchId === own || (await isReplaced());
     const mayBeOurs = place.remembered.local !== null;
     if (isOurs && mayBeOurs) return mark.remove();
     // First: from then on the folder is what it was.

@@ -38,6 +38,8 @@ export class Disk {
   /** The last change of the folder, under an engine that is shut. */
   #changed: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** Of which branch it is what has been read here. */
+  #branchId: string | undefined;
   /** Reached and not written yet. */
   #reached: Reached | undefined;
   /** The same, where that has to be written before anything is added to what the folder holds. */
@@ -51,6 +53,7 @@ export class Disk {
     this.#place = place;
     this.#downloads = downloads;
     this.#isAwaited = isAwaited;
+    this.#branchId = place.remembered.local?.branchId;
   }
 
   /** The engine, opened if it is not, and if nothing changes the folder. */
@@ -274,7 +277,8 @@ export class Disk {
     if (manifest !== null && !(await this.#downloads.fetch(manifest, files))) return { type: 'missing' };
     await this.#change(async () => {
       await this.#place.clear();
-      await this.#folder.clear();
+      await this.#folder.clear(this.#branchId !== undefined && this.#branchId !== local.branchId);
+      this.#branchId = local.branchId;
       if (manifest === null) return;
       await this.#downloads.take(files);
       await this.#folder.install(engine);

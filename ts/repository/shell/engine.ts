@@ -23,8 +23,11 @@ export interface EngineFolder {
   filesOf(engine: string): readonly InstallFile[];
   /** The folder holds the files of `engine` and no database: makes it one. All or nothing. */
   install(engine: string): Promise<void>;
-  /** Removes the database, if there is one, and nothing else. */
-  clear(): Promise<void>;
+  /**
+   * Removes the database, if there is one, and nothing else. `forAnother`: what comes next is another branch, and may be older than what
+   * has been read.
+   */
+  clear(forAnother?: boolean): Promise<void>;
   /** Takes every record beyond `seq` out of the log; false, and nothing was done, if tables hold some. */
   cut(seq: number): Promise<boolean>;
 }

@@ -25,6 +25,8 @@ export class Following {
   /** What the list said: every slot below was there at that time. */
   #listed: { readonly slot: number; readonly ms: number } | undefined;
   #isListing = false;
+  /** Whose log it is. */
+  #branchId = '';
   /** Whether the branch is being made. */
   #isYoung = false;
 
@@ -63,14 +65,21 @@ export class Following {
     return phase === 'waiting' && branchId === '' && !this.#isYoung;
   }
 
-  /** The machine has gone on. */
-  moved(state: State): void {
-    const { log, head } = state;
+  /** The machine has gone on. Answers whether to another branch, which has replaced the one before: of that nothing is known yet. */
+  moved(state: State): boolean {
+    const { branchId, log, head } = state;
+    const isOther = this.#branchId !== '' && this.#branchId !== branchId;
+    this.#branchId = branchId;
+    if (isOther) {
+      this.#currentMs = undefined;
+      this.#listed = undefined;
+    }
     if (isAtEnd(state)) this.#found(this.#askedMs, log.slot);
     else if (this.#listed !== undefined && log.of === undefined && log.slot >= this.#listed.slot)
       this.#found(this.#listed.ms, log.slot);
     const isLate = !this.isCurrent || log.slot - this.#currentSlot >= SLOTS_BETWEEN_LISTS;
     if (isLate && head !== null && this.#listed === undefined && !this.#isListing) this.#list(state);
+    return isOther;
   }
 
   #found(ms: number, slot: number): void {
@@ -89,6 +98,7 @@ export class Following {
         after: slotName(branchId, hint - 1),
       });
       const last = parseName(keys.at(-1) ?? '');
+      if (branchId !== this.#branchId) return;
       // A list may be old; that slots exist up to the hint is certain.
       this.#listed = { slot: last?.kind === 'slot' ? Math.max(hint, last.slot + 1) : hint, ms };
     } catch {

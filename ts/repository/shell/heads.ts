@@ -9,7 +9,7 @@
  */
 
 import { damaged, decodeHead, decodeOlder, decodeOlderPins, encodeHead } from '../formats/index.js';
-import { branchPrefix, epochOfList, HEADS, type Head } from '../protocol/index.js';
+import { branchPrefix, epochOfList, HEADS, type Head, isRetired } from '../protocol/index.js';
 import type { ObjectStore } from '../store/index.js';
 import { Budget } from './budget.js';
 import { Counted } from './counted.js';
@@ -34,13 +34,13 @@ export async function readHead(
   return (await new Heads(reader).get(key))?.head;
 }
 
-/** What is told of each head in a store, in the order of the names of branches; many are read at once. */
+/** What is told of each head in a store that has its name still, in the order of the names; many are read at once. */
 export async function ofHeads<T>(
   store: ObjectStore,
   tell: (head: Head) => Promise<T> | undefined,
 ): Promise<Awaited<T>[]> {
   const keys: string[] = [];
-  for await (const { key } of store.list(HEADS)) keys.push(key);
+  for await (const { key } of store.list(HEADS)) if (!isRetired(key)) keys.push(key);
   const budget = new Budget();
   const read = async (key: string) => {
     const head = await readHead(store, key);
@@ -50,10 +50,12 @@ export async function ofHeads<T>(
   return told.filter((one) => one !== undefined);
 }
 
+/** A head as it is stored: of its fields that are lists only the newest entries. */
+type Listed = ReturnType<typeof decodeHead>;
+
 export class Heads {
   readonly #store: Counted;
-  readonly #retained: Lists<Head['retained'][number]>;
-  readonly #pins: Lists<Head['pins'][number]>;
+  readonly #fields: Fields;
   /** The lists that a head names, so that they go with that one and no other. */
   #named: { readonly etag: string; readonly keys: readonly string[] } | undefined;
   /** A head that was read or written: the newest, or one not much older. */
@@ -61,8 +63,7 @@ export class Heads {
 
   constructor(store: Counted) {
     this.#store = store;
-    this.#retained = new Lists(store, { decode: decodeOlder, suffix: '', most: RETAINED_MAX });
-    this.#pins = new Lists(store, { decode: decodeOlderPins, suffix: '-pins', most: PINS_MAX });
+    this.#fields = new Fields(store);
   }
 
   /** The head, whole, with its ETag. */
@@ -70,15 +71,14 @@ export class Heads {
     for (let reads = 0; ; reads++) {
       const found = await getHead(this.#store, key);
       if (found === undefined) return undefined;
-      const { older, olderPins, ...head } = decodeHead(key, found.body);
+      const said = decodeHead(key, found.body);
       const { etag } = found;
-      const keys = keysOf(older, olderPins);
-      this.#seen = { branchId: head.branchId, epoch: head.epoch, keys };
-      const retained = await this.#retained.whole({ entries: head.retained, older });
-      const pins = await this.#pins.whole({ entries: head.pins, older: olderPins });
-      if (retained !== undefined && pins !== undefined) {
+      const keys = keysOf(said);
+      this.#seen = { branchId: said.branchId, epoch: said.epoch, keys };
+      const head = await this.#fields.whole(said);
+      if (head !== undefined) {
         if (keys.length > 0) this.#named = { etag, keys };
-        return { head: { ...head, retained, pins }, etag };
+        return { head, etag };
       }
       if (reads >= READS_MAX) throw damaged(keys.join(' '), 'the head names it, and it is missing');
     }
@@ -90,17 +90,10 @@ export class Heads {
    */
   async put(head: Head, over: string | null, send: (bytes: Uint8Array) => Promise<string>): Promise<string> {
     const isNamed = (key: string) => this.#named?.etag === over && this.#named.keys.includes(key);
-    const retained = await this.#retained.split(head, head.retained, isNamed);
-    const pins = await this.#pins.split(head, head.pins, isNamed);
-    const fields = {
-      retained: retained.entries,
-      pins: pins.entries,
-      ...(retained.older && { older: retained.older }),
-      ...(pins.older && { olderPins: pins.older }),
-    };
-    const etag = await send(encodeHead({ ...head, ...fields }));
+    const said = await this.#fields.split(head, isNamed);
+    const etag = await send(encodeHead(said));
     const before = this.#named;
-    const keys = keysOf(retained.older, pins.older);
+    const keys = keysOf(said);
     this.#named = keys.length > 0 ? { etag, keys } : undefined;
     this.#seen = { branchId: head.branchId, epoch: head.epoch, keys };
     // Another head that was read meanwhile is not the one that was replaced. If this fails a later owner collects it.
@@ -117,6 +110,49 @@ export class Heads {
   }
 }
 
-function keysOf(...lists: readonly ({ readonly key: string } | undefined)[]): readonly string[] {
-  return lists.flatMap((list) => (list === undefined ? [] : [list.key]));
+/** The lists of a head, and those of the one in it that is to stand under a retired name. */
+class Fields {
+  readonly #store: Counted;
+  readonly #retained: Lists<Head['retained'][number]>;
+  readonly #pins: Lists<Head['pins'][number]>;
+  #retiring: Fields | undefined;
+
+  constructor(store: Counted) {
+    this.#store = store;
+    this.#retained = new Lists(store, { decode: decodeOlder, suffix: '', most: RETAINED_MAX });
+    this.#pins = new Lists(store, { decode: decodeOlderPins, suffix: '-pins', most: PINS_MAX });
+  }
+
+  get #ofRetiring(): Fields {
+    this.#retiring ??= new Fields(this.#store);
+    return this.#retiring;
+  }
+
+  /** Nothing if a list is not there. */
+  async whole({ older, olderPins, ...head }: Listed): Promise<Head | undefined> {
+    const retained = await this.#retained.whole({ entries: head.retained, older });
+    const pins = await this.#pins.whole({ entries: head.pins, older: olderPins });
+    const retiring = head.retiring && (await this.#ofRetiring.whole(head.retiring));
+    if (retained === undefined || pins === undefined || retiring === undefined) return undefined;
+    return { ...head, retained, pins, retiring };
+  }
+
+  async split(head: Head, isNamed: (key: string) => boolean): Promise<Listed> {
+    const retained = await this.#retained.split(head, head.retained, isNamed);
+    const pins = await this.#pins.split(head, head.pins, isNamed);
+    const retiring = head.retiring && (await this.#ofRetiring.split(head.retiring, isNamed));
+    return {
+      ...head,
+      retained: retained.entries,
+      pins: pins.entries,
+      retiring,
+      ...(retained.older && { older: retained.older }),
+      ...(pins.older && { olderPins: pins.older }),
+    };
+  }
+}
+
+function keysOf({ older, olderPins, retiring }: Listed): readonly string[] {
+  const own = [older, olderPins].flatMap((list) => (list === undefined ? [] : [list.key]));
+  return retiring === null ? own : [...own, ...keysOf(retiring)];
 }

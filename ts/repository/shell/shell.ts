@@ -17,6 +17,7 @@ import {
   knownUpTo,
   type Local,
   type Notice,
+  ORIGIN,
   type Position,
   type Request,
   type Slot,
@@ -274,7 +275,7 @@ export class Shell implements Branch {
   /** While tables are on their way, the slots that come after them are too. */
   #ahead(log: Position): void {
     const { branchId, head } = this.#driver.state;
-    this.#remote.ahead(log.of ?? branchId, log.slot, knownUpTo({ head, log }));
+    this.#remote.ahead(log.of ?? branchId, log.slot, knownUpTo({ branchId, head, log }));
   }
 
   #count({ records }: Slot): void {
@@ -343,7 +344,10 @@ export class Shell implements Branch {
   #follow(state: State): void {
     const following = this.#following;
     if (following === undefined) return;
-    following.moved(state);
+    if (following.moved(state)) {
+      this.#shown = ORIGIN.revision;
+      this.#waiters.restart();
+    }
     const { branch, store, folder } = this.#options;
     const { replication } = this.#disk;
     const { log } = state;

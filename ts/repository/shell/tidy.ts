@@ -43,12 +43,14 @@ function* dueFor({ head, branchId, known }: State, nowMs: number): Job<void> {
 }
 
 /** Whether a job has left something that a mend goes on with. */
-export function isHalfDone({ state, pins, origin }: Head): boolean {
+export function isHalfDone({ state, pins, origin, retiring }: Head): boolean {
   const isDeleted = state === 'deleted' && pins.length === 0;
-  return isDeleted || origin?.state === 'releasing' || pins.some(({ state }) => state === 'reserved');
+  return (
+    isDeleted || retiring !== null || origin?.state === 'releasing' || pins.some(({ state }) => state === 'reserved')
+  );
 }
 
 /** What an owner knows of the end of its log, for whoever makes a branch of it; nothing of a node that does not lead. */
-export function tipOf({ log, epoch }: State): Forking['known'] {
-  return epoch === 0 ? undefined : { to: log.slot, revision: log.revision };
+export function tipOf({ branchId, log, epoch }: State): Forking['known'] {
+  return epoch === 0 ? undefined : { branchId, to: log.slot, revision: log.revision };
 }

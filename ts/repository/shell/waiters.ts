@@ -49,6 +49,11 @@ export class Waiters {
     this.#keepAlive.set(this.#waiting.size > 0);
   }
 
+  /** What was acknowledged is not there any more. */
+  restart(): void {
+    this.#acknowledged = 0;
+  }
+
   /** Nothing further will be acknowledged here. */
   end(error: (revision: number) => CoppiceError): void {
     this.#ended ??= error;

@@ -7,8 +7,10 @@
 
 import type { Head } from '../objects.js';
 import type { Seen } from '../state.js';
+import { finish } from './finish.js';
 import { changeHead, type Hand, type Job, putHead, readHead } from './job.js';
-import { deleted, finish } from './remove.js';
+import { deleted } from './remove.js';
+import { headOf } from './retired.js';
 
 /** Says when a branch expires; null: not at all. Answers whether there is such a branch. */
 export function* expire(hand: Hand, name: string, expiresMs: number | null): Job<boolean> {
@@ -50,7 +52,7 @@ function* say(hand: Hand, name: string, of: (head: Head) => number | null): Job<
     if (child === null || child.head.state !== 'live') return false;
     const { head } = child;
     const expiresMs = of(head);
-    let parent = yield* parentOf(head);
+    let parent = yield* parentOf(hand, head);
     const hint = parent === null ? expiresMs : hintOf(parent.head, head);
     if (head.expiresMs === expiresMs && hint === expiresMs) return true;
     // Rule hint-first: a branch that expires earlier than its pin says is never looked at.
@@ -68,9 +70,9 @@ function* say(hand: Hand, name: string, of: (head: Head) => number | null): Job<
 }
 
 /** The head with the pin of a branch, if there is one. */
-function* parentOf({ branchId, origin }: Head): Job<Seen | null> {
+function* parentOf(hand: Hand, { branchId, origin }: Head): Job<Seen | null> {
   if (origin?.state !== 'pinned') return null;
-  const parent = yield* readHead(origin.name);
+  const parent = yield* headOf(hand, origin.name, origin.branchId);
   return parent?.head.pins.some((pin) => pin.branchId === branchId) ? parent : null;
 }
 

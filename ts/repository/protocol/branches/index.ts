@@ -10,3 +10,4 @@ export { Hand, type Job, type StoreRequest } from './job.js';
 export { mend } from './mend.js';
 export { release } from './release.js';
 export { remove } from './remove.js';
+export { type Replaced, type Replacing, replace } from './replace.js';

@@ -7,9 +7,8 @@
 
 import { manifestName } from '../names.js';
 import { type Head, type Manifest, namedBy } from '../objects.js';
-import { unpin } from './fork.js';
+import { letGo } from './finish.js';
 import { changeHead, type Hand, type Job, putHead, readHead, sure } from './job.js';
-import { finish } from './remove.js';
 
 /** Whether it needs nothing of another branch now. */
 export function* release(hand: Hand, name: string): Job<boolean> {
@@ -31,16 +30,12 @@ export function* release(hand: Hand, name: string): Job<boolean> {
 
 /** Goes on where the head says already that nothing is needed. */
 export function* endRelease(hand: Hand, { name, branchId, origin }: Head): Job<void> {
-  if (origin === null) return;
-  const parent = yield* readHead(origin.name);
-  const unpinned = parent?.head.branchId === origin.branchId ? yield* unpin(hand, parent, branchId) : null;
+  yield* letGo(hand, origin, branchId);
   yield* changeHead(hand, yield* readHead(name), (head) =>
     head.branchId === branchId && head.origin?.state === 'releasing'
       ? { ...head, origin: { ...head.origin, state: 'released' } }
       : null,
   );
-  // It may have waited for this one.
-  if (unpinned?.head.state === 'deleted') yield* finish(hand, origin.name, origin.branchId);
 }
 
 function* needsOrigin(head: Head): Job<boolean> {
