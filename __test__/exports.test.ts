@@ -4,6 +4,7 @@ import test from 'ava';
 const SUB_PATHS = {
   './encoding': ['TupleDouble', 'TupleFloat', 'TupleUuid', 'TupleVersionstamp', 'packTuple', 'unpackTuple'],
   './errors': ['CoppiceError'],
+  './level': ['CoppiceLevel'],
 };
 
 test('a sub-path exports what is public and nothing else, the same as the package does', async (t) => {

@@ -191,6 +191,27 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     return this.#nextAsync();
   }
 
+  /** At most so many of the next rows; none at the end. Lets the event loop run every 1,000 rows. @internal */
+  async take(size: number): Promise<T[]> {
+    const rows: T[] = [];
+    const chunks = this.#chunks;
+    while (rows.length < size) {
+      if (chunks.turnDue) await this.#turn();
+      const prepared = chunks.prepare();
+      if (prepared !== undefined) await prepared;
+      if (!chunks.advance()) break;
+      rows.push(this.#row(chunks.rows as Rows, chunks.index));
+      while (rows.length < size && chunks.ready > 0 && chunks.advance())
+        rows.push(this.#row(chunks.rows as Rows, chunks.index));
+    }
+    return rows;
+  }
+
+  /** The same rows, made into something else. @internal */
+  map<U>(make: (row: T) => U): Range<U> {
+    return new Range(this.#chunks, (rows, i) => make(this.#make(rows, i)), this.#space, this.#reverse, this.#resumed);
+  }
+
   /** Appends the next chunk; answers whether there was one. */
   #gather(all: T[]): boolean {
     const chunks = this.#chunks;

@@ -63,6 +63,11 @@ export class Reader<K, V> {
     this.pin = pin;
   }
 
+  /** @internal The same reader by other keys and values. */
+  static over<K, V>(reader: Reader<unknown, unknown>, space: Keyspace<K, V>): Reader<K, V> {
+    return new Reader(reader.handle, space, reader.pin);
+  }
+
   /** @internal The same state by other keys and values; it stands still until `release`. */
   static still<K, V>(reader: Reader<unknown, unknown>, space: Keyspace<K, V>): Still<K, V> {
     const { handle, pin } = reader;

@@ -51,6 +51,11 @@ const DEL_RANGE = names('delRange', KEY_RANGE);
 const DEL_RANGE_OPTIONS = names('a delRange', ['durability', 'signal', 'count']);
 
 export class Writer<K, V> extends Reader<K, V> {
+  /** @internal The same database by other keys and values. */
+  static override over<K, V>(writer: Writer<unknown, unknown>, space: Keyspace<K, V>): Writer<K, V> {
+    return new Writer(writer.handle, space, writer.pin);
+  }
+
   /**
    * Writes a value, whether the key has one or not. Not awaited, it is applied all the same.
    *

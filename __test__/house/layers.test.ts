@@ -65,6 +65,7 @@ const api = [
   ['open'],
   ['replay'],
   ['index', 'exports'],
+  ['level'],
   ['cli'],
 ];
 

@@ -234,6 +234,9 @@ const OPEN = names(
   ],
   ['log', 'collect'],
 );
+/** For those who take options of others as well. */
+export const isOpenOption = (name: string): boolean => OPEN.known.has(name);
+
 const RETAIN = names('retain', ['revisions', 'ms']);
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);
 const COMPACTION = names('compaction', ['policy', 'threads', 'bytesPerSecond', 'intervalMs']);
