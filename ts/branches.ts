@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { nearOf, type Repository } from './copies.js';
 import { CoppiceError, invalid } from './errors.js';
 import type { Handle } from './handle.js';
-import { checkNames, names, revision, signal as signalOf } from './options/check.js';
+import { boolean, checkNames, names, revision, signal as signalOf } from './options/check.js';
 import { type Duration, deadlineMs } from './options/duration.js';
 import { type EncryptionOptions, keysOf } from './options/encryption.js';
 import { checkPath } from './options/open.js';
@@ -17,6 +17,8 @@ import {
   branchesIn,
   branchIn,
   branchName,
+  type CollectedBranch,
+  collectStore,
   encryptedStore,
   expireBranch as expireIn,
   forkBranch,
@@ -80,6 +82,7 @@ const CREATE_BRANCH = names('createBranch', CREATE);
 const CREATE_TAG = names('createTag', CREATE);
 const EXPIRE = names('expireBranch', ['ttl', 'expiresAt', 'encryption', 'signal']);
 const DROP = names('dropBranch', ['dryRun', 'encryption', 'signal']);
+const COLLECT = names('collect', ['branch', 'dryRun', 'encryption', 'signal']);
 const LIST = names('listBranches', ['encryption']);
 
 /**
@@ -272,6 +275,43 @@ async function drop(
   }
   if (!dryRun) await removeBranch(place, name, doing(signal));
   return found;
+}
+
+export interface CollectOptions {
+  /** Only this branch. Default: all that are in the store. */
+  branch?: string;
+  /** Says what would go, and lets nothing go. Default false. */
+  dryRun?: boolean;
+  /** Of an encrypted repository, as for `open`. */
+  encryption?: EncryptionOptions;
+  /** Gives up. What is left goes the next time. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Deletes what nobody needs in a store: what a branch that nobody has open does not keep any more (its owner does that after each
+ * checkpoint, and a branch that has one is left to it), branches whose time has come, and what programs have left that were killed
+ * while they made or dropped branches. It may run beside everything else, at any time, any number of times.
+ *
+ * @throws `COPPICE_NOT_FOUND` without the branch that is named.
+ * @example
+ * ```ts
+ * import { collect, open } from 'coppice';
+ *
+ * const db = await open('./data-of-main', { store: './store-of-branches' });
+ * await db.checkpoint();
+ * await db.close();
+ * for (const { name, state, objects, bytes } of await collect('./store-of-branches', { dryRun: true })) {
+ *   console.log(name, state, objects, bytes);
+ * }
+ * ```
+ */
+export async function collect(store: ObjectStore | string, options: CollectOptions = {}): Promise<CollectedBranch[]> {
+  checkNames(options, COLLECT);
+  const { branch, dryRun = false, signal } = options;
+  const named = branch === undefined ? undefined : branchName(branch);
+  const collecting = { branch: named, dryRun: boolean(dryRun, 'dryRun', false), ...doing(signal) };
+  return collectStore(await placeOf(store, options), collecting);
 }
 
 export interface TagOptions extends BranchExpiry {

@@ -10,7 +10,9 @@ export type { Batch, Check, Conflict } from './batch.js';
 export {
   type BranchExpiry,
   type BranchOffOptions,
+  type CollectOptions,
   type CreateBranchOptions,
+  collect,
   createBranch,
   createTag,
   type DropBranchOptions,
@@ -58,6 +60,7 @@ export type {
   BranchInfo,
   BranchOptions,
   BranchStatus,
+  CollectedBranch,
   LogEvent,
   RestoreFrom,
   StoreCheckpoints,

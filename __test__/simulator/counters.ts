@@ -50,6 +50,8 @@ export interface Counters {
   'disks that came along': number;
   /** Branches that need nothing of others any more. */
   releases: number;
+  /** While nobody had the branch, with something to delete. */
+  'cold collections': number;
   'jobs killed': number;
 }
 
@@ -94,6 +96,7 @@ export function noCounters(): Counters {
     'replacements in place': 0,
     'disks that came along': 0,
     releases: 0,
+    'cold collections': 0,
     'jobs killed': 0,
   };
 }

@@ -48,6 +48,7 @@ export class Foresters {
     else if (world.chance(plan.replace * 4)) this.#replace(name);
     else if (world.chance(plan.release * 4)) this.release(name);
     else if (world.chance(plan.mend * 4)) this.mend(any() ?? name);
+    else if (world.chance(plan.cold * 4)) this.#collect(any() ?? name);
   }
 
   #begin<T>(
@@ -194,6 +195,16 @@ export class Foresters {
       (hand) => this.world.protocol.release(hand, name),
       (isFree) => {
         if (isFree) this.world.counters.releases += 1;
+      },
+    );
+  }
+
+  #collect(name: string): void {
+    this.#begin(
+      `collect ${name}`,
+      (hand) => this.world.protocol.collect(hand, name),
+      (keys) => {
+        if (keys.length > 0) this.world.counters['cold collections'] += 1;
       },
     );
   }

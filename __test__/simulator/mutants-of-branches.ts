@@ -262,4 +262,24 @@ export const OF_BRANCHES: Mutant[] = [
     without: 'fences of a branch that is deleted go with it',
     edits: [['branches/finish', 'return !fenced.has(name.slot) && ', 'return fenced !== undefined && ']],
   },
+  {
+    rule: 'left-to-owner',
+    without: 'a branch is collected beside its owner',
+    edits: [['branches/collect', 'return head.owner === null ? slimmer', 'return head.epoch >= 0 ? slimmer']],
+  },
+  {
+    rule: 'cold-head-first',
+    without: 'of a branch that nobody has objects are deleted that its head has not let go of',
+    edits: [['branches/collect', "if (state === 'live' && !isSlim(seen.head)) {", "if (branchId === '') {"]],
+  },
+  {
+    rule: 'cold-spares',
+    without: 'of a branch that nobody has a manifest that is gone names nothing',
+    edits: [['branches/collect', "if (found.type !== 'found') return [];", "if (found.type !== 'found') continue;"]],
+  },
+  {
+    rule: 'cold-fences',
+    without: 'of a branch that nobody has fences are collected as well',
+    edits: [['branches/collect', 'const fenced = new Set(fences.', 'const fenced = new Set(fences.slice(0, 0).']],
+  },
 ];

@@ -253,9 +253,7 @@ export const MUTANTS: Mutant[] = [
   {
     rule: 'retained-slots',
     without: 'the log is kept for the newest checkpoint only',
-    edits: [
-      ['change', 'Math.min(...checkpointsOf(slimmer).map(({ floor }) => floor))', '(slimmer.manifest?.floor ?? 1)'],
-    ],
+    edits: [['change', 'Math.min(...checkpointsOf(slim).map(({ floor }) => floor))', '(slim.manifest?.floor ?? 1)']],
   },
   {
     rule: 'in-flight',

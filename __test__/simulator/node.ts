@@ -24,7 +24,18 @@ import type { World } from './world.js';
 /** The module that is put to the test: the real one, or one with a rule taken out. */
 export type Protocol = Pick<
   typeof import('../../ts/repository/protocol/index.js'),
-  'start' | 'step' | 'fork' | 'remove' | 'expire' | 'removeExpired' | 'dueIn' | 'replace' | 'release' | 'mend' | 'Hand'
+  | 'start'
+  | 'step'
+  | 'fork'
+  | 'remove'
+  | 'expire'
+  | 'removeExpired'
+  | 'collect'
+  | 'dueIn'
+  | 'replace'
+  | 'release'
+  | 'mend'
+  | 'Hand'
 >;
 
 /** Something without `nowMs`, which the node adds. */

@@ -41,6 +41,8 @@ export interface Plan {
   replace: number;
   release: number;
   mend: number;
+  /** Those that nobody has are collected. */
+  cold: number;
   /** Whoever makes, deletes or mends one is killed. */
   killJob: number;
   checkpoint: number;
@@ -113,10 +115,21 @@ export function planOf(random: Random): Plan {
   };
 }
 
-const NO_BRANCHES = { fork: 0, tag: 0, remove: 0, expire: 0, sweep: 0, replace: 0, release: 0, mend: 0, killJob: 0 };
+const NO_BRANCHES = {
+  fork: 0,
+  tag: 0,
+  remove: 0,
+  expire: 0,
+  sweep: 0,
+  replace: 0,
+  release: 0,
+  mend: 0,
+  cold: 0,
+  killJob: 0,
+};
 
 function branches(one: (...choices: number[]) => number) {
-  return {
+  const plan = {
     fork: one(4, 10, 25),
     tag: one(0, 20, 50),
     remove: one(2, 5, 12),
@@ -127,6 +140,8 @@ function branches(one: (...choices: number[]) => number) {
     mend: one(1, 5),
     killJob: one(0, 5, 20, 60),
   };
+  // No draw of its own: runs without it are as they were.
+  return { ...plan, cold: plan.killJob === 5 ? 8 : 0 };
 }
 
 /** Nothing goes wrong any more; what is still on its way may arrive. */

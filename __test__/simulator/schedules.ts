@@ -244,6 +244,61 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     script.world.truth.restorable();
   },
 
+  /** A branch that nobody has is collected by somebody slow; meanwhile another branch is made of what it keeps. */
+  'cold-head-first'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    script.write(owner, 2);
+    script.checkpoint(owner);
+    owner.tell({ type: 'close' });
+    script.until(() => owner.ended, owner);
+    const slow = script.begun((protocol, hand) => protocol.collect(hand, 'main'));
+    script.hold(of(slow, 'delete'));
+    script.settle(slow);
+    script.fork('b', { revision: 2 });
+    script.hold();
+    script.settle(slow);
+    script.world.truth.restorable();
+  },
+
+  /** A branch that nobody has is collected by somebody slow; meanwhile another takes it, writes and collects. */
+  'cold-spares'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [before, , quick] = threeNodes(script);
+    script.write(before, 2);
+    script.checkpoint(before);
+    before.tell({ type: 'close' });
+    script.until(() => before.ended, before);
+    const slow = script.begun((protocol, hand) => protocol.collect(hand, 'main'));
+    script.hold(of(slow, 'get', '/manifests/'));
+    script.settle(slow);
+    script.take(quick);
+    script.write(quick, 1);
+    collectAll(script, quick);
+    script.hold();
+    script.settle(slow);
+    script.world.truth.restorable();
+  },
+
+  /** An owner has a put on its way when another one takes the branch, which is closed and collected before it arrives. */
+  'cold-fences'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [slow, , quick] = threeNodes(script);
+    script.hold(of(slow, 'put', '/wal/'));
+    slow.commit();
+    script.settle(slow);
+    script.take(quick);
+    script.write(quick, 2);
+    script.checkpoint(quick);
+    quick.tell({ type: 'close' });
+    script.until(() => quick.ended, quick);
+    script.job((protocol, hand) => protocol.collect(hand, 'main'));
+    script.hold();
+    script.settle(slow);
+  },
+
   /** A disk stands in the log of another branch, which lets go of that while it sleeps. */
   'begin-above-floor'(protocol, trace) {
     const script = new Script(protocol, trace);

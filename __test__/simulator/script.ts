@@ -37,6 +37,7 @@ const PLAN: Plan = {
   replace: 0,
   release: 0,
   mend: 0,
+  cold: 0,
   killJob: 0,
   checkpoint: 0,
   collect: 0,

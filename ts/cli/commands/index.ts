@@ -8,6 +8,7 @@ import type { Command } from '../command.js';
 import { backup } from './backup.js';
 import { branch } from './branch.js';
 import { checkpoint } from './checkpoint.js';
+import { collect } from './collect.js';
 import { count } from './count.js';
 import { del } from './del.js';
 import { diff } from './diff.js';
@@ -51,6 +52,7 @@ export const COMMANDS: readonly Command[] = [
   restore,
   branch,
   tag,
+  collect,
   log,
   merge,
 ];

@@ -58,14 +58,18 @@ export function changed(change: Change, head: Head | null): Head | null {
       const trimRevision = Math.max(head.trimRevision, change.trimRevision);
       return { ...head, manifest: change.manifest, retained, wal: withHint(head, change.slot), trimRevision };
     }
-    case 'collect': {
-      const slimmer = { ...head, retained: kept(head), collected: { epoch: head.epoch, n: change.n } };
-      // Rule retained-slots: what an older checkpoint needs of the log is kept as long as the checkpoint is.
-      const floor = Math.max(head.wal.floor, Math.min(...checkpointsOf(slimmer).map(({ floor }) => floor)));
-      if (!Number.isFinite(floor)) return slimmer;
-      return { ...slimmer, wal: { ...head.wal, floor } };
-    }
+    case 'collect':
+      return slimmer(head, change.n);
   }
+}
+
+/** Lets go of the checkpoints that the policy does not ask for any more, of the log before the rest, and of what no checkpoint named. */
+export function slimmer(head: Head, n: number): Head {
+  const slim = { ...head, retained: kept(head), collected: { epoch: head.epoch, n } };
+  // Rule retained-slots: what an older checkpoint needs of the log is kept as long as the checkpoint is.
+  const floor = Math.max(head.wal.floor, Math.min(...checkpointsOf(slim).map(({ floor }) => floor)));
+  if (!Number.isFinite(floor)) return slim;
+  return { ...slim, wal: { ...head.wal, floor } };
 }
 
 /** Whether the node that started with this boot owns this epoch of the branch. */

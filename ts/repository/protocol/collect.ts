@@ -103,7 +103,8 @@ function bounded(known: Known): Known {
   return Object.fromEntries(within);
 }
 
-function doomed(
+/** Of these names those of objects that a head which has let go of them does not keep. */
+export function doomed(
   { wal, collected, pins }: Head,
   live: ReadonlySet<string>,
   fenced: ReadonlySet<number>,

@@ -6,6 +6,8 @@
  */
 
 export {
+  collect,
+  collectable,
   dueIn,
   expire,
   type Forked,

@@ -14,6 +14,8 @@ interface Numbered {
   readonly n: number;
 }
 
+/** No object has a number beyond this. */
+export const NUMBER_MAX = 9_999_999_999;
 const digits = (number: number, width: number) => String(number).padStart(width, '0');
 const numbered = ({ epoch, n }: Numbered) => `${digits(epoch, 10)}-${digits(n, 10)}`;
 

@@ -48,7 +48,8 @@ export function* finish(hand: Hand, name: string, branchId: string): Job<void> {
       yield* settlePins(hand, seen);
       continue;
     }
-    yield* sweep(head);
+    const keys = yield* unneeded(head);
+    if (keys.length > 0) yield* sure({ type: 'delete', keys });
     // Rule pins-keep: as long as another branch has grown from it the branch needs what it has grown from itself.
     if (head.pins.length > 0) return;
     yield* letGo(hand, head.origin, branchId);
@@ -108,8 +109,8 @@ function* checkpointed({ branchId, manifest, origin, wal }: Head): Job<Position>
   return found.type === 'found' ? (found.body as Manifest).position : { ...ORIGIN, slot: wal.hint };
 }
 
-/** Deletes what no pin needs. */
-function* sweep(head: Head): Job<void> {
+/** What a branch that is deleted still has, and no pin needs. */
+export function* unneeded(head: Head): Job<readonly string[]> {
   const { branchId, pins } = head;
   const live = new Set<string>();
   for (const named of namedBy(head)) {
@@ -121,7 +122,7 @@ function* sweep(head: Head): Job<void> {
   }
   const fenced = new Set(head.fences);
   const listed = yield* sure({ type: 'list', prefix: branchPrefix(branchId) });
-  const keys = (listed.type === 'listed' ? listed.keys : []).filter((key) => {
+  return (listed.type === 'listed' ? listed.keys : []).filter((key) => {
     const name = parseName(key);
     // What this version does not know may be of use to those that have grown from the branch.
     if (name === undefined) return pins.length === 0;
@@ -129,5 +130,4 @@ function* sweep(head: Head): Job<void> {
     // Rule fences-for-ever: where a fence is gone, a put that was sent long ago would succeed.
     return !fenced.has(name.slot) && !pins.some(({ slots: { from, to } }) => name.slot >= from && name.slot < to);
   });
-  if (keys.length > 0) yield* sure({ type: 'delete', keys });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { collect, collectable } from './collect.js';
 export { dueIn, expire, removeDue, removeExpired } from './expire.js';
 export { type Forked, type Forking, fork } from './fork.js';
 export { Hand, type Job, type StoreRequest } from './job.js';
