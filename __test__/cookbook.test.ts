@@ -29,7 +29,7 @@ test('the recipes of the page about branches do what they are for', async (t) =>
     await branch.close();
   };
   const blocks = [...page.matchAll(/```(sh|js)\n([^`]+)```/g)].slice(1);
-  t.is(blocks.filter(([, language]) => language === 'sh').length, 5);
+  t.is(blocks.filter(([, language]) => language === 'sh').length, 6);
   const printed = new Map<string, string>();
   for (const [, language, block = ''] of blocks) {
     if (language === 'js') {
@@ -45,6 +45,12 @@ test('the recipes of the page about branches do what they are for', async (t) =>
   t.is(printed.get('npx coppice diff ./store main..before --store'), '~ price/bread\t2.00\t2\n+ price/milk\t1\n');
   t.is(printed.get('npx coppice scan ./before --prefix price/'), 'price/bread\t2\nprice/milk\t1\n');
   t.is(printed.get('npx coppice diff ./store incident..main --store'), '~ price/bread\t2\t2.00\n- price/milk\t1\n');
+  const undone = printed.get('npx coppice diff ./store before-the-reset..main --store');
+  t.is(undone, '~ price/bread\t2.00\t2\n+ price/milk\t1\n');
   await using again = await open(data, { store, durability: 'remote' });
-  t.deepEqual(await again.entries().toArray(), [['price/bread', '2.00']]);
+  const were = [
+    ['price/bread', '2'],
+    ['price/milk', '1'],
+  ];
+  t.deepEqual(await again.entries().toArray(), were as never);
 });

@@ -56,8 +56,8 @@ test('a tag keeps what was there, whatever is done elsewhere, and nobody writes 
   await createBranch(store, 'from-v0', { from: 'v0' });
   await db.dropTag('v0');
   t.deepEqual(await (await opened('from-v0')).entries().toArray(), [['a', 'A']]);
-  await refuses(t, 'COPPICE_NOT_FOUND', () => dropBranch(store, 'v1'), /"v1" in .* is a tag: drop it as one/);
-  await refuses(t, 'COPPICE_NOT_FOUND', () => dropTag(store, 'from-v0'), /is a branch: drop it as one/);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => dropBranch(store, 'v1'), /"v1" in .* is a tag, not a branch/);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => dropTag(store, 'from-v0'), /is a branch, not a tag/);
   await refuses(t, 'COPPICE_EXISTS', () => createTag(store, 'from-v0'), /there is a branch "from-v0"/);
   t.like(await dropTag(store, 'v1', { dryRun: true }), { name: 'v1', of: 'main' });
   t.deepEqual(await names(listTags(store)), ['v1']);

@@ -23,6 +23,7 @@ import {
   expireBranch as expireIn,
   forkBranch,
   removeBranch,
+  replaceBranch,
   storeOf,
 } from './repository/index.js';
 import type { Until } from './repository/protocol/index.js';
@@ -59,6 +60,20 @@ export interface ExpireBranchOptions extends RepositoryOptions, BranchExpiry {
   signal?: AbortSignal;
 }
 
+export interface PromoteBranchOptions extends RepositoryOptions {
+  /** Says what would be replaced, and replaces nothing. Default false. */
+  dryRun?: boolean;
+  /** Gives up; it may have been done or not. */
+  signal?: AbortSignal;
+}
+
+export interface ResetBranchOptions extends PromoteBranchOptions {
+  /** The branch, or the tag, that it is to hold. Default: the one that it has grown from; of one that has grown from none: itself. */
+  from?: string;
+  /** As that was at this moment. Default: all that is in the store. */
+  at?: Moment;
+}
+
 export interface DropBranchOptions extends RepositoryOptions {
   /** Says what would be dropped, and drops nothing. Default false. */
   dryRun?: boolean;
@@ -81,6 +96,8 @@ const CREATE = ['from', 'at', 'ttl', 'expiresAt', 'encryption', 'signal'] as con
 const CREATE_BRANCH = names('createBranch', CREATE);
 const CREATE_TAG = names('createTag', CREATE);
 const EXPIRE = names('expireBranch', ['ttl', 'expiresAt', 'encryption', 'signal']);
+const RESET = names('resetBranch', ['from', 'at', 'dryRun', 'encryption', 'signal']);
+const PROMOTE = names('promoteBranch', ['dryRun', 'encryption', 'signal']);
 const DROP = names('dropBranch', ['dryRun', 'encryption', 'signal']);
 const COLLECT = names('collect', ['branch', 'dryRun', 'encryption', 'signal']);
 const LIST = names('listBranches', ['encryption']);
@@ -196,6 +213,102 @@ export async function expireBranch(
 }
 
 /**
+ * Lets a branch hold what another one holds, or held at a moment that is kept, or what it held itself then: `git reset --hard`. The name
+ * goes to a new branch by one change of its head; nothing is copied. Whoever has the branch open is told so (`COPPICE_FENCED`), and finds
+ * the new state when it opens the same folder again. What the branch held before goes, but for what others have grown from: make a
+ * tag of it first to be able to come back.
+ *
+ * Answers the branch as it was before.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is no such branch, or none to take the state of; `COPPICE_COMPACTED` and
+ * `COPPICE_FUTURE_REVISION` as `createBranch`.
+ * @example
+ * ```ts
+ * import { createTag, open, resetBranch } from 'coppice';
+ *
+ * const store = './store-of-branches';
+ * let db = await open('./data-of-main', { store, durability: 'remote' });
+ * const { revision } = await db.put('price', '10');
+ * await db.put('price', 'a mistake');
+ * await db.close();
+ * await createTag(store, 'before-the-reset');
+ * await resetBranch(store, 'main', { from: 'main', at: revision });
+ * db = await open('./data-of-main', { store, durability: 'remote' });
+ * console.log(await db.get('price')); // 10
+ * await db.close();
+ * ```
+ */
+export async function resetBranch(
+  store: ObjectStore | string,
+  name: string,
+  options: ResetBranchOptions = {},
+): Promise<BranchInfo> {
+  checkNames(options, RESET);
+  const place = await placeOf(store, options);
+  const found = await foundAs(place, name, 'branch');
+  const from = branchName(options.from ?? found.parent ?? name);
+  await putInPlace(place, { name, from, at: untilOf(options.at) }, options);
+  return found;
+}
+
+/**
+ * Lets the branch that another one has grown from hold what that one holds: a rehearsal becomes the real thing, a repaired copy of
+ * the past the present. It is `resetBranch` seen from the other side: what was written to the parent since the branch was made is
+ * gone (`merge` keeps both). The branch stays, and may be dropped.
+ *
+ * Answers the parent as it was before.
+ *
+ * @throws `COPPICE_NOT_FOUND` if there is no such branch, or what it has grown from is not there any more; `COPPICE_INVALID` if it has
+ * grown from none.
+ * @example
+ * ```ts
+ * import { createBranch, open, promoteBranch } from 'coppice';
+ *
+ * const store = './store-of-branches';
+ * let db = await open('./data-of-main', { store, durability: 'remote' });
+ * await db.put('price', '10');
+ * await createBranch(store, 'repaired');
+ * const repaired = await open('./data-of-repaired', { store, branch: 'repaired', durability: 'remote' });
+ * await repaired.put('price', '11');
+ * await Promise.all([db.close(), repaired.close()]);
+ * await promoteBranch(store, 'repaired');
+ * db = await open('./data-of-main', { store });
+ * console.log(await db.get('price')); // 11
+ * await db.close();
+ * ```
+ */
+export async function promoteBranch(
+  store: ObjectStore | string,
+  name: string,
+  options: PromoteBranchOptions = {},
+): Promise<BranchInfo> {
+  checkNames(options, PROMOTE);
+  const place = await placeOf(store, options);
+  const { parent } = await foundAs(place, name, 'branch');
+  if (parent === null) throw invalid('the branch to promote', 'one that has grown from another', name);
+  const found = await foundAs(place, parent, 'branch');
+  await putInPlace(place, { name: parent, from: name, at: null }, options);
+  return found;
+}
+
+async function putInPlace(
+  place: ObjectStore,
+  replacing: { name: string; from: string; at: Until | null },
+  { dryRun = false, signal }: PromoteBranchOptions,
+): Promise<void> {
+  if (dryRun) await foundAs(place, replacing.from);
+  else await replaceBranch(place, replacing, doing(signal));
+}
+
+/** What has the name, if it is of that kind. */
+async function foundAs(place: ObjectStore, name: string, kind?: BranchInfo['kind']): Promise<BranchInfo> {
+  const found = await branchIn(place, branchName(name));
+  if (kind === undefined || found.kind === kind) return found;
+  const message = `"${name}" in ${place.location} is a ${found.kind}, not a ${kind}`;
+  throw new CoppiceError('NOT_FOUND', message, { details: { branch: name } });
+}
+
+/**
  * The branches in a store, by name, with what each has grown from, and how much of it is shared.
  *
  * @example
@@ -268,11 +381,7 @@ async function drop(
   checkNames(options, DROP);
   const { dryRun = false, signal } = options;
   const place = await placeOf(store, options);
-  const found = await branchIn(place, branchName(name));
-  if (found.kind !== kind) {
-    const message = `"${name}" in ${place.location} is a ${found.kind}: drop it as one`;
-    throw new CoppiceError('NOT_FOUND', message, { details: { branch: name } });
-  }
+  const found = await foundAs(place, name, kind);
   if (!dryRun) await removeBranch(place, name, doing(signal));
   return found;
 }

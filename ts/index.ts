@@ -23,7 +23,11 @@ export {
   listBranches,
   listTags,
   type Moment,
+  type PromoteBranchOptions,
+  promoteBranch,
   type RepositoryOptions,
+  type ResetBranchOptions,
+  resetBranch,
   type TagInfo,
   type TagOptions,
 } from './branches.js';

@@ -11,7 +11,7 @@ import { ReplicaEngine } from './replica.js';
 import { SharedBranch } from './shared.js';
 import { type Branch, encryptedStore, type Near, Shell, type ShellEvent } from './shell/index.js';
 
-export { expireBranch, forkBranch, removeBranch } from './branches.js';
+export { expireBranch, forkBranch, removeBranch, replaceBranch } from './branches.js';
 export { type CollectedBranch, collectStore } from './collect.js';
 export { type BranchInfo, branchesIn, branchIn, forkPoint } from './inspect.js';
 export { type LogEvent, logOf } from './log/index.js';

@@ -1,18 +1,19 @@
 /**
- * `coppice branch`: lists the branches in a store, makes one, says when one goes, drops one.
+ * `coppice branch`: lists the branches in a store, makes one, says when one goes, replaces what one holds, drops one.
  *
  * @module
  */
 
-import { createBranch, dropBranch, expireBranch, listBranches } from '../../branches.js';
+import { createBranch, dropBranch, expireBranch, listBranches, promoteBranch, resetBranch } from '../../branches.js';
 import type { BranchInfo } from '../../repository/index.js';
 import { type Call, type Command, EXIT, type Exit, encryption, usage } from '../command.js';
 import { columns, figure } from '../figures.js';
-import { checkGrown, GROWN_FLAGS, momentText, optionsOf } from './grown.js';
+import { checkFlags, GROWN_FLAGS, MADE_OF, momentText, optionsOf } from './grown.js';
 
 export const branch: Command = {
   name: 'branch',
-  summary: 'print the branches in a store with what they share; make one of another as it is or was; drop one',
+  summary:
+    'print the branches in a store with what they share; make one of another as it is or was; drop one, or replace what it holds',
   positionals: ['STORE', '[NAME]'],
   flags: {
     ...GROWN_FLAGS,
@@ -21,14 +22,22 @@ export const branch: Command = {
       value: 'TIME',
       help: "of a branch or tag that is there: drop it after '90s', '5m', '7d', ...; or never",
     },
+    reset: {
+      type: 'boolean',
+      help: 'let it hold what it has grown from holds, or --from, or itself at --at; what it held goes',
+    },
+    promote: { type: 'boolean', help: 'let what it has grown from hold what it holds; what that held goes' },
   },
   async run(call) {
     const [store, name] = call.positionals as [string, string | undefined];
-    const expire = call.text('expire');
-    if (expire !== undefined) return expireOne(call, store, name, expire);
-    checkGrown(call, name);
+    const actions = ['drop', 'expire', 'reset', 'promote'].filter(
+      (one) => call.has(one) || call.text(one) !== undefined,
+    );
+    const [action = '', other] = actions as (keyof typeof ACTIONS)[];
+    if (other !== undefined) throw usage(`give --${action} or --${other}, not both`);
+    checkFlags(call, name, action, ...(action === '' ? [...MADE_OF, 'ttl'] : ACTIONS[action].flags));
     if (name === undefined) return list(call, store);
-    if (call.has('drop')) return drop(call, store, name);
+    if (action !== '') return ACTIONS[action].run(call, store, name);
     await createBranch(store, name, optionsOf(call));
     if (call.has('json')) await call.terminal.json({ name, store });
     else await call.terminal.line(`made ${name}: open it with the options store and branch`);
@@ -36,13 +45,38 @@ export const branch: Command = {
   },
 };
 
-async function expireOne(call: Call, store: string, name: string | undefined, expire: string): Promise<Exit> {
-  const isAlone = Object.keys(GROWN_FLAGS).every((flag) => !call.has(flag) && call.text(flag) === undefined);
-  if (name === undefined || !isAlone) throw usage('branch --expire needs NAME, and nothing else');
-  const ttl = expire === 'never' ? {} : { ttl: expire };
-  await expireBranch(store, name, { ...ttl, ...encryption() });
-  if (call.has('json')) await call.terminal.json({ name, store, expire });
-  else await call.terminal.line(expire === 'never' ? `${name} stays` : `${name} goes after ${expire}`);
+/** What is done with one that is there, and the flags that say how. */
+const ACTIONS = {
+  drop: { flags: ['dry-run'], run: drop },
+  expire: { flags: [], run: expire },
+  reset: { flags: [...MADE_OF, 'dry-run'], run: reset },
+  promote: { flags: ['dry-run'], run: promote },
+} as const;
+
+async function expire(call: Call, store: string, name: string): Promise<Exit> {
+  const after = call.text('expire') as string;
+  await expireBranch(store, name, { ...(after !== 'never' && { ttl: after }), ...encryption() });
+  if (call.has('json')) await call.terminal.json({ name, store, expire: after });
+  else await call.terminal.line(after === 'never' ? `${name} stays` : `${name} goes after ${after}`);
+  return EXIT.OK;
+}
+
+async function reset(call: Call, store: string, name: string): Promise<Exit> {
+  const dryRun = call.has('dry-run');
+  return replaced(call, await resetBranch(store, name, { ...optionsOf(call), dryRun }), dryRun);
+}
+
+async function promote(call: Call, store: string, name: string): Promise<Exit> {
+  const dryRun = call.has('dry-run');
+  return replaced(call, await promoteBranch(store, name, { ...encryption(), dryRun }), dryRun);
+}
+
+async function replaced(call: Call, before: BranchInfo, dryRun: boolean): Promise<Exit> {
+  if (call.has('json')) await call.terminal.json({ ...before, replaced: !dryRun });
+  else {
+    const what = `${before.name}, ${figure(before.ownBytes, 'bytes')} of its own`;
+    await call.terminal.line(dryRun ? `would replace ${what}` : `replaced ${what}: whoever had it open opens it again`);
+  }
   return EXIT.OK;
 }
 

@@ -15,16 +15,20 @@ export const GROWN_FLAGS = {
   time: { type: 'string', value: 'TIME', help: 'as that was at this time: 2026-01-31T12:00:00Z' },
   ttl: { type: 'string', value: 'TIME', help: "let it be dropped by itself after '90s', '5m', '7d', ..." },
   drop: { type: 'boolean', help: 'drop it' },
-  'dry-run': { type: 'boolean', help: 'with --drop: print what would be dropped' },
+  'dry-run': { type: 'boolean', help: 'with what drops or replaces: print what would go' },
 } as const satisfies Readonly<Record<string, Flag>>;
 
-/** Refuses what does not go together. */
-export function checkGrown(call: Call, name: string | undefined): void {
-  const makes = ['from', 'at', 'time', 'ttl'].some((flag) => call.text(flag) !== undefined);
-  if (name === undefined && (makes || call.has('drop'))) throw usage('give NAME');
-  if (call.has('drop') && makes) throw usage('give --drop, or what the new one is made of, not both');
-  if (call.has('dry-run') && !call.has('drop')) throw usage('--dry-run is for --drop');
+/** Refuses flags that say nothing here. `action`: what is done instead of making one, and the flags that say how. */
+export function checkFlags(call: Call, name: string | undefined, action: string, ...its: string[]): void {
+  const given = Object.keys(GROWN_FLAGS).filter((flag) => call.has(flag) || call.text(flag) !== undefined);
+  if (name === undefined && (given.length > 0 || action !== '')) throw usage('give NAME');
+  const other = given.find((flag) => flag !== action && !its.includes(flag));
+  if (other !== undefined)
+    throw usage(action === '' ? `--${other} is for --drop` : `give --${action} or --${other}, not both`);
 }
+
+/** The flags that say what a new one is made of. */
+export const MADE_OF = ['from', 'at', 'time'];
 
 export function optionsOf(call: Call): CreateBranchOptions {
   const [from, at, time, ttl] = [call.text('from'), call.revision('at'), call.text('time'), call.text('ttl')];

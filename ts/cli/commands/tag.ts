@@ -7,7 +7,7 @@
 import { createTag, dropTag, listTags, type TagInfo } from '../../branches.js';
 import { type Call, type Command, EXIT, type Exit, encryption } from '../command.js';
 import { columns } from '../figures.js';
-import { checkGrown, GROWN_FLAGS, momentText, optionsOf } from './grown.js';
+import { checkFlags, GROWN_FLAGS, MADE_OF, momentText, optionsOf } from './grown.js';
 
 export const tag: Command = {
   name: 'tag',
@@ -16,7 +16,8 @@ export const tag: Command = {
   flags: GROWN_FLAGS,
   async run(call) {
     const [store, name] = call.positionals as [string, string | undefined];
-    checkGrown(call, name);
+    if (call.has('drop')) checkFlags(call, name, 'drop', 'dry-run');
+    else checkFlags(call, name, '', ...MADE_OF, 'ttl');
     if (name === undefined) return list(call, store);
     if (call.has('drop')) return drop(call, store, name);
     await createTag(store, name, optionsOf(call));
