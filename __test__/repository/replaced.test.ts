@@ -112,6 +112,38 @@ test('a branch takes the place of another; when nobody needs the one before noth
   await again.close();
 });
 
+test('all that was acknowledged of a branch is in the tag that is kept of it, whatever it has grown from', async (t) => {
+  const { store, opened, names } = await place(t);
+  const main = await opened('main');
+  await main.put('a', '1');
+  await main.checkpoint();
+  for (const name of ['written', 'opened', 'closed']) await forkBranch(store, { parent: 'main', name, at: null });
+  const dbs = [main];
+  for (const name of ['written', 'opened']) dbs.push(await opened(name));
+  await dbs[1]?.put('b', 'written');
+  await main.put('b', 'main');
+  for (const [name, value] of Object.entries({
+    main: 'main',
+    written: 'written',
+    opened: undefined,
+    closed: undefined,
+  })) {
+    const keep = `before-${name}`;
+    await replaceBranch(store, { name, from: 'main', at: { revision: 2 }, keep });
+    const tag = await opened(keep, keep, { readOnly: true });
+    t.is(await tag.get('b'), value);
+    t.is(await tag.get('a'), '1');
+    await tag.close();
+    t.deepEqual((await verifyBranch(store, keep, true)).problems, []);
+    await refuses(t, 'COPPICE_EXISTS', () => replaceBranch(store, { name, from: 'main', at: { revision: 2 }, keep }));
+  }
+  t.is((await names()).length, 8);
+  const again = await opened('written', 'again');
+  t.deepEqual(await all(again), [['a', '1']]);
+  await again.close();
+  await Promise.all(dbs.map((db) => db.close().catch(() => {})));
+});
+
 test('a replacement that is killed between any two requests has happened or has not, and is finished by a mend', async (t) => {
   for (let requests = 1; ; requests++) {
     const { store, opened, head } = await place(t);

@@ -46,6 +46,8 @@ export interface Counters {
   replacements: number;
   /** of them to one that has grown from the one before; */
   'replacements in place': number;
+  /** of them with a tag of all that the one before held; */
+  'replacements kept': number;
   /** and disks that began anew with it. */
   'disks that came along': number;
   /** Branches that need nothing of others any more. */
@@ -94,6 +96,7 @@ export function noCounters(): Counters {
     're-creations': 0,
     replacements: 0,
     'replacements in place': 0,
+    'replacements kept': 0,
     'disks that came along': 0,
     releases: 0,
     'cold collections': 0,

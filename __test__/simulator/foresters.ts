@@ -108,12 +108,15 @@ export class Foresters {
     const name = any();
     const from = random(2) === 0 ? name : any();
     const at = this.#moment(truths.of(truths.heads.get(from)?.branchId ?? '').log.length);
+    const free = NAMES.filter((name) => (truths.heads.get(name)?.state ?? 'gone') === 'gone');
+    const keep = random(2) === 0 ? free[random(free.length || 1)] : undefined;
     const kind = name !== 'main' && random(100) < plan.tag ? 'tag' : 'branch';
     this.#begin<Replaced>(
       `replace ${name} by ${from}`,
-      (hand) => protocol.replace(hand, { name, from, at, kind }),
+      (hand) => protocol.replace(hand, { name, from, at, kind, keep }),
       (result) => {
         if (result.type !== 'replaced') return;
+        if (keep !== undefined) this.#keptAll(keep, result.head);
         this.#begunAt(result.head, at);
         counters.replacements += 1;
         const { origin, retiring } = result.head;
@@ -121,6 +124,16 @@ export class Foresters {
         if (retiring !== null) truths.of(retiring.branchId).isOver = true;
       },
     );
+  }
+
+  /** What was replaced is in the tag, if that is there still. */
+  #keptAll(keep: string, { lineage }: Head): void {
+    const { truths, counters } = this.world;
+    const tag = truths.heads.get(keep);
+    const before = truths.of(lineage.at(-1) as string);
+    if (tag?.origin?.branchId !== before.head?.branchId || tag?.state !== 'live') return;
+    must(truths.of(tag.branchId).begun === before.log.length, `${keep} does not have all that was replaced`);
+    counters['replacements kept'] += 1;
   }
 
   /** When a branch expires, if it does. */

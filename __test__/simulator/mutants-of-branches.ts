@@ -140,6 +140,11 @@ export const OF_BRANCHES: Mutant[] = [
     edits: [['branches/replace', 'if (over.head.retiring !== null) {', 'if (over.head.retiring === undefined) {']],
   },
   {
+    rule: 'kept-whole',
+    without: 'a branch is replaced to which somebody has written since all of it was kept',
+    edits: [['branches/replace', '!isKept(over.head, kept)', 'kept === null']],
+  },
+  {
     rule: 'retired-first',
     without: 'a branch counts as replaced before there is a fence',
     edits: [['branches/replace', 'if (now !== null) yield* retire(hand, now.head);', '']],

@@ -46,6 +46,20 @@ export const OF_BRANCHES: Record<string, (protocol: Protocol, trace?: Trace) => 
     must(script.world.truths.live.includes('b'), 'a branch is deleted that has been given more time');
   },
 
+  /** Whoever makes a branch is slow to put its head; meanwhile the pin is found that it has made. */
+  'tombstone-first'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const { heads } = script.world.truths;
+    script.write(script.started(0, 'writer'), 1);
+    const job = script.begun((protocol, hand) => protocol.fork(hand, { parent: 'main', name: 'b', at: null }));
+    script.hold(of(job, 'put', headName('b')));
+    script.settle(job);
+    script.job((protocol, hand) => protocol.mend(hand, 'main'));
+    script.hold();
+    script.settle(job);
+    must(heads.get('b')?.state === 'live', 'the branch has not been made');
+  },
+
   /** Whoever replaces a branch is slow to put the new head; meanwhile the pin is found that it has made. */
   'moved-first'(protocol, trace) {
     slowToReplace(new Script(protocol, trace), 'put');
@@ -54,6 +68,47 @@ export const OF_BRANCHES: Record<string, (protocol: Protocol, trace?: Trace) => 
   /** The same, and it is slow to do anything. */
   'over-first'(protocol, trace) {
     slowToReplace(new Script(protocol, trace), 'put', 'get');
+  },
+
+  /** All of a branch has been kept when somebody takes it, and writes to it, before it is replaced. */
+  'kept-whole'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const owner = script.started(0, 'writer');
+    const standby = script.started(1, 'standby');
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    script.write(owner, 2);
+    const { truth, truths } = script.world;
+    const asked = { name: 'main', from: 'main', at: { revision: 2 }, keep: 'kept' };
+    const job = script.begun((protocol, hand) => protocol.replace(hand, asked));
+    script.until(() => truths.heads.has('kept'), job);
+    script.take(standby);
+    script.write(standby, 1);
+    script.settle(job);
+    const tag = truths.of(truths.heads.get('kept')?.branchId ?? '');
+    must(job.ended && truth.log.length === 4, 'the branch has not been replaced');
+    must(tag.begun === truth.log.length, 'the tag does not have all that was replaced');
+  },
+
+  /** A branch is about to be told to expire when its pin is made to say that it does not. */
+  'hint-behind'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    script.write(script.started(0, 'writer'), 1);
+    script.fork('b');
+    const say = (expiresMs: number | null) => (protocol: Protocol, hand: InstanceType<Protocol['Hand']>) =>
+      protocol.expire(hand, 'b', expiresMs);
+    script.job(say(100));
+    const first = script.begun(say(null));
+    const { heads } = script.world.truths;
+    script.until(() => heads.get('b')?.expiresMs === null, first);
+    first.kill();
+    // The head says what is asked for, and its pin does not yet.
+    const earlier = script.begun(say(100));
+    script.hold(of(earlier, 'put', headName('b')));
+    script.settle(earlier);
+    script.job(say(null));
+    script.hold();
+    script.settle(earlier);
   },
 
   /** Whoever has replaced a branch is killed at once; then one that has grown from the one before is deleted. */

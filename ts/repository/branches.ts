@@ -43,20 +43,22 @@ export async function forkBranch(store: ObjectStore, forking: Forking, doing?: D
 /**
  * Gives the name of a branch to a new one, which grows from another, or from the very one that has the name, as that is now, or was at a
  * moment that is kept. Who has the branch before open is fenced; what others have grown from it stays for them. Resolves when nothing
- * is written to it any more.
+ * is written to it any more. With `keep` the branch before is taken from its owner first, and a tag of that name has all that was ever
+ * acknowledged of it.
  *
- * @throws `COPPICE_NOT_FOUND` if there is no such branch, or none to grow from; `COPPICE_COMPACTED` and `COPPICE_FUTURE_REVISION` as
+ * @throws `COPPICE_NOT_FOUND` if there is no such branch, or none to grow from; `COPPICE_EXISTS` if the name of the tag is taken; `COPPICE_COMPACTED` and `COPPICE_FUTURE_REVISION` as
  * for `forkBranch`.
  */
 export async function replaceBranch(store: ObjectStore, replacing: Replacing, doing?: Doing): Promise<Head> {
-  const { name, from: parent, at } = replacing;
+  const { name, from: parent, at, keep } = replacing;
   const replaced = await carryOut(store, replace(new Hand(randomUUID()), replacing), doing);
   if (replaced.type === 'replaced') return replaced.head;
   if (replaced.type === 'no branch') throw noBranch(name, store);
+  if (replaced.type === 'tag exists') throw refused(store, { parent: name, name: keep as string, at }, 'exists');
   throw refused(store, { parent, name, at }, replaced.type);
 }
 
-type Refused = Exclude<Forked['type'] | Replaced['type'], 'forked' | 'replaced' | 'no branch'>;
+type Refused = Exclude<Forked['type'] | Replaced['type'], 'forked' | 'replaced' | 'no branch' | 'tag exists'>;
 
 function refused(
   { location }: ObjectStore,

@@ -26,8 +26,8 @@ import { changeHead, type Hand, type Job, sure } from './job.js';
 export interface Growing {
   /** Null: as it is now, as far as that is in the store. */
   readonly at: Until | null;
-  /** What the branch's owner knows, if this is done beside it: the slot that comes next, and the last revision before it. */
-  readonly known?: { readonly branchId: string; readonly to: number; readonly revision: number } | undefined;
+  /** What is known of its log: the slot that comes next, and the last revision before it. Its owner knows, if this is done beside it. */
+  readonly known?: { readonly branchId: string; readonly to: number; readonly revision?: number } | undefined;
 }
 
 /**

@@ -11,7 +11,8 @@ import { type Head, isLive, isMade } from '../objects.js';
 import { retire } from './finish.js';
 import { endFor, type Growing, type Growth, grown, growthFrom, pinFor, reserve } from './growth.js';
 import { type Hand, type Job, putHead, readHead } from './job.js';
-import { deleted } from './remove.js';
+import { isKept, type Kept, keepAll } from './keep.js';
+import { deleted, remove } from './remove.js';
 import { isThere, unpin } from './retired.js';
 
 export interface Replacing extends Growing {
@@ -20,10 +21,14 @@ export interface Replacing extends Growing {
   readonly from: string;
   /** Not given: what the one before was. */
   readonly kind?: Head['kind'] | undefined;
+  /** A tag of this name is made of all of the branch before. */
+  readonly keep?: string | undefined;
 }
 
 export type Replaced =
   | { readonly type: 'replaced'; readonly head: Head }
+  /** The name under which the one before was to be kept is taken. */
+  | { readonly type: 'tag exists' }
   /** There is no branch of that name; none to grow from, or one without a checkpoint; nothing that is kept is as old as that; it is not there yet. */
   | { readonly type: 'no branch' | 'no parent' | 'too old' | 'not yet' };
 
@@ -32,7 +37,8 @@ const LINEAGE_MAX = 16;
 
 /** When this ends nothing is written to the branch before any more. */
 export function* replace(hand: Hand, replacing: Replacing): Job<Replaced> {
-  const { name, from } = replacing;
+  const { name, from, at, keep } = replacing;
+  let kept: Kept | null = null;
   for (;;) {
     // Rule over-first: whoever takes the pin for dead moves the head after it has seen the pin.
     const over = yield* readHead(name);
@@ -47,11 +53,19 @@ export function* replace(hand: Hand, replacing: Replacing): Job<Replaced> {
     const end = yield* endFor(source.head, replacing);
     if (end === 'not yet') return { type: 'not yet' };
     if (end === 'collected') continue;
+    if (keep !== undefined && growthFrom(source.head, at, end) !== undefined && !isKept(over.head, kept)) {
+      // Rule kept-whole: what has been written since is not in the tag.
+      if (kept !== null) yield* remove(hand, keep);
+      const now = yield* keepAll(hand, name, keep);
+      if (now === 'tag exists') return { type: now };
+      kept = now;
+      continue;
+    }
     const branchId = hand.name();
     const { expiresMs } = over.head;
     const growth =
       from === name
-        ? growthFrom(over.head, replacing.at, end)
+        ? growthFrom(over.head, at, end)
         : yield* reserve(hand, source, { ...replacing, end }, { name, branchId, expiresMs });
     if (!growth) {
       const now = yield* readHead(from);
