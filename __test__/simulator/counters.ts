@@ -50,6 +50,10 @@ export interface Counters {
   'replacements kept': number;
   /** and disks that began anew with it. */
   'disks that came along': number;
+  /** Commits with what another branch held, */
+  'merges tried': number;
+  /** and those of them that were told to have been made. */
+  merges: number;
   /** Branches that need nothing of others any more. */
   releases: number;
   /** While nobody had the branch, with something to delete. */
@@ -98,6 +102,8 @@ export function noCounters(): Counters {
     'replacements in place': 0,
     'replacements kept': 0,
     'disks that came along': 0,
+    'merges tried': 0,
+    merges: 0,
     releases: 0,
     'cold collections': 0,
     'jobs killed': 0,

@@ -141,8 +141,10 @@ export class Node {
     this.#perform(actions);
   }
 
-  commit(): void {
+  /** `tell`: hears of it before anybody else does. */
+  commit(tell?: (commit: number) => void): void {
     const commit = this.world.newCommit();
+    tell?.(commit);
     this.engine.append(commit);
     this.pending.push(commit);
     if (this.world.chance(this.world.plan.syncAtOnce)) this.sync();

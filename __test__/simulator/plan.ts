@@ -45,6 +45,8 @@ export interface Plan {
   cold: number;
   /** Whoever makes, deletes or mends one is killed. */
   killJob: number;
+  /** What a branch holds is merged into another one. */
+  merge: number;
   checkpoint: number;
   collect: number;
   compact: number;
@@ -126,6 +128,7 @@ const NO_BRANCHES = {
   mend: 0,
   cold: 0,
   killJob: 0,
+  merge: 0,
 };
 
 function branches(one: (...choices: number[]) => number) {
@@ -138,6 +141,7 @@ function branches(one: (...choices: number[]) => number) {
     replace: one(0, 3, 8),
     release: one(2, 6),
     mend: one(1, 5),
+    merge: one(0, 5, 20),
     killJob: one(0, 5, 20, 60),
   };
   // No draw of its own: runs without it are as they were.

@@ -39,6 +39,7 @@ const PLAN: Plan = {
   mend: 0,
   cold: 0,
   killJob: 0,
+  merge: 0,
   checkpoint: 0,
   collect: 0,
   compact: 0,

@@ -38,6 +38,7 @@ export class Truth {
   readonly log: number[] = [];
   readonly #folds: number[] = [];
   readonly #at = new Map<number, number>();
+  readonly #merged = new Set<string>();
   /** Commits that are in it from the beginning. */
   begun = 0;
   head: Head | undefined;
@@ -108,6 +109,9 @@ export class Truth {
   }
 
   #add(commit: number): void {
+    const merged = this.all.merges.get(commit);
+    must(merged === undefined || !this.#merged.has(merged), `${merged} has been merged twice`);
+    if (merged !== undefined) this.#merged.add(merged);
     this.#folds.push(fold(this.#folds.at(-1) ?? 0, commit));
     this.log.push(commit);
     this.#at.set(commit, this.log.length);

@@ -28,6 +28,8 @@ export class Truths {
   readonly #deleted = new Set<string>();
   /** The content of every table that was ever made. */
   readonly parts = new Map<string, Part>();
+  /** What was merged, by the commits that have it. */
+  readonly merges = new Map<number, string>();
   /** Commits whose clients were told that they have failed. */
   readonly fenced = new Set<number>();
   /** What was put into a branch after it began to be deleted: nobody looks for it any more. */

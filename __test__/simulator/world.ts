@@ -12,6 +12,7 @@ import { Bucket } from './bucket.js';
 import { type Counters, noCounters } from './counters.js';
 import { MS_BETWEEN_COMMITS } from './engine.js';
 import { Foresters, SWEEP } from './foresters.js';
+import { Mergers } from './mergers.js';
 import { Network, type Party } from './network.js';
 import { CLOCK_RATE_MAX, Node, type Protocol } from './node.js';
 import { calm, type Plan, planOf } from './plan.js';
@@ -34,6 +35,7 @@ export class World {
   readonly bucket = new Bucket();
   readonly truths = new Truths(this.bucket, this.counters);
   readonly foresters = new Foresters(this);
+  readonly #mergers = new Mergers(this);
   /** Branches of which somebody may have overlooked something. */
   readonly listedOld = new Set<string>();
   readonly network = new Network(this);
@@ -158,6 +160,7 @@ export class World {
     if (this.random(4) === 0) this.#ail();
     if (this.random(2) === 0) this.#work();
     if (this.plan.fork > 0 && this.random(4) === 0) this.foresters.work();
+    if (this.plan.merge > 0 && this.random(4) === 0) this.#mergers.work();
     if (this.chance(this.plan.lateArrival)) network.arriveLate();
     if (network.wire.length > 0 && this.random(8) > 0) network.deliver();
     else network.ring();
