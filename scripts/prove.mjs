@@ -110,6 +110,17 @@ const proofs = {
     program: storeSources,
     command: (_, seed) => failureProgram('store/rounds.ts', seed, '20', { NODE_NO_WARNINGS: '1' }),
   },
+  soak: {
+    shows:
+      'a database, its branches and a replica on a real S3 server, used as for months, are what a model is, and stop growing',
+    takes: '20 minutes, or --minutes',
+    slices: 1,
+    program: soakSources,
+    command: (_, seed) => {
+      const environment = { ...oneArena, NODE_NO_WARNINGS: '1', COPPICE_MINUTES: String(number('minutes') ?? 20) };
+      return failureProgram('soak/rounds.ts', seed, undefined, environment);
+    },
+  },
   workers: {
     shows:
       '800 worker threads in 200 rounds, ended with calls in flight, leave no engine, file, thread or memory behind',
@@ -171,7 +182,7 @@ function failureProgram(name, seed, rounds, environment = {}) {
   return {
     program: process.execPath,
     parameters,
-    environment: { COPPICE_SEED: String(seed), COPPICE_ROUNDS: rounds, ...environment },
+    environment: { COPPICE_SEED: String(seed), ...(rounds && { COPPICE_ROUNDS: rounds }), ...environment },
   };
 }
 
@@ -181,8 +192,16 @@ function protocolSources() {
 
 /** The addon, and the sources above it. The server is got if it is not there. */
 function storeSources() {
+  return overServer('store');
+}
+
+function soakSources() {
+  return overServer('soak');
+}
+
+function overServer(name) {
   if (getServer().reason !== undefined) fail('this takes an S3 server');
-  return sources('store', ['ts', '__test__/failure/store', '__test__/support'], [addon()]);
+  return sources(name, ['ts', `__test__/failure/${name}`, '__test__/support'], [addon()]);
 }
 
 /** What is run is the source itself, so that is what tells one build from another. */
