@@ -75,7 +75,8 @@ test('a preview is reset to what its parent holds now, and a branch is promoted 
   t.deepEqual(await again.entries().toArray(), [['a', '2']]);
   await again.put('c', 'good');
   await db.put('a', 'lost');
-  t.like(await promoteBranch(store, 'preview'), { name: 'main' });
+  await refuses(t, 'COPPICE_EXISTS', () => promoteBranch(store, 'preview', { keep: 'preview' }), /a branch "preview"/);
+  t.like(await promoteBranch(store, 'preview', { keep: 'was-main' }), { name: 'main' });
   await refuses(t, 'COPPICE_FENCED', () => db.put('a', '3'));
   await db.close();
   const main = await opened('main');
@@ -94,6 +95,8 @@ test('a preview is reset to what its parent holds now, and a branch is promoted 
   );
   await sound('main');
   await main.close();
+  const was = await opened('was-main', { readOnly: true, durability: undefined } as never);
+  t.deepEqual(await was.entries().toArray(), [['a', 'lost']]);
   // A disk that was lost grows back from what is there now.
   t.deepEqual(await (await opened('main', {}, 'new-disk')).entries().toArray(), good as never);
 });
@@ -112,6 +115,7 @@ test('what cannot be reset or promoted is refused, and nothing is done', async (
   await refuses(t, 'COPPICE_NOT_FOUND', () => promoteBranch(store, 'b'), /"v1" in .* is a tag, not a branch/);
   t.is((await db.put('a', '2')).revision, revision + 1);
   for (const args of [
+    ['--keep', 'x'],
     ['--promote', '--reset'],
     ['--promote', '--from', 'v1'],
     ['--reset', '--ttl', '1d'],

@@ -61,6 +61,8 @@ export interface ExpireBranchOptions extends RepositoryOptions, BranchExpiry {
 }
 
 export interface PromoteBranchOptions extends RepositoryOptions {
+  /** A tag of this name keeps all that was ever acknowledged of what is replaced. */
+  keep?: string;
   /** Says what would be replaced, and replaces nothing. Default false. */
   dryRun?: boolean;
   /** Gives up; it may have been done or not. */
@@ -96,8 +98,8 @@ const CREATE = ['from', 'at', 'ttl', 'expiresAt', 'encryption', 'signal'] as con
 const CREATE_BRANCH = names('createBranch', CREATE);
 const CREATE_TAG = names('createTag', CREATE);
 const EXPIRE = names('expireBranch', ['ttl', 'expiresAt', 'encryption', 'signal']);
-const RESET = names('resetBranch', ['from', 'at', 'dryRun', 'encryption', 'signal']);
-const PROMOTE = names('promoteBranch', ['dryRun', 'encryption', 'signal']);
+const RESET = names('resetBranch', ['from', 'at', 'keep', 'dryRun', 'encryption', 'signal']);
+const PROMOTE = names('promoteBranch', ['keep', 'dryRun', 'encryption', 'signal']);
 const DROP = names('dropBranch', ['dryRun', 'encryption', 'signal']);
 const COLLECT = names('collect', ['branch', 'dryRun', 'encryption', 'signal']);
 const LIST = names('listBranches', ['encryption']);
@@ -215,24 +217,23 @@ export async function expireBranch(
 /**
  * Lets a branch hold what another one holds, or held at a moment that is kept, or what it held itself then: `git reset --hard`. The name
  * goes to a new branch by one change of its head; nothing is copied. Whoever has the branch open is told so (`COPPICE_FENCED`), and finds
- * the new state when it opens the same folder again. What the branch held before goes, but for what others have grown from: make a
- * tag of it first to be able to come back.
+ * the new state when it opens the same folder again. What the branch held before goes, but for what others have grown from; `keep`
+ * names a tag that has all of it.
  *
  * Answers the branch as it was before.
  *
- * @throws `COPPICE_NOT_FOUND` if there is no such branch, or none to take the state of; `COPPICE_COMPACTED` and
- * `COPPICE_FUTURE_REVISION` as `createBranch`.
+ * @throws `COPPICE_NOT_FOUND` if there is no such branch, or none to take the state of; `COPPICE_EXISTS` if the name to keep it under
+ * is taken; `COPPICE_COMPACTED` and `COPPICE_FUTURE_REVISION` as `createBranch`.
  * @example
  * ```ts
- * import { createTag, open, resetBranch } from 'coppice';
+ * import { open, resetBranch } from 'coppice';
  *
  * const store = './store-of-branches';
  * let db = await open('./data-of-main', { store, durability: 'remote' });
  * const { revision } = await db.put('price', '10');
  * await db.put('price', 'a mistake');
  * await db.close();
- * await createTag(store, 'before-the-reset');
- * await resetBranch(store, 'main', { from: 'main', at: revision });
+ * await resetBranch(store, 'main', { from: 'main', at: revision, keep: 'before-the-reset' });
  * db = await open('./data-of-main', { store, durability: 'remote' });
  * console.log(await db.get('price')); // 10
  * await db.close();
@@ -294,10 +295,11 @@ export async function promoteBranch(
 async function putInPlace(
   place: ObjectStore,
   replacing: { name: string; from: string; at: Until | null },
-  { dryRun = false, signal }: PromoteBranchOptions,
+  { keep, dryRun = false, signal }: PromoteBranchOptions,
 ): Promise<void> {
+  const kept = keep === undefined ? undefined : branchName(keep);
   if (dryRun) await foundAs(place, replacing.from);
-  else await replaceBranch(place, replacing, doing(signal));
+  else await replaceBranch(place, { ...replacing, keep: kept }, doing(signal));
 }
 
 /** What has the name, if it is of that kind. */

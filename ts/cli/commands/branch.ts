@@ -26,6 +26,7 @@ export const branch: Command = {
       type: 'boolean',
       help: 'let it hold what it has grown from holds, or --from, or itself at --at; what it held goes',
     },
+    keep: { type: 'string', value: 'TAG', help: 'with --reset and --promote: make a tag of what is replaced' },
     promote: { type: 'boolean', help: 'let what it has grown from hold what it holds; what that held goes' },
   },
   async run(call) {
@@ -34,6 +35,8 @@ export const branch: Command = {
       (one) => call.has(one) || call.text(one) !== undefined,
     );
     const [action = '', other] = actions as (keyof typeof ACTIONS)[];
+    if (call.text('keep') !== undefined && action !== 'reset' && action !== 'promote')
+      throw usage('--keep is for --reset and --promote');
     if (other !== undefined) throw usage(`give --${action} or --${other}, not both`);
     checkFlags(call, name, action, ...(action === '' ? [...MADE_OF, 'ttl'] : ACTIONS[action].flags));
     if (name === undefined) return list(call, store);
@@ -63,12 +66,17 @@ async function expire(call: Call, store: string, name: string): Promise<Exit> {
 
 async function reset(call: Call, store: string, name: string): Promise<Exit> {
   const dryRun = call.has('dry-run');
-  return replaced(call, await resetBranch(store, name, { ...optionsOf(call), dryRun }), dryRun);
+  return replaced(call, await resetBranch(store, name, { ...optionsOf(call), ...kept(call), dryRun }), dryRun);
 }
 
 async function promote(call: Call, store: string, name: string): Promise<Exit> {
   const dryRun = call.has('dry-run');
-  return replaced(call, await promoteBranch(store, name, { ...encryption(), dryRun }), dryRun);
+  return replaced(call, await promoteBranch(store, name, { ...encryption(), ...kept(call), dryRun }), dryRun);
+}
+
+function kept(call: Call): { keep?: string } {
+  const keep = call.text('keep');
+  return keep === undefined ? {} : { keep };
 }
 
 async function replaced(call: Call, before: BranchInfo, dryRun: boolean): Promise<Exit> {
