@@ -8,11 +8,18 @@
 /** A stored key, in bytes, with the prefix of its sublevel. */
 export const KEY_BYTES_MAX = 65_535;
 
+/** How often a transaction is tried again, unless `retries` says otherwise. */
+export const RETRIES = 20;
+/** Between two tries lie so many milliseconds at most. */
+export const RETRY_MS_MAX = 64;
+
 /** Batches that may wait for memory or large values before further writes reject with `COPPICE_BUSY`. */
 export const QUEUED_BATCHES_MAX = 4_096;
 /** Bytes of batches, without large values, that may wait before further writes reject with `COPPICE_BUSY`. */
 export const QUEUED_BYTES_MAX = 64 << 20;
 
+/** The operations of a batch or a transaction, without large values; and as much again of conditions. */
+export const BATCH_BYTES_MAX = 32 << 20;
 /** Values over this many bytes are written to files of their own before the commit that holds them. */
 export const LARGE_VALUE_BYTES = 1 << 20;
 /** So much of one is handed over at a time. */

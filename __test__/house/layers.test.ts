@@ -18,6 +18,8 @@ const engine = [
   [
     'read',
     'range',
+    'sources',
+    'guard',
     'diff',
     'write',
     'draft',
@@ -53,6 +55,7 @@ const api = [
     'merge',
     'snapshot',
     'sublevel',
+    'transaction',
     'ttl',
     'upkeep',
     'salvage',

@@ -24,6 +24,9 @@ export const WAKE_SEAT = 5;
 /** An answer of `put`, `del` and `commit` that is no revision; the others are `STALLED` and `LATER`. */
 export const WRITE_REFUSED = -2;
 
+/** What is told of a conflict, without its key. */
+export const CONFLICT_BYTES = 24;
+
 /** The `flags` of `rangeOpen`. */
 export const ROWS_KEYS = 1 << 0;
 export const ROWS_KEYS_AS_TEXT = 1 << 1;
@@ -63,7 +66,7 @@ export interface ChangeByTask {
 export interface CommitByTask {
   revision: number;
   deleted?: number;
-  conflicts: [guard: number, revision: number][];
+  conflicts: { guard: number; revision: number; key?: Buffer }[];
   newest: number;
 }
 
@@ -140,7 +143,7 @@ export interface Addon {
 
   put(handle: number, key: Bytes, value: Bytes, deadlineMs: number): number | null;
   del(handle: number, key: Bytes): number | null;
-  /** Refused: header: revision, conflicts; data: for each its guard and revision or 0. */
+  /** Refused: header: revision, conflicts; data: for each its guard, revision or 0, bytes of its key or -1; then the keys. */
   commit(handle: number, body: Uint8Array, bytes: number, guards: Uint8Array | undefined): number | null;
 
   /** As `commit`; `large`: for each value its operation and its number, both `f64`. */

@@ -6,7 +6,15 @@
 
 import { closed, fromNative, invalid } from '../errors.js';
 import { LARGE_PIECE_BYTES, LARGE_VALUE_BYTES } from '../limits.js';
-import { type Addon, type CommitByTask, type FoundByTask, type Wait, WRITE_REFUSED } from './addon.js';
+import {
+  type Addon,
+  CONFLICT_BYTES,
+  type CommitByTask,
+  type FoundByTask,
+  HEADER_BYTES,
+  type Wait,
+  WRITE_REFUSED,
+} from './addon.js';
 import { NativeChanges } from './changes.js';
 import type { Environment, Listener, NativeEvent } from './environment.js';
 import { foundEntry } from './found.js';
@@ -142,7 +150,7 @@ export class NativeEngine implements Engine, Listener {
     const started = this.#addon.commitLater(this.#handle, body, end, guards, pairs(slab, large));
     const { revision, deleted, conflicts, newest } = await this.#environment.task<CommitByTask>(started);
     if (revision !== WRITE_REFUSED) return { answer: revision, deleted };
-    const found = conflicts.map(([guard, revision]) => ({ guard, revision: revision || null }));
+    const found = conflicts.map((conflict) => ({ ...conflict, revision: conflict.revision || null }));
     return { answer: { revision: newest, conflicts: found }, deleted };
   }
 
@@ -260,10 +268,15 @@ export class NativeEngine implements Engine, Listener {
   }
 
   #refusal(): Refusal {
-    const { header, numbers } = this.#environment;
+    const { header, numbers, shared } = this.#environment;
     const conflicts: Refusal['conflicts'] = [];
-    for (let i = 0; i < header[1]!; i++) {
-      conflicts.push({ guard: numbers[2 * i]!, revision: numbers[2 * i + 1] || null });
+    const told = header[1]!;
+    let at = HEADER_BYTES + told * CONFLICT_BYTES;
+    for (let i = 0; i < told; i++) {
+      const conflict = { guard: numbers[3 * i]!, revision: numbers[3 * i + 1] || null };
+      const bytes = numbers[3 * i + 2]!;
+      conflicts.push(bytes < 0 ? conflict : { ...conflict, key: Buffer.from(shared.subarray(at, at + bytes)) });
+      at += Math.max(0, bytes);
     }
     return { revision: header[0]!, conflicts };
   }

@@ -5,7 +5,7 @@
  */
 
 import { CoppiceError } from '../errors.js';
-import { KEY_BYTES_MAX, LARGE_BYTES_MAX, LARGE_VALUE_BYTES, VALUE_BYTES_MAX } from '../limits.js';
+import { BATCH_BYTES_MAX, KEY_BYTES_MAX, LARGE_BYTES_MAX, LARGE_VALUE_BYTES, VALUE_BYTES_MAX } from '../limits.js';
 import type { Bytes, LargeOp, Slab } from './types.js';
 
 /** Left for the engine to fill in. */
@@ -18,13 +18,16 @@ const KIND_DELETE = 2;
 const KIND_RANGE_DELETE = 3;
 const FLAG_DEADLINE = 1;
 
-const RECORD_BYTES_MAX = 32 * 1024 * 1024;
 const FIRST_BYTES = 4096;
 /** A UTF-16 unit takes at most so many bytes of UTF-8. */
 const UTF8_BYTES_PER_UNIT_MAX = 3;
 /** Below this many units a loop is faster than the call that encodes. */
 const SHORT_TEXT_UNITS = 24;
-const GUARD_BYTES = 12;
+/** Kind and revision of a guard; the length of each of its keys. */
+const GUARD_BYTES = 9;
+const LENGTH_BYTES = 4;
+const GUARD_KEY = 0;
+const GUARD_RANGE = 1;
 
 /** A `Buffer` with the method that its declarations leave out. */
 interface Writable extends Buffer {
@@ -103,14 +106,25 @@ export class NativeSlab implements Slab {
   }
 
   check(key: Bytes, revision: number | null): void {
-    const needed = this.#guardsEnd + GUARD_BYTES + bytesMax(key);
-    this.#guards = grown(this.#guards ?? allocate(256), this.#guardsEnd, needed);
-    const at = this.#guardsEnd + GUARD_BYTES;
-    const keyEnd = write(this.#guards, key, at);
-    if (keyEnd - at > KEY_BYTES_MAX) throw tooLarge('key', keyEnd - at, KEY_BYTES_MAX);
-    this.#guards.writeDoubleLE(revision ?? 0, this.#guardsEnd);
-    this.#guards.writeUInt32LE(keyEnd - at, this.#guardsEnd + 8);
-    this.#guardsEnd = keyEnd;
+    this.#guard(GUARD_KEY, revision ?? 0, key);
+  }
+
+  checkRange(lower: Bytes, upper: Bytes, since: number): void {
+    this.#guard(GUARD_RANGE, since, lower, upper);
+  }
+
+  #guard(kind: number, revision: number, key: Bytes, upper?: Bytes): void {
+    const room = GUARD_BYTES + 2 * LENGTH_BYTES + bytesMax(key) + (upper === undefined ? 0 : bytesMax(upper));
+    const guards = grown(this.#guards ?? allocate(256), this.#guardsEnd, this.#guardsEnd + room);
+    this.#guards = guards;
+    const at = guards.writeDoubleLE(revision, guards.writeUInt8(kind, this.#guardsEnd));
+    let end = writeWithLength(guards, key, at);
+    // The end of a range may be one byte longer than a key.
+    const bytes = end - at - LENGTH_BYTES;
+    if (bytes > KEY_BYTES_MAX) throw tooLarge('key', bytes, KEY_BYTES_MAX);
+    if (upper !== undefined) end = writeWithLength(guards, upper, end);
+    if (end > BATCH_BYTES_MAX) throw tooLarge('list of conditions', end, BATCH_BYTES_MAX);
+    this.#guardsEnd = end;
     this.checks++;
   }
 
@@ -131,7 +145,7 @@ export class NativeSlab implements Slab {
   /** Writes the fixed part of an operation whose key and value stand behind it already, and takes it in. */
   #finish(kind: number, flags: number, keyBytes: number, valueBytes: number, end: number): void {
     if (keyBytes > KEY_BYTES_MAX) throw tooLarge('key', keyBytes, KEY_BYTES_MAX);
-    if (end > RECORD_BYTES_MAX) throw tooLarge('batch', end, RECORD_BYTES_MAX);
+    if (end > BATCH_BYTES_MAX) throw tooLarge('batch', end, BATCH_BYTES_MAX);
     const { body, end: start } = this;
     body[start] = kind;
     body[start + 1] = 0;
@@ -176,6 +190,13 @@ function write(to: Writable, bytes: Bytes, at: number): number {
   return at + length;
 }
 
+/** Bytes after their length; answers where they end. There must be room. */
+function writeWithLength(to: Writable, bytes: Bytes, at: number): number {
+  const end = write(to, bytes, at + LENGTH_BYTES);
+  to.writeUInt32LE(end - at - LENGTH_BYTES, at);
+  return end;
+}
+
 /** 64 bits, little endian, without a bigint. */
 function writeInteger(to: Writable, integer: number, at: number): number {
   const high = Math.floor(integer / 2 ** 32);
@@ -187,7 +208,7 @@ function writeInteger(to: Writable, integer: number, at: number): number {
 function grown(buffer: Writable, used: number, needed: number): Writable {
   if (needed <= buffer.length) return buffer;
   // What a batch may hold, with room for text that turns out shorter than it might have been.
-  if (needed > 4 * RECORD_BYTES_MAX) throw tooLarge('batch', needed, RECORD_BYTES_MAX);
+  if (needed > 4 * BATCH_BYTES_MAX) throw tooLarge('batch', needed, BATCH_BYTES_MAX);
   const larger = allocate(Math.max(needed, 2 * buffer.length));
   buffer.copy(larger, 0, 0, used);
   return larger;

@@ -97,12 +97,12 @@ export interface CommitAnswer {
   deleted: number | undefined;
 }
 
-/** A guard of a commit failed: what was found, for each guard that did, by the order of `Slab.check`. */
+/** A guard of a commit failed: what was found, for each guard that did, by the order of `Slab.check` and `Slab.checkRange`. */
 export interface Refusal {
   /** The newest revision at the time of the answer. */
   revision: number;
-  /** `revision: null`: there is no such key. */
-  conflicts: { guard: number; revision: number | null }[];
+  /** `revision: null`: there is no such key. Of a range `key` is the first one that was written. */
+  conflicts: { guard: number; revision: number | null; key?: Buffer }[];
 }
 
 /** An entry with what is known about it besides its bytes. */
@@ -192,6 +192,11 @@ export interface Slab {
   delRange(lower: Bytes, upper: Bytes): void;
   /** The commit happens only if `key` was last changed by `revision`; `null`: only if it does not exist. */
   check(key: Bytes, revision: number | null): void;
+  /**
+   * The commit happens only if nothing from `lower` on up to, without, `upper`, which may be of no bytes: to the end, was written
+   * after `since`, where a snapshot has to stand that lives.
+   */
+  checkRange(lower: Bytes, upper: Bytes, since: number): void;
   clear(): void;
   /** Operations. */
   readonly length: number;

@@ -4,19 +4,18 @@
 //! something else holds, and those that a range delete of something else may hold, are looked at; of them the newest
 //! version of either side is looked up, and compared. What both sides share is read for nothing but that.
 
-use crate::cursor::{Keys, LevelCursor, Source};
+use crate::cursor::Keys;
 use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Revision;
-use crate::range_delete::{Flat, RangeDelete};
+use crate::range_delete::Flat;
 use crate::read::{Range, Snapshot, stored_bounds};
 use crate::snapshot::View;
+use crate::sources::{Bounds, borrowed, clamp};
 use crate::state::Readable;
-use crate::table::Table;
-use crate::version::KeyBounds;
+use crate::table::{Patience, Table};
 use std::collections::{HashSet, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
 
 /// A key that differs, and what either side holds of it; never the same on both.
@@ -49,8 +48,6 @@ struct Side {
     keys: Keys,
 }
 
-type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
-
 /// A stored key that may differ, with its newest version on either side in what is not shared.
 struct Candidate {
     key: Vec<u8>,
@@ -73,7 +70,7 @@ impl Diff {
     pub fn new(before: Snapshot, after: Snapshot, same_until: Revision, range: Range) -> Result<Diff> {
         let is_one = Arc::ptr_eq(before.state(), after.state());
         let same_until = if is_one { Revision::MAX } else { same_until };
-        let (lower, upper) = stored_bounds(range.lower, range.upper);
+        let range = stored_bounds(range.lower, range.upper);
         let now_ms = after.state().time.now_ms();
         let views = [&before, &after].map(|side| View { now_ms: Some(now_ms), ..side.view() });
         let [was, is] = [&before, &after].map(|side| side.state().pin().0);
@@ -84,16 +81,18 @@ impl Diff {
         };
         let tables: HashSet<_> = ids(&was).intersection(&ids(&is)).copied().collect();
 
-        let bounds = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+        let bounds = borrowed(&range);
+        let is_unshared = |table: &Table| !tables.contains(&table.summary().id);
         let mut deletes = Vec::new();
         for (readable, view) in [(&was, views[0]), (&is, views[1])] {
-            readable.unshared_range_deletes(&tables, bounds, view.revision, &mut deletes)?;
+            let all = readable.range_deletes_in(bounds, &is_unshared, Wait::ForDisk)?;
+            deletes.extend(all.into_iter().filter(|range| range.revision <= view.revision));
         }
         let deleted = Flat::of(deletes);
         let ranges = deleted.ranges().iter().map(|range| clamp(range, bounds)).collect();
         let side = |snapshot, readable: Arc<Readable>, view: View| -> Result<Side> {
-            let sources = readable.unshared_sources(&tables, bounds);
-            let keys = Keys::new(sources, view.revision, bounds.0, upper.clone())?;
+            let sources = readable.sources_in(bounds, 0, &is_unshared, &Patience::default());
+            let keys = Keys::new(sources, view.revision, bounds.0, range.1.clone())?;
             Ok(Side { snapshot, readable, view, keys })
         };
         let before = side(before, was.clone(), views[0])?;
@@ -153,19 +152,6 @@ fn is_change(before: &Option<WholeEntry>, after: &Option<WholeEntry>, same_until
     }
 }
 
-/// A range delete, within bounds.
-fn clamp(range: &RangeDelete, (lower, upper): KeyBounds<'_>) -> Bounds {
-    let from = match lower {
-        Bound::Included(key) | Bound::Excluded(key) if *key >= *range.lower => lower.map(<[u8]>::to_vec),
-        _ => Bound::Included(range.lower.to_vec()),
-    };
-    let until = match upper {
-        Bound::Included(key) | Bound::Excluded(key) if *key < *range.upper => upper.map(<[u8]>::to_vec),
-        _ => Bound::Excluded(range.upper.to_vec()),
-    };
-    (from, until)
-}
-
 impl Side {
     fn get(&self, key: &[u8]) -> Result<Option<WholeEntry>> {
         self.snapshot.state().get_pinned(&self.readable, key, self.view, Wait::ForPages)
@@ -188,71 +174,12 @@ impl Shared {
     fn find(&mut self) -> Result<()> {
         while self.here().is_none() {
             let Some((lower, upper)) = self.ranges.pop_front() else { return Ok(()) };
-            let lower = lower.as_ref().map(Vec::as_slice);
-            let bounds = (lower, upper.as_ref().map(Vec::as_slice));
-            let tables = &self.tables;
-            let sources = self.readable.table_sources(bounds, &|table| tables.contains(&table.summary().id));
-            self.keys = Some(Keys::new(sources, self.at, lower, upper.clone())?);
+            let range = (lower, upper);
+            let bounds = borrowed(&range);
+            let is_shared = |table: &Table| self.tables.contains(&table.summary().id);
+            let sources = self.readable.table_sources(bounds, &is_shared, &Patience::default());
+            self.keys = Some(Keys::new(sources, self.at, bounds.0, range.1.clone())?);
         }
         Ok(())
     }
-}
-
-impl Readable {
-    /// Everything that can hold a key of the bounds, but for some tables.
-    fn unshared_sources(&self, shared: &HashSet<[u8; 16]>, bounds: KeyBounds<'_>) -> Vec<Source> {
-        let memtables = self.memtables().filter(|memtable| memtable.entries() > 0);
-        let mut sources: Vec<Source> =
-            memtables.map(|memtable| Source::Memtable(memtable.cursor())).collect();
-        sources.extend(self.table_sources(bounds, &|table| !shared.contains(&table.summary().id)));
-        sources
-    }
-
-    /// Tables that can hold a key of the bounds, of those that are wanted.
-    fn table_sources(&self, bounds: KeyBounds<'_>, is_wanted: &dyn Fn(&Table) -> bool) -> Vec<Source> {
-        let level0 = self.version.level0_overlapping(bounds).filter(|table| is_wanted(table));
-        let mut sources: Vec<Source> = level0.map(|table| Source::Table(table.cursor())).collect();
-        for mut tables in self.version.deeper_overlapping(bounds) {
-            tables.retain(|table| is_wanted(table));
-            if !tables.is_empty() {
-                sources.push(Source::Level(LevelCursor::new(tables, Table::cursor)));
-            }
-        }
-        sources
-    }
-
-    /// Range deletes at or below a revision that reach into the bounds, but for those of some tables.
-    fn unshared_range_deletes(
-        &self,
-        shared: &HashSet<[u8; 16]>,
-        bounds: KeyBounds<'_>,
-        at: Revision,
-        found: &mut Vec<RangeDelete>,
-    ) -> Result<()> {
-        let mut all = Vec::new();
-        for memtable in self.memtables() {
-            all.extend(memtable.range_deletes().iter().flat_map(|ranges| ranges.all()));
-        }
-        let deeper: Vec<_> = self.version.deeper_overlapping(bounds).flatten().collect();
-        for table in self.version.level0_overlapping(bounds).chain(&deeper) {
-            if table.summary().range_deletes > 0 && !shared.contains(&table.summary().id) {
-                all.extend(table.range_deletes(Wait::ForDisk)?.all());
-            }
-        }
-        found.extend(all.into_iter().filter(|range| range.revision <= at && reaches_into(range, bounds)));
-        Ok(())
-    }
-}
-
-fn reaches_into(range: &RangeDelete, (lower, upper): KeyBounds<'_>) -> bool {
-    let is_above = match lower {
-        Bound::Unbounded => true,
-        Bound::Included(key) | Bound::Excluded(key) => *range.upper > *key,
-    };
-    let is_below = match upper {
-        Bound::Unbounded => true,
-        Bound::Included(key) => *range.lower <= *key,
-        Bound::Excluded(key) => *range.lower < *key,
-    };
-    is_above && is_below
 }

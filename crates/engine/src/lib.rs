@@ -26,6 +26,7 @@ pub mod environment;
 pub mod error;
 pub mod filter;
 mod flush;
+mod guard;
 pub mod key;
 mod large;
 pub mod limits;
@@ -47,6 +48,7 @@ mod salvage;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
 mod snapshot;
+mod sources;
 mod state;
 mod stats;
 mod sync;
@@ -65,6 +67,7 @@ pub use checkpoint::CheckpointInfo;
 pub use db::Db;
 pub use diff::{Change, Diff, WholeEntry};
 pub use disk::Wait;
+pub use guard::{Conflict, Guard};
 pub use large::{LargeValue, LargeWriter};
 pub use options::{
     Compaction, Event, Filter, LeftOut, Listener, Options, Policy, Recovery, Retain, SkipList, Tuning,
@@ -78,7 +81,7 @@ pub use snapshot::View;
 pub use stats::{BlobStats, HistoryStats, KeyUse, LevelStats, Stats};
 pub use verify::{Problem, Progress, VerifyReport};
 pub use wal::{Records, Watermark};
-pub use write::{Guard, Written};
+pub use write::Written;
 
 #[cfg(test)]
 mod testing;

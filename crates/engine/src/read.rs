@@ -250,7 +250,7 @@ impl Readable {
     }
 
     /// Everything that can hold a row of the window, newest first, and what range deletes hide of it.
-    fn sources(&self, window: &Window) -> Result<(Vec<Source>, Hidden)> {
+    pub fn sources(&self, window: &Window) -> Result<(Vec<Source>, Hidden)> {
         let wait = window.patience.wait();
         let mut sources = Vec::new();
         let mut hidden = Hidden::default();

@@ -83,6 +83,11 @@ impl Snapshots {
         Pinned { revisions, now_ms, whole_above: Revision::MAX }
     }
 
+    /// Whether one stands at this revision.
+    pub fn stand_at(&self, revision: Revision) -> bool {
+        self.live.lock().range((revision, i64::MIN)..=(revision, i64::MAX)).next().is_some()
+    }
+
     pub fn oldest(&self) -> Option<Revision> {
         self.live.lock().keys().next().map(|at| at.0)
     }

@@ -4,10 +4,10 @@
 //! afterwards. Writers are serialised by the commit lock, readers are not held up by it.
 
 use crate::batch::{self, Header, Op, OpKind, Origin, RecordKind, Summary};
-use crate::blob::Files;
 use crate::disk::Wait;
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
+use crate::guard::{Conflict, Guard};
 use crate::key::{KEYSPACE_USER, Revision, Sequence};
 use crate::large::LargeValue;
 use crate::limits;
@@ -17,17 +17,8 @@ use crate::range_delete::RangeDeletes;
 use crate::read::StoredKey;
 use crate::state::{Commit, Readable, Stall, State};
 use crate::wal::{Appended, Watermark};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// A condition of a commit: the key's live version is still this one, or, with none, there is no live version.
-#[derive(Clone, Copy, Debug)]
-pub struct Guard<'a> {
-    /// A user key.
-    pub key: &'a [u8],
-    pub revision: Option<Revision>,
-}
 
 /// So often a commit that depends on what there was looks without holding others up.
 const ROUNDS_BESIDE_OTHERS: u32 = 8;
@@ -40,27 +31,13 @@ pub enum Written {
         revision: Revision,
         keys: u64,
     },
-    /// Nothing was written: these guards (by index) found another revision, as of `revision`.
+    /// Nothing was written: these guards do not hold, as of `revision`.
     Conflict {
         revision: Revision,
-        conflicts: Vec<(usize, Option<Revision>)>,
+        conflicts: Vec<Conflict>,
     },
     /// Nothing was done for want of memory; `Event::Room` follows when it is worth trying again, or `Event::Failed`.
     Stalled,
-}
-
-/// What a guard is compared with: a put that lives until its deadline.
-#[derive(Clone, Copy)]
-struct Found {
-    revision: Revision,
-    deadline_ms: i64,
-}
-
-impl Found {
-    fn of(entry: Entry<'_>) -> Option<Found> {
-        let Entry { kind, revision, deadline_ms, .. } = entry;
-        kind.is_put().then_some(Found { revision, deadline_ms })
-    }
 }
 
 impl State {
@@ -113,15 +90,16 @@ impl State {
         wait: Wait,
     ) -> Result<Written> {
         self.check_leads()?;
-        // Without history the caller has nobody else to make the commit.
-        let wait = if self.creation.history { wait } else { Wait::ForDisk };
+        let has_ranges = guards.iter().any(Guard::is_range);
+        // What else it needs is read here: most often it is in memory.
+        let wait = if self.creation.history || has_ranges { wait } else { Wait::ForDisk };
         let mut rounds = 0;
+        let mut unchanged_until = 0;
         loop {
             // Others have changed too much too often: now they wait.
             let early = (rounds >= ROUNDS_BESIDE_OTHERS).then(|| self.waits.lock(&self.commit));
             rounds += 1;
-            let readable = self.readable.load_full();
-            let before = self.read_guards(&readable, guards, wait)?;
+            let looked = self.look(guards, unchanged_until, wait)?;
             let mut draft = match self.creation.history && summary.entries > 0 {
                 true => Some(self.draft(body, wait)?),
                 false => None,
@@ -130,13 +108,20 @@ impl State {
             let mut commit = early.unwrap_or_else(|| self.waits.lock(&self.commit));
             // The time of the commit: also what deadlines are compared with.
             let time_ms = self.time.now_ms();
-            if (!guards.is_empty() || draft.is_some()) && self.readable.load().flushed != readable.flushed {
+            if (!guards.is_empty() || draft.is_some())
+                && self.readable.load().flushed != looked.readable.flushed
+            {
                 continue; // What was read may have moved into a table meanwhile: look again.
             }
             if !guards.is_empty() {
-                let conflicts = self.find_conflicts(guards, &before, time_ms);
+                let until = looked.until;
+                let conflicts = self.find_conflicts(guards, looked, time_ms);
                 if !conflicts.is_empty() {
                     return Ok(Written::Conflict { revision: commit.last.revision, conflicts });
+                }
+                if has_ranges && until != commit.last.revision {
+                    unchanged_until = until;
+                    continue;
                 }
             }
             if summary.entries == 0 {
@@ -296,43 +281,6 @@ impl State {
             Code::DiskFull,
             format!("the database takes {used} bytes, maxDiskBytes is {max}: delete something"),
         ))
-    }
-
-    /// The newest put of each guarded key, read before the commit lock because a table may have to be read.
-    fn read_guards(
-        &self,
-        readable: &Arc<Readable>,
-        guards: &[Guard<'_>],
-        wait: Wait,
-    ) -> Result<Vec<Option<Found>>> {
-        let newest = |guard: &Guard<'_>| {
-            let key = StoredKey::new(guard.key);
-            let found = |entry: Entry<'_>, _: Files<'_>| Found::of(entry);
-            Ok(self.get_in(readable, key.bytes(), Revision::MAX, wait, found)?.flatten())
-        };
-        guards.iter().map(newest).collect()
-    }
-
-    /// Under the commit lock: only memtables can hold anything newer than what was read before.
-    fn find_conflicts(
-        &self,
-        guards: &[Guard<'_>],
-        before: &[Option<Found>],
-        now_ms: i64,
-    ) -> Vec<(usize, Option<Revision>)> {
-        let readable = self.readable.load();
-        // Deadlines are compared here alone: what was alive when it was read may be no more.
-        let mut conflicts = Vec::new();
-        for (index, guard) in guards.iter().enumerate() {
-            let key = StoredKey::new(guard.key);
-            let found = readable.get_from_memtables(key.bytes(), Revision::MAX, |entry, _| Found::of(entry));
-            let newest = found.unwrap_or(before[index]);
-            let current = newest.filter(|found| found.deadline_ms > now_ms).map(|found| found.revision);
-            if current != guard.revision {
-                conflicts.push((index, current));
-            }
-        }
-        conflicts
     }
 
     /// Everything applied so far is with the operating system: a killed process loses none of it.

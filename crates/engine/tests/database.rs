@@ -11,7 +11,7 @@ mod support;
 use coppice_engine::disk::Disk;
 use coppice_engine::disk::simulated::{Fault, Loss};
 use coppice_engine::error::Code;
-use coppice_engine::{Guard, Options, View, Written};
+use coppice_engine::{Conflict, Guard, Options, View, Written};
 use std::ops::Bound;
 use std::path::Path;
 use support::{World, small};
@@ -208,16 +208,17 @@ fn a_guard_that_fails_writes_nothing_and_names_what_it_found() {
             db.flush().unwrap();
         }
         let guards = [
-            Guard { key: b"a", revision: Some(revision + 7) },
-            Guard { key: b"b", revision: None },
-            Guard { key: b"a", revision: None },
+            Guard::Key { key: b"a", revision: Some(revision + 7) },
+            Guard::Key { key: b"b", revision: None },
+            Guard::Key { key: b"a", revision: None },
         ];
-        let conflicts = vec![(0, Some(revision)), (2, Some(revision))];
+        let conflict = |guard| Conflict { guard, key: None, revision: Some(revision) };
+        let conflicts = vec![conflict(0), conflict(2)];
         let written = world.write(&db, &[("a", Some("2"))], &guards);
         assert_eq!(written, Written::Conflict { revision: db.visible(), conflicts });
         assert_eq!(world.get(&db, "a").as_deref(), Some("1"));
     }
-    let held = [Guard { key: b"a", revision: Some(revision) }, Guard { key: b"b", revision: None }];
+    let held = [Guard::Key { key: b"a", revision: Some(revision) }, Guard::Key { key: b"b", revision: None }];
     assert!(matches!(world.write(&db, &[("a", Some("2"))], &held), Written::Committed(_)));
     assert!(matches!(world.write(&db, &[("a", Some("3"))], &held), Written::Conflict { .. }));
 }
@@ -230,7 +231,7 @@ fn a_deleted_or_expired_key_counts_as_absent_to_a_guard() {
     world.delete(&db, "a");
     world.put_until(&db, "b", "1", world.now() + 10);
     world.clock.advance(10);
-    let guards = [Guard { key: b"a", revision: None }, Guard { key: b"b", revision: None }];
+    let guards = [Guard::Key { key: b"a", revision: None }, Guard::Key { key: b"b", revision: None }];
     assert!(matches!(world.write(&db, &[("c", Some("1"))], &guards), Written::Committed(_)));
 }
 

@@ -3,11 +3,11 @@
 pub use coppice_engine::encryption::{KeyId, Keys};
 pub use coppice_engine::environment::Environment;
 pub use coppice_engine::{
-    BackupInfo, Change, CheckpointInfo, Compaction, Db, Diff, Event, FileKind, Filter, Guard, LargeValue,
-    LargeWriter, LeftOut, LevelStats, Listener, Lost, Options, PinnedVersion, Policy, Problem, Progress,
-    Range, RangeCursor, Records, Recovery, Retain, SalvageReport, SkipList, Snapshot, Until, VerifyReport,
-    VersionFile, View, Visible, Wait, Watermark, WholeEntry, WorkKind, Written, clear, cut, files_of,
-    install, salvage,
+    BackupInfo, Change, CheckpointInfo, Compaction, Conflict, Db, Diff, Event, FileKind, Filter, Guard,
+    LargeValue, LargeWriter, LeftOut, LevelStats, Listener, Lost, Options, PinnedVersion, Policy, Problem,
+    Progress, Range, RangeCursor, Records, Recovery, Retain, SalvageReport, SkipList, Snapshot, Until,
+    VerifyReport, VersionFile, View, Visible, Wait, Watermark, WholeEntry, WorkKind, Written, clear, cut,
+    files_of, install, salvage,
 };
 
 use coppice_engine::disk::OsDisk;

@@ -8,7 +8,7 @@ use crate::calls::range::Warmed;
 use crate::calls::write::{REFUSED, STALLED};
 use crate::context::Context;
 use crate::engine::{
-    BackupInfo, CheckpointInfo, Event, LeftOut, PinnedVersion, Progress, Records, SalvageReport,
+    BackupInfo, CheckpointInfo, Conflict, Event, LeftOut, PinnedVersion, Progress, Records, SalvageReport,
     VerifyReport, WorkKind, Written,
 };
 use crate::raw::Owned;
@@ -90,10 +90,17 @@ pub struct CommitData {
     /// Or a negative number, as the raw functions answer it.
     pub revision: f64,
     pub deleted: Option<f64>,
-    /// Of a guard that failed: its index, and the revision found or 0.
-    pub conflicts: Vec<Vec<f64>>,
+    pub conflicts: Vec<ConflictData>,
     /// Of them, the newest one at that time.
     pub newest: f64,
+}
+
+/// A guard that does not hold: its index, the revision found or 0, and of a range the key.
+#[napi(object)]
+pub struct ConflictData {
+    pub guard: f64,
+    pub revision: f64,
+    pub key: Option<Buffer>,
 }
 
 /// An error as data; thrown in one place in TypeScript.
@@ -375,9 +382,12 @@ impl From<Written> for CommitData {
             Written::Deleted { revision, keys } => told(revision as f64, Some(keys as f64)),
             Written::Stalled => told(STALLED, None),
             Written::Conflict { revision, conflicts } => {
-                let pair =
-                    |(guard, found): (usize, Option<u64>)| vec![guard as f64, found.unwrap_or(0) as f64];
-                let conflicts = conflicts.into_iter().map(pair).collect();
+                let data = |conflict: Conflict| ConflictData {
+                    guard: conflict.guard as f64,
+                    revision: conflict.revision.unwrap_or(0) as f64,
+                    key: conflict.key.map(Buffer::from),
+                };
+                let conflicts = conflicts.into_iter().map(data).collect();
                 CommitData { conflicts, newest: revision as f64, ..told(REFUSED, None) }
             }
         }

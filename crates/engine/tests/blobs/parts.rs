@@ -103,7 +103,7 @@ fn a_refused_commit_leaves_the_value_to_be_tried_again() {
     let staged = stage(&db, &value(1)).unwrap();
     let mut batch = Batch::new();
     batch.put(0, b"key", b"", None).unwrap();
-    let guards = [coppice_engine::Guard { key: b"key", revision: Some(5) }];
+    let guards = [coppice_engine::Guard::Key { key: b"key", revision: Some(5) }];
     let answer = db.write_large(batch.body(), &guards, &[(0, &staged)]).unwrap();
     assert!(matches!(answer, Written::Conflict { .. }), "{answer:?}");
     for wrong in [1, 7] {

@@ -173,7 +173,7 @@ fn a_commit_that_may_not_wait_says_so_and_does_nothing() {
     drop(db);
     let db = world.open(Options { cache_bytes: Some(0), ..kept() });
     // The table was not read yet.
-    let guard = Guard { key: b"a", revision: Some(2) };
+    let guard = Guard::Key { key: b"a", revision: Some(2) };
     let other = || batch(&[("other", None)]);
     assert_eq!(db.write_now(other().body(), &[guard]).unwrap_err().code(), Code::WouldBlock);
     assert_eq!(put(&db).unwrap_err().code(), Code::WouldBlock);
@@ -190,7 +190,7 @@ fn guards_and_fields_agree_on_what_there_is() {
     let world = World::new();
     let db = world.open(kept());
     world.put_until(&db, "a", "1", world.now() + 5);
-    let guard = |revision| [Guard { key: b"a", revision }];
+    let guard = |revision| [Guard::Key { key: b"a", revision }];
     assert!(matches!(world.write(&db, &[("a", Some("2"))], &guard(None)), Written::Conflict { .. }));
     world.clock.advance(5);
     assert_eq!(world.write(&db, &[("a", Some("2"))], &guard(None)), Written::Committed(3));

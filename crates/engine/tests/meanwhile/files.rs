@@ -96,7 +96,7 @@ fn a_large_value_becomes_part_of_the_commit_that_comes_first_alone() {
     hooks.before_open.set(0, move || {
         other.write_large(batch(&[("first", Some(""))]).body(), &[], &[(0, &shared)]).unwrap();
     });
-    let guards = [Guard { key: b"a", revision: Some(revision) }];
+    let guards = [Guard::Key { key: b"a", revision: Some(revision) }];
     let second = db.write_large(batch(&[("second", Some(""))]).body(), &guards, &[(0, &value)]);
     assert_eq!(second.map_err(|error| error.code()), Err(Code::Invalid));
     drop(value);

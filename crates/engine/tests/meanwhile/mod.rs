@@ -10,7 +10,7 @@ use coppice_engine::disk::simulated::Fault;
 use coppice_engine::disk::{Access, Disk, File, Lock, SyncPoint};
 use coppice_engine::environment::{Clock, Environment};
 use coppice_engine::error::{Code, Result};
-use coppice_engine::{Db, Event, Guard, Listener, Options, View, Written};
+use coppice_engine::{Conflict, Db, Event, Guard, Listener, Options, View, Written};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::mpsc::channel;
@@ -311,10 +311,14 @@ fn a_guarded_entry_that_expires_before_the_time_of_the_commit_is_a_conflict() {
         let before = world.now();
         let clock = world.clock.clone();
         hook.set(reading, move || clock.advance(200));
-        let written = world.write(&db, &[("b", Some("1"))], &[Guard { key: b"a", revision: Some(revision) }]);
+        let written =
+            world.write(&db, &[("b", Some("1"))], &[Guard::Key { key: b"a", revision: Some(revision) }]);
         let expected = match world.now() - before {
             0 => Written::Committed(revision + 1),
-            _ => Written::Conflict { revision, conflicts: vec![(0, None)] },
+            _ => {
+                let conflicts = vec![Conflict { guard: 0, key: None, revision: None }];
+                Written::Conflict { revision, conflicts }
+            }
         };
         assert_eq!(written, expected, "the deadline passes at reading {reading} of the clock");
     }

@@ -199,7 +199,7 @@ fn commits_build_on_what_there_is_and_not_on_what_is_seen() {
         let db = node.db();
         db.lead(true).unwrap();
         let first = node.world.put(db, "key", "1");
-        let second = Guard { key: b"key", revision: Some(first) };
+        let second = Guard::Key { key: b"key", revision: Some(first) };
         assert_eq!(node.world.write(db, &[("key", Some("2"))], &[second]), Written::Committed(first + 1));
         let conflicts = node.world.write(db, &[("key", Some("3"))], &[second]);
         assert!(matches!(conflicts, Written::Conflict { .. }), "{conflicts:?}");
@@ -234,4 +234,28 @@ fn what_was_kept_for_later_readers_is_collected_once_they_have_passed() {
     db.raise(Revision::MAX).unwrap();
     db.run_background();
     assert_eq!(entries(), 300);
+}
+
+#[test]
+fn a_guarded_range_conflicts_with_commits_that_nobody_sees_yet() {
+    for history in [false, true] {
+        let node = Node::new(Options { history: Some(history), ..raised(replicated()) });
+        let db = node.db();
+        db.lead(true).unwrap();
+        let first = node.world.put(db, "key", "1");
+        db.raise(first).unwrap();
+        let snapshot = db.snapshot().unwrap();
+        let since = snapshot.view().revision;
+        assert_eq!(since, first);
+        let guard = Guard::Range { lower: b"a", upper: b"z", since };
+        node.world.put(db, "other", "unseen");
+        for flushed in [false, true] {
+            let written = node.world.write(db, &[("x", Some("1"))], &[guard]);
+            let Written::Conflict { conflicts, .. } = written else { panic!("{written:?}") };
+            assert_eq!(conflicts[0].key.as_deref(), Some(&b"other"[..]), "flushed: {flushed}");
+            db.flush().unwrap();
+        }
+        let elsewhere = Guard::Range { lower: b"a", upper: b"l", since };
+        assert!(matches!(node.world.write(db, &[("x", Some("1"))], &[elsewhere]), Written::Committed(_)));
+    }
 }

@@ -208,7 +208,7 @@ impl Model {
             1 => Some(1 + self.random.below(self.revision as usize) as u64),
             _ => found,
         };
-        let committed = self.commit(&[change], &[Guard { key: &key, revision: expected }])?;
+        let committed = self.commit(&[change], &[Guard::Key { key: &key, revision: expected }])?;
         if committed != (expected == found) {
             wrong!("a guard for {expected:?} on a key at {found:?}: committed is {committed}");
         }

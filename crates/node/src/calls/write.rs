@@ -2,7 +2,7 @@
 //! arguments. A write answers its revision, or a negative number that says why there is none.
 
 use crate::context::Context;
-use crate::engine::{Guard, LargeValue, Written};
+use crate::engine::{Conflict, Guard, LargeValue, Written};
 use crate::message::Outcome;
 use crate::raw::{Call, Value};
 use crate::shared::Shared;
@@ -15,13 +15,16 @@ use std::sync::Arc;
 
 /// Nothing was done for want of memory; the event `room` follows.
 pub const STALLED: f64 = -1.0;
-/// A guard failed. Header: [revision, conflicts]; data: for each [guard, revision or 0], as `f64`.
+/// A guard failed. Header: [revision, conflicts]; data: for each [guard, revision or 0, bytes of its key or -1], as `f64`,
+/// then the keys.
 pub const REFUSED: f64 = -2.0;
 /// Nothing was done: with history the commit has to read what there was, which `commitLater` does on another thread.
 const LATER: f64 = -3.0;
 
 /// Flag of an operation that carries a deadline.
 const HAS_DEADLINE: u8 = 1;
+/// What is told of a conflict, without its key.
+const CONFLICT_BYTES: usize = 24;
 /// Room for one operation is kept from call to call up to this size.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
@@ -86,7 +89,7 @@ fn set_lengths(body: &mut [u8], key: usize, value: usize) {
 }
 
 /// `commit(handle, body: Uint8Array, bytes, guards: Uint8Array | undefined): number`; the record is the first `bytes`.
-/// The guards are packed as `revision f64 (0: must not exist), key length u32, key`, little endian.
+/// The guards are packed as `unpack` says.
 pub fn commit(context: &mut Context, call: &Call) -> Result<Value> {
     let Context { handles, shared, .. } = context;
     let db = handles.get(call.integer(0)?)?.db();
@@ -170,30 +173,61 @@ fn answer(call: &Call, shared: &mut Shared, written: Result<Written>) -> Result<
         Written::Committed(revision) | Written::Deleted { revision, .. } => call.value(revision as f64),
         Written::Stalled => call.value(STALLED),
         Written::Conflict { revision, conflicts } => {
-            let mut told = 0;
-            for (place, (guard, found)) in shared.data().chunks_exact_mut(16).zip(&conflicts) {
-                place[..8].copy_from_slice(&(*guard as f64).to_ne_bytes());
-                place[8..].copy_from_slice(&(found.unwrap_or(0) as f64).to_ne_bytes());
-                told += 1;
-            }
-            shared.set_header(&[revision as f64, f64::from(told)]);
+            let told = tell(shared.data(), &conflicts);
+            shared.set_header(&[revision as f64, told as f64]);
             call.value(REFUSED)
         }
     }
 }
 
+/// As many conflicts as there is room for.
+fn tell(data: &mut [u8], conflicts: &[Conflict]) -> usize {
+    let key = |conflict: &Conflict| conflict.key.as_ref().map_or(0, Vec::len);
+    let mut bytes = 0;
+    let fits = |conflict: &&Conflict| {
+        bytes += CONFLICT_BYTES + key(conflict);
+        bytes <= data.len()
+    };
+    let told = conflicts.iter().take_while(fits).count();
+    let (fixed, mut keys) = data.split_at_mut(told * CONFLICT_BYTES);
+    for (place, conflict) in fixed.chunks_exact_mut(CONFLICT_BYTES).zip(conflicts) {
+        let length = conflict.key.as_ref().map_or(-1.0, |key| key.len() as f64);
+        let numbers = [conflict.guard as f64, conflict.revision.unwrap_or(0) as f64, length];
+        for (place, number) in place.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_ne_bytes());
+        }
+        let (place, rest) = keys.split_at_mut(key(conflict));
+        place.copy_from_slice(conflict.key.as_deref().unwrap_or_default());
+        keys = rest;
+    }
+    told
+}
+
+/// One after the other, little endian. Of a key: `0 u8, revision f64 (0: must not exist), key`; of a range: `1 u8,
+/// since f64, lower, upper`. What has bytes has `length u32` before them.
 fn unpack(mut packed: &[u8]) -> Result<Vec<Guard<'_>>> {
     let mut guards = Vec::new();
-    while !packed.is_empty() {
-        let (revision, rest) = packed.split_first_chunk::<8>().ok_or_else(malformed)?;
-        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let (key, rest) = rest.split_at_checked(length).ok_or_else(malformed)?;
+    while let Some((kind, rest)) = packed.split_first() {
+        let (revision, rest) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
         let revision = f64::from_le_bytes(*revision) as u64;
-        guards.push(Guard { key, revision: (revision != 0).then_some(revision) });
+        let (key, rest) = unpack_bytes(rest)?;
         packed = rest;
+        guards.push(match kind {
+            0 => Guard::Key { key, revision: (revision != 0).then_some(revision) },
+            1 => {
+                let (upper, rest) = unpack_bytes(packed)?;
+                packed = rest;
+                Guard::Range { lower: key, upper, since: revision }
+            }
+            _ => return Err(malformed()),
+        });
     }
     Ok(guards)
+}
+
+fn unpack_bytes(packed: &[u8]) -> Result<(&[u8], &[u8])> {
+    let (length, rest) = packed.split_first_chunk::<4>().ok_or_else(malformed)?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)
 }
 
 fn malformed() -> Error {
@@ -204,23 +238,51 @@ fn malformed() -> Error {
 mod tests {
     use super::*;
 
-    fn packed(revision: f64, key: &[u8]) -> Vec<u8> {
-        [&revision.to_le_bytes()[..], &(key.len() as u32).to_le_bytes(), key].concat()
+    fn packed(kind: u8, revision: f64, keys: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = vec![kind];
+        bytes.extend_from_slice(&revision.to_le_bytes());
+        for key in keys {
+            bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(key);
+        }
+        bytes
     }
 
     #[test]
     fn guards_are_unpacked_in_order() {
-        let bytes = [packed(7.0, b"a"), packed(0.0, b"")].concat();
+        let bytes = [packed(0, 7.0, &[b"a"]), packed(1, 9.0, &[b"b", b""]), packed(0, 0.0, &[b""])].concat();
         let guards = unpack(&bytes).unwrap();
-        assert_eq!((guards[0].key, guards[0].revision), (&b"a"[..], Some(7)));
-        assert_eq!((guards[1].key, guards[1].revision), (&b""[..], None));
+        assert!(matches!(guards[0], Guard::Key { key: b"a", revision: Some(7) }));
+        assert!(matches!(guards[1], Guard::Range { lower: b"b", upper: b"", since: 9 }));
+        assert!(matches!(guards[2], Guard::Key { key: b"", revision: None }));
+        assert_eq!(guards.len(), 3);
     }
 
     #[test]
-    fn guards_cut_anywhere_are_refused() {
-        let bytes = packed(7.0, b"key");
-        for length in 1..bytes.len() {
-            assert!(unpack(&bytes[..length]).is_err(), "{length}");
+    fn guards_cut_anywhere_or_of_another_kind_are_refused() {
+        for bytes in [packed(0, 7.0, &[b"key"]), packed(1, 7.0, &[b"lower", b"upper"])] {
+            assert!(unpack(&bytes).is_ok());
+            for length in 1..bytes.len() {
+                assert!(unpack(&bytes[..length]).is_err(), "{length}");
+            }
         }
+        assert!(unpack(&packed(2, 7.0, &[b"key"])).is_err());
+    }
+
+    #[test]
+    fn as_many_conflicts_are_told_as_there_is_room_for() {
+        let conflicts = [
+            Conflict { guard: 1, key: Some(b"key".to_vec()), revision: None },
+            Conflict { guard: 2, key: None, revision: Some(7) },
+            Conflict { guard: 5, key: Some(Vec::new()), revision: Some(9) },
+        ];
+        for (room, told) in [(26, 0), (27, 1), (50, 1), (51, 2), (74, 2), (75, 3), (200, 3)] {
+            assert_eq!(tell(&mut vec![0; room], &conflicts), told, "{room} bytes");
+        }
+        let mut data = [0; 75];
+        tell(&mut data, &conflicts);
+        let numbers = data[..72].chunks_exact(8).map(|number| f64::from_ne_bytes(number.try_into().unwrap()));
+        assert_eq!(numbers.collect::<Vec<_>>(), [1.0, 0.0, 3.0, 2.0, 7.0, -1.0, 5.0, 9.0, 0.0]);
+        assert_eq!(&data[72..], b"key");
     }
 }

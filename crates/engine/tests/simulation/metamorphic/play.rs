@@ -231,7 +231,7 @@ impl Player<'_> {
         };
         let guards: Vec<_> = guards.iter().zip(&revisions).map(guard).collect();
         let guards: Vec<Guard<'_>> =
-            guards.iter().map(|(key, revision)| Guard { key, revision: *revision }).collect();
+            guards.iter().map(|(key, revision)| Guard::Key { key, revision: *revision }).collect();
         let mut ready = Ready::new(db, &changes, self.set.large_from)?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -248,7 +248,7 @@ impl Player<'_> {
                 }
                 Written::Conflict { revision, conflicts } => {
                     let conflicts =
-                        conflicts.iter().map(|(guard, met)| (guard, met.map(|met| self.shown(met))));
+                        conflicts.iter().map(|met| (&met.guard, met.revision.map(|met| self.shown(met))));
                     format!("conflict at {}: {:?}", self.shown(revision), conflicts.collect::<Vec<_>>())
                 }
             };
