@@ -160,6 +160,14 @@ const proofs = {
     program: addon,
     command: (_, seed) => failureProgram('large/rounds.ts', seed, '3'),
   },
+  transactions: {
+    shows:
+      '100,000 transactions, 32 at a time on 4 threads over 45 keys, have an order by what they read; 50 kills split none',
+    takes: '6 minutes',
+    slices: 10,
+    program: addon,
+    command: (_, seed) => failureProgram('transactions/rounds.ts', seed, '5'),
+  },
   kill: {
     shows: '200 kills of a writer, most within a flush, compaction or segment change, lose and tear nothing',
     takes: '10 minutes',

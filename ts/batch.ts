@@ -24,7 +24,12 @@ export interface Check<K> {
 export interface Conflict<K> {
   ok: false;
   /** The conditions that failed, with what was found: the revision of the key, `null` if it has no value. */
-  conflicts: { key: K; revision: number | null }[];
+  conflicts: {
+    key: K;
+    revision: number | null;
+    /** Of a transaction, for a key of another part of it, read or written through `in`: the prefix of that sublevel, whose key it is. */
+    prefix?: string;
+  }[];
   /** The newest revision at that time. */
   revision: number;
 }

@@ -162,9 +162,14 @@ export class Chunks {
   #open(): Rows {
     if (this.rows === undefined) {
       this.#options.snapshot = this.#pin.number();
-      this.rows = this.#pin.handle.live().rows(this.#options);
+      this.rows = this.openRows(this.#options);
     }
     return this.rows;
+  }
+
+  /** What the rows come from. */
+  protected openRows(options: RowsOptions): Rows {
+    return this.#pin.handle.live().rows(options);
   }
 
   /** Makes the next chunk the one at hand; false at the end, and where that would have to wait for the disk. */

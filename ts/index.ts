@@ -98,6 +98,13 @@ export type { Snapshot } from './snapshot.js';
 export type { Stats } from './stats.js';
 export type { Sublevel, SublevelOptions } from './sublevel.js';
 export type {
+  BeginOptions,
+  IsolationOptions,
+  Transaction,
+  TransactionOptions,
+  TransactionRangeOptions,
+} from './transaction/index.js';
+export type {
   BackupInfo,
   BackupOptions,
   CheckpointInfo,

@@ -15,6 +15,14 @@ import { type Merged, type MergeOptions, merge, type Unmerged } from './merge.js
 import { checkNames, names } from './options/check.js';
 import type { Pin } from './pin.js';
 import type { Reader } from './reader.js';
+import {
+  type BeginOptions,
+  beginSettings,
+  runTransaction,
+  State,
+  Transaction,
+  type TransactionOptions,
+} from './transaction/index.js';
 import { type AnySublevel, Writer } from './writer.js';
 
 /** The encodings of a sublevel. Default: those of its parent. */
@@ -67,6 +75,68 @@ export class Tree<K, V> extends Writer<K, V> {
       `${prefix}!${name}!`,
     );
     return new Sublevel(this.handle, keySpace, this.pin, name);
+  }
+
+  /**
+   * Runs a function whose reads and writes are one: its writes are committed when it is done, if what it has read still is so.
+   * Else it is run again, on the newest state, up to `retries` times. Answers what the function has answered.
+   *
+   * The function must do nothing that it may not do twice, and use the transaction it is given: what it does with the
+   * database itself is not part of it. If it throws, nothing is written and the error is the answer; if it ends the
+   * transaction itself, by `rollback` for example, nothing more is done.
+   *
+   * @throws `COPPICE_CONFLICT` if others came in between each time; `details.keys` are the keys they changed at last.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data', { valueEncoding: 'json' });
+   * await db.batch([
+   *   { type: 'put', key: 'account/ada', value: 100 },
+   *   { type: 'put', key: 'account/grace', value: 0 },
+   * ]);
+   * const left = await db.transaction(async (transaction) => {
+   *   const [from, to] = await transaction.getMany(['account/ada', 'account/grace']);
+   *   if (Number(from) < 30) throw new Error('not enough');
+   *   transaction.put('account/ada', Number(from) - 30);
+   *   transaction.put('account/grace', Number(to) + 30);
+   *   return Number(from) - 30;
+   * });
+   * console.log(left); // 70
+   * await db.close();
+   * ```
+   */
+  transaction<T>(
+    work: (transaction: Transaction<K, V>) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    return runTransaction(this.handle, this.space, work, options);
+  }
+
+  /**
+   * Begins a transaction, for programs that end it themselves: by `commit`, of which a conflict is an answer, or by `rollback`.
+   * `using` ends it too.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('price', '10');
+   * const change = db.begin({ beforeImages: true });
+   * change.put('price', '12');
+   * console.log(await change.get('price'), await db.get('price')); // 12 10
+   * const answer = await change.commit();
+   * if (!answer.ok) console.log('somebody was first', answer.conflicts);
+   * await change.rollback();
+   * console.log(await db.get('price')); // 10
+   * change.release();
+   * await db.close();
+   * ```
+   */
+  begin(options: BeginOptions = {}): Transaction<K, V> {
+    const state = new State(this.handle, beginSettings(options, this.handle));
+    return new Transaction(state, this.space, 1);
   }
 
   /**

@@ -9,6 +9,7 @@
 
 import { Batch } from './batch.js';
 import { CoppiceError, invalid } from './errors.js';
+import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
 import type { Bounds, Slab } from './native/types.js';
 import { boolean, checkNames, names, signal } from './options/check.js';
@@ -54,6 +55,12 @@ export class Writer<K, V> extends Reader<K, V> {
   /** @internal The same database by other keys and values. */
   static override over<K, V>(writer: Writer<unknown, unknown>, space: Keyspace<K, V>): Writer<K, V> {
     return new Writer(writer.handle, space, writer.pin);
+  }
+
+  /** @internal Where a sublevel of a database lives in it. */
+  static spaceOf(handle: Handle, sublevel: AnySublevel): Keyspace<unknown, unknown> {
+    if (sublevel instanceof Writer && sublevel.handle === handle) return sublevel.space;
+    throw invalid('sublevel', 'a sublevel of this database', sublevel);
   }
 
   /**
@@ -237,7 +244,7 @@ export class Writer<K, V> extends Reader<K, V> {
   #pack(slab: Slab, op: Op<K, V>): void {
     if (typeof op !== 'object' || op === null)
       throw invalid('an operation', "{ type: 'put' | 'del' | 'delRange', ... }", op);
-    const space = op.sublevel === undefined ? this.space : (this.#spaceOf(op.sublevel) as Keyspace<K, V>);
+    const space = op.sublevel === undefined ? this.space : (Writer.spaceOf(this.handle, op.sublevel) as Keyspace<K, V>);
     if (op.type === 'put') {
       checkNames(op, OP_PUT);
       const value = space.values.encode(op.value as V, 'value');
@@ -251,11 +258,6 @@ export class Writer<K, V> extends Reader<K, V> {
     } else {
       throw invalid('type', "'put', 'del' or 'delRange'", (op as { type: unknown }).type);
     }
-  }
-
-  #spaceOf(sublevel: AnySublevel): Keyspace<unknown, unknown> {
-    if (sublevel instanceof Writer && sublevel.handle === this.handle) return sublevel.space;
-    throw invalid('sublevel', 'a sublevel of this database', sublevel);
   }
 }
 

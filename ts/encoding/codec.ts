@@ -50,6 +50,11 @@ export function bytesOf(encoded: Encoded): Buffer {
   return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
 }
 
+/** The same, but not shared: whoever gave or gets the bytes may change them. */
+export function kept(encoded: Encoded): Encoded {
+  return typeof encoded === 'string' ? encoded : Buffer.from(encoded);
+}
+
 /** An encoding as the layers above use it. */
 export interface Codec<T> {
   readonly name: string;

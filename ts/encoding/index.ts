@@ -11,7 +11,7 @@ import { buffer, utf8, view } from './text.js';
 import { type Tuple, tuple } from './tuple/index.js';
 import { u64 } from './u64.js';
 
-export { bytesOf, type Codec, codec, type Encoded, type Encoding } from './codec.js';
+export { bytesOf, type Codec, codec, type Encoded, type Encoding, kept } from './codec.js';
 export * from './tuple/index.js';
 
 /**

@@ -1,0 +1,10 @@
+/**
+ * Transactions: reads of one moment and writes, as one commit that is made if nothing has come in between.
+ *
+ * @module
+ */
+
+export { type BeginOptions, beginSettings, type IsolationOptions, type TransactionOptions } from './options.js';
+export { runTransaction } from './run.js';
+export { State } from './state.js';
+export { Transaction, type TransactionRangeOptions } from './transaction.js';
