@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { type Database, memoryStore, type ObjectStore, type OpenOptions, open } from '../../ts/index.js';
 import { forkBranch, mendBranch, removeBranch, replaceBranch } from '../../ts/repository/branches.js';
-import { branchesIn } from '../../ts/repository/index.js';
+import { branchesIn, forkPoint } from '../../ts/repository/index.js';
 import { type Answer, Hand, headName, type Job, replace, retiredName } from '../../ts/repository/protocol/index.js';
 import { carryOut, readHead } from '../../ts/repository/shell/index.js';
 import { verifyBranch } from '../../ts/repository/verify.js';
@@ -69,6 +69,7 @@ test('a branch is set back: its owner is fenced, its disks and replicas come alo
   await until(async () => (await replica.get('c').catch(() => '')) === 'new');
   const child = await opened('child');
   t.is(await child.get('a'), '3');
+  t.is(await forkPoint(store, 'main', 'child'), revision);
   t.deepEqual(await names(), ['child', 'main']);
   // What the owner before knew says nothing of the branch that there is now.
   await forkBranch(store, { parent: 'main', name: 'other', at: null, known });

@@ -50,19 +50,35 @@ export async function branchIn(store: ObjectStore, name: string): Promise<Branch
 }
 
 /**
- * The revision that a branch began with of another one, in whichever direction one of the two has grown from the other: the last one
- * that they have in common. Nothing if neither has, or nobody has said which.
+ * The last revision that two branches have in common: one of them has grown from the other, or both from another one. Nothing if they have
+ * not, or nobody has said which.
  */
 export async function forkPoint(store: ObjectStore, one: string, other: string): Promise<number | undefined> {
   const [a, b] = await Promise.all([one, other].map((name) => readHead(store, headName(name))));
   if (a === undefined || b === undefined) return undefined;
-  return (await grewAt(store, a, b.branchId)) ?? grewAt(store, b, a.branchId);
+  const ids = ({ branchId, origin }: Head) => [...(origin?.stretches.map(({ branchId }) => branchId) ?? []), branchId];
+  const common = ids(a).findLast((id) => ids(b).includes(id));
+  if (common === undefined || a.branchId === b.branchId) return undefined;
+  const ends = [a, b].filter(({ branchId }) => branchId !== common).map((head) => leftAt(store, head, common));
+  const known = (await Promise.all(ends)).filter((end) => end !== undefined);
+  return known.length < ends.length ? undefined : Math.min(...known);
 }
 
-/** The revision at which a branch has grown from another. */
-async function grewAt(store: ObjectStore, { origin }: Head, parentId: string): Promise<number | undefined> {
-  const at = origin?.stretches.findLastIndex(({ branchId }) => branchId === parentId) ?? -1;
-  if (origin === null || at < 0) return undefined;
+/** The last revision that a branch has of the log of another one. */
+async function leftAt(store: ObjectStore, head: Head, parentId: string): Promise<number | undefined> {
+  const stretches = head.origin?.stretches ?? [];
+  const at = stretches.findLastIndex(({ branchId }) => branchId === parentId);
+  // What comes after may have begun with less of it.
+  const moments = stretches.slice(at + 1).flatMap(({ until }) => (until === null ? [] : [until]));
+  const revisions = moments.flatMap((moment) => ('revision' in moment ? [moment.revision] : []));
+  if (revisions.length < moments.length) return undefined;
+  const end = await grewAt(store, head, at);
+  return end === undefined ? undefined : Math.min(end, ...revisions);
+}
+
+/** The revision at which one of its stretches ends. */
+async function grewAt(store: ObjectStore, { origin }: Head, at: number): Promise<number | undefined> {
+  if (origin === null) return undefined;
   const { manifest, stretches } = origin;
   // Where a branch had nothing of its own yet, it was what it had grown from itself.
   for (const { branchId, until, to } of stretches.slice(0, at + 1).reverse()) {
