@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { CoppiceError, memoryStore, type ObjectStore } from '../../../ts/index.js';
 import { openRoot, verifyBranch } from '../../../ts/repository/index.js';
+import { type Answer, Hand, headName, type Job, replace } from '../../../ts/repository/protocol/index.js';
+import { carryOut, readHead } from '../../../ts/repository/shell/index.js';
 import { temporaryFolder } from '../../support/database.js';
 import { refuses } from '../../support/errors.js';
 import { HostileStore } from '../../support/hostile.js';
@@ -283,4 +285,21 @@ test('a folder on its way into one store is not put into another, and a copy of 
   await copy.shell.close();
   // Both hold what the branch began with.
   t.deepEqual(await textsOf(store, folder), ['a', 'b']);
+});
+
+test('a branch that was replaced before its maker heard of it is not taken for that of somebody else', async (t) => {
+  let replaced = 0;
+  await stopEverywhere(t, async (store, folder) => {
+    if ((await readHead(store, headName('main'))) === undefined) return;
+    const job = replace(new Hand('hand'), { name: 'main', from: 'main', at: null });
+    let answers = 0;
+    // Killed before the one before stands under its retired name.
+    const next = (answer: Answer) => (answers++ < 2 ? job.next(answer) : { done: true as const, value: undefined });
+    await carryOut(store, { next } as Job<unknown>);
+    t.truthy((await readHead(store, headName('main')))?.retiring);
+    replaced += 1;
+    t.deepEqual(await textsOf(store, folder), ['a', 'b', 'c']);
+    t.deepEqual((await verifyBranch(store, 'main', true)).problems, []);
+  });
+  t.true(replaced > 0);
 });

@@ -14,6 +14,7 @@ export {
   type Forking,
   fork,
   Hand,
+  isUnfinished,
   type Job,
   mend,
   type Replaced,

@@ -93,12 +93,13 @@ class Adoption {
   }
 
   /** There is a head: ours, which an attempt before has put, or that of somebody else. */
-  async #settle({ branchId }: Head): Promise<void> {
+  async #settle({ branchId, lineage }: Head): Promise<void> {
     const { mark, place, options } = this.#with;
     const own = mark.marked.branchId;
-    const isReplaced = async () =>
+    const isRetired = async () =>
       (await this.#ask({ type: 'get', key: headName(retiredName(options.branch, own)) })).type === 'found';
-    const isOurs = branchId === own || (await isReplaced());
+    // What has replaced it may need all that was stored; under its retired name it may not stand yet.
+    const isOurs = branchId === own || lineage.includes(own) || (await isRetired());
     const mayBeOurs = place.remembered.local !== null;
     if (isOurs && mayBeOurs) return mark.remove();
     // First: from then on the folder is what it was.

@@ -12,6 +12,7 @@ import {
   type Forking,
   Hand,
   type Head,
+  isUnfinished,
   type Job,
   manifestName,
   mend,
@@ -43,11 +44,10 @@ function* dueFor({ head, branchId, known }: State, nowMs: number): Job<void> {
 }
 
 /** Whether a job has left something that a mend goes on with. */
-export function isHalfDone({ state, pins, origin, retiring }: Head): boolean {
-  const isDeleted = state === 'deleted' && pins.length === 0;
-  return (
-    isDeleted || retiring !== null || origin?.state === 'releasing' || pins.some(({ state }) => state === 'reserved')
-  );
+export function isHalfDone(head: Head): boolean {
+  const { pins, origin, retiring } = head;
+  const isBegun = retiring !== null || origin?.state === 'releasing' || pins.some(({ state }) => state === 'reserved');
+  return isBegun || isUnfinished(head);
 }
 
 /** What an owner knows of the end of its log, for whoever makes a branch of it; nothing of a node that does not lead. */

@@ -7,7 +7,7 @@
 
 import type { Head } from '../objects.js';
 import type { Seen } from '../state.js';
-import { finish } from './finish.js';
+import { finish, isUnfinished } from './finish.js';
 import { changeHead, type Hand, type Job, putHead, readHead } from './job.js';
 import { deleted } from './remove.js';
 import { headOf } from './retired.js';
@@ -20,6 +20,8 @@ export function* expire(hand: Hand, name: string, expiresMs: number | null): Job
 /** Deletes the branch if it has expired. Answers its id; null, if it has not, or is not there. */
 export function* removeExpired(hand: Hand, name: string, nowMs: number): Job<string | null> {
   const seen = yield* readHead(name);
+  // Nobody else may look at it any more, if whoever has deleted it was killed.
+  if (seen !== null && isUnfinished(seen.head)) yield* finish(hand, name, seen.head.branchId);
   // Rule expired-still: whoever has been given more time is not deleted for the time before.
   const removed = yield* changeHead(hand, seen, (head) => (isDue(head, nowMs) ? deleted(head) : null));
   if (removed === null) {

@@ -23,6 +23,11 @@ import { changeHead, type Hand, type Job, readHead, sure } from './job.js';
 import { stand, unpin } from './retired.js';
 import { settlePins } from './settle.js';
 
+/** Whether a branch is deleted, and whoever did that may not have come as far as that can be. */
+export function isUnfinished({ state, fences, pins }: Head): boolean {
+  return state === 'deleted' && (fences === null || pins.length === 0);
+}
+
 /** Goes on with a branch that is deleted, as far as that can be. */
 export function* finish(hand: Hand, name: string, branchId: string): Job<void> {
   const isDeleted = (seen: Seen | null): seen is Seen =>

@@ -6,6 +6,7 @@
 
 export { collect, collectable } from './collect.js';
 export { dueIn, expire, removeDue, removeExpired } from './expire.js';
+export { isUnfinished } from './finish.js';
 export { type Forked, type Forking, fork } from './fork.js';
 export { Hand, type Job, type StoreRequest } from './job.js';
 export { mend } from './mend.js';
