@@ -153,7 +153,8 @@ test('an entry that was read and has expired by the commit is a conflict, read b
     else t.is(await transaction.count(), 1);
     transaction.put('b', '1');
     while ((await db.get('a')) !== undefined) await new Promise((resolve) => setTimeout(resolve, 10));
-    t.is(await transaction.get('a'), '1', 'its time stands still');
+    if (read === 'key') t.is(await transaction.get('a'), '1', 'its time stands still');
+    if (read === 'range') t.is(await transaction.count(), 2, 'its time stands still');
     const answer = await transaction.commit();
     t.deepEqual(answer.ok ? [] : answer.conflicts, [{ key: 'a', revision: null }]);
   }
