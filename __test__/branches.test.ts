@@ -13,6 +13,7 @@ import {
   open,
   s3,
 } from '../ts/index.js';
+import { verifyBranch } from '../ts/repository/index.js';
 import { coppice } from './support/command.js';
 import { fill, temporaryDatabase, temporaryFolder } from './support/database.js';
 import { newBucket, testWithServer } from './support/s3.js';
@@ -273,6 +274,46 @@ test('what a branch began with is its base also when its own log has been collec
   for (let n = 0; n < 4; n++) await branch.checkpoint();
   t.like(await db.merge('idea'), { ok: true, changes: 3 });
   t.deepEqual(await all(db), { a: 'ours', b: 'theirs', c: 'theirs', d: 'theirs' });
+});
+
+testWithServer('a branch that is detached needs nothing of its parent, which then goes wholly', async (t) => {
+  const { top, db, store, opened } = await place(t, {}, s3(await newBucket()));
+  await fill(db, ['a', 'b']);
+  await db.checkpoint();
+  const branch = await branched(t, db, 'own');
+  await branch.put('c', 'C');
+  await branch.checkpoint();
+  await createBranch(store, 'through', { from: 'own', at: 2 });
+  t.deepEqual(await branch.detach(), { ok: false, heldBy: ['through'] });
+  await dropBranch(store, 'through');
+  t.deepEqual(await branch.detach(), { ok: true, heldBy: [] });
+  t.deepEqual(await branch.detach(), { ok: true, heldBy: [] });
+  await db.close();
+  const [main] = (await listBranches(store)).filter(({ name }) => name === 'main');
+  await dropBranch(store, 'main');
+  for await (const { key } of store.list(`d/${main?.id}/`)) t.regex(key, /\/wal\//);
+  // Its name is free.
+  await t.notThrowsAsync(createBranch(store, 'main', { from: 'own' }));
+  t.deepEqual((await verifyBranch(store, 'own', true)).problems, []);
+  t.like((await listBranches(store)).find(({ name }) => name === 'own') ?? {}, { sharedBytes: 0 });
+  await branch.close();
+  await rm(join(top, 'db@own'), { recursive: true });
+  t.deepEqual(await all(await opened('own', 'elsewhere')), { a: 'A', b: 'B', c: 'C' });
+});
+
+test('on the command line a branch is detached that nobody has open', async (t) => {
+  const { db, store } = await place(t);
+  await fill(db, ['a']);
+  await db.checkpoint();
+  await createBranch(store, 'own');
+  await t.throwsAsync((await temporaryDatabase(t)).detach(), { code: 'COPPICE_UNSUPPORTED' });
+  t.is((await coppice(['branch', store.location, 'own', '--detach'])).out, 'own needs no other branch\n');
+  t.is((await coppice(['branch', store.location, '--detach'])).code, 2);
+  const [, own] = await listBranches(store);
+  t.like(own, { name: 'own', sharedBytes: 0 });
+  await db.close();
+  await dropBranch(store, 'main');
+  t.is((await coppice(['branch', store.location, 'main', '--from', 'own'])).code, 0);
 });
 
 test('what a branch has in common with one that wrote nothing before is all that this one had begun with', async (t) => {

@@ -18,6 +18,7 @@ import {
 } from './branches.js';
 import type { Changes } from './changes.js';
 import { copyOf, lateChanges, mergeBranch, type Repository } from './copies.js';
+import { type Detached, detach } from './detach.js';
 import { CoppiceError, invalid } from './errors.js';
 import type { Events } from './events.js';
 import type { Handle } from './handle.js';
@@ -300,6 +301,28 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
   /** Drops a tag of the store: see the function `dropTag`. */
   async dropTag(name: string, options?: DropBranchOptions): Promise<TagInfo> {
     return dropTag(this.#store().store, name, options);
+  }
+
+  /**
+   * Makes everything this branch's own that it has from the one that it has grown from, which may then go wholly: what both share is
+   * stored once more, and moments before now cannot be copied any more. `heldBy`: branches that have grown through this one, and
+   * are in the way; they are detached first, or dropped.
+   *
+   * @throws `COPPICE_UNSUPPORTED` for a branch that expires.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data-of-main', { store: './store-of-branches' });
+   * const branch = await db.branch('independent');
+   * console.log(await branch.detach()); // { ok: true, heldBy: [] }
+   * await branch.close();
+   * await db.dropBranch('independent');
+   * await db.close();
+   * ```
+   */
+  async detach(): Promise<Detached> {
+    return detach(this.handle, this.#store());
   }
 
   /** The branches of the store: see `listBranches`. */

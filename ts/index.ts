@@ -33,6 +33,7 @@ export {
 } from './branches.js';
 export type { Change, Changes } from './changes.js';
 export type { Database } from './database.js';
+export type { Detached } from './detach.js';
 export type {
   Decoded,
   EncodedTypes,

@@ -63,7 +63,7 @@ const api = [
     'log',
     'compare',
   ],
-  ['scrub', 'copies', 'branches'],
+  ['scrub', 'copies', 'branches', 'detach'],
   ['database'],
   ['open'],
   ['replay'],

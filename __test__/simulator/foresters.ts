@@ -49,6 +49,7 @@ export class Foresters {
     else if (world.chance(plan.release * 4)) this.release(name);
     else if (world.chance(plan.mend * 4)) this.mend(any() ?? name);
     else if (world.chance(plan.cold * 4)) this.#collect(any() ?? name);
+    else if (world.chance(plan.cold)) this.#detach(name);
   }
 
   #begin<T>(
@@ -218,6 +219,16 @@ export class Foresters {
       (hand) => this.world.protocol.collect(hand, name),
       (keys) => {
         if (keys.length > 0) this.world.counters['cold collections'] += 1;
+      },
+    );
+  }
+
+  #detach(name: string): void {
+    this.#begin(
+      `detach ${name}`,
+      (hand) => this.world.protocol.detach(hand, name),
+      ({ isFree }) => {
+        if (isFree) this.world.counters.releases += 1;
       },
     );
   }

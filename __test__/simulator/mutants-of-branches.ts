@@ -180,9 +180,7 @@ export const OF_BRANCHES: Mutant[] = [
   {
     rule: 'pins-through',
     without: 'a branch lets go of what others have begun with through it',
-    edits: [
-      ['branches/release', ' || pins.some(({ manifest }) => manifest === null || manifest.of !== undefined)', ''],
-    ],
+    edits: [['branches/release', 'manifest === null || manifest.of !== undefined', 'manifest === undefined']],
   },
   {
     rule: 'own-first',
@@ -286,5 +284,15 @@ export const OF_BRANCHES: Mutant[] = [
     rule: 'cold-fences',
     without: 'of a branch that nobody has fences are collected as well',
     edits: [['branches/collect', 'const fenced = new Set(fences.', 'const fenced = new Set(fences.slice(0, 0).']],
+  },
+  {
+    rule: 'own-newest',
+    without: 'a branch is detached whose newest checkpoint names tables of another',
+    edits: [['branches/release', 'const isOwn = !needs(head.manifest) && ', 'const isOwn = ']],
+  },
+  {
+    rule: 'given-up',
+    without: 'a branch that is detached keeps older checkpoints that name tables of another',
+    edits: [['branches/release', '{ ...head, retained, origin:', '{ ...head, origin:']],
   },
 ];

@@ -31,6 +31,7 @@ export type Protocol = Pick<
   | 'expire'
   | 'removeExpired'
   | 'collect'
+  | 'detach'
   | 'dueIn'
   | 'replace'
   | 'release'

@@ -244,6 +244,29 @@ export const SCHEDULES: Record<string, (protocol: Protocol, trace?: Trace) => vo
     script.world.truth.restorable();
   },
 
+  /** A branch is detached whose older checkpoint names tables of its parent, which lets go of them. */
+  'given-up'(protocol, trace) {
+    const script = new Script(protocol, trace);
+    const [owner] = threeNodes(script);
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    script.fork('b');
+    const branch = script.started(script.nodeOn('b'), 'writer');
+    script.write(branch, 1);
+    script.checkpoint(branch);
+    branch.truth.makesOwn = true;
+    script.write(branch, 1);
+    branch.tell({ type: 'checkpoint', own: true });
+    script.settle(branch);
+    const { isFree } = script.job((protocol, hand) => protocol.detach(hand, 'b'));
+    must(isFree, 'it is not free');
+    script.write(owner, 1);
+    script.checkpoint(owner);
+    owner.compact();
+    collectAll(script, owner);
+    branch.truth.restorable();
+  },
+
   /** A branch that nobody has is collected by somebody slow; meanwhile another branch is made of what it keeps. */
   'cold-head-first'(protocol, trace) {
     const script = new Script(protocol, trace);

@@ -46,6 +46,8 @@ export class Truth {
   collections = 0;
   /** Somebody was told that it is deleted. */
   isOver = false;
+  /** An owner has stored anew, or is about to, what it has of another branch. */
+  makesOwn = false;
 
   constructor(readonly all: Truths) {}
 
@@ -76,7 +78,11 @@ export class Truth {
     if (!head || !named || head.owner === null || table.epoch !== head.epoch) return;
     // Late puts of what is named by now under this very name apart.
     const there = this.#manifest(named)?.tables.find(({ id }) => id === table.id);
-    must(there === undefined || tableName(there) === tableName(table), `table ${table.id} is uploaded twice`);
+    const isMadeOwn = this.makesOwn && there?.branchId !== table.branchId;
+    must(
+      there === undefined || isMadeOwn || tableName(there) === tableName(table),
+      `table ${table.id} is uploaded twice`,
+    );
   }
 
   slotStored(slot: Slot): void {

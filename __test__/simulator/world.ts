@@ -196,10 +196,17 @@ export class World {
     const node = this.nodes[this.random(this.nodes.length)] as Node;
     if (!node.leads || this.sleeps(node)) return;
     if (this.chance(plan.commit * 6)) node.commit();
-    if (this.chance(plan.checkpoint * 4)) node.tell({ type: 'checkpoint' });
+    if (this.chance(plan.checkpoint * 4)) this.#checkpoint(node);
     if (this.chance(plan.collect * 4)) node.tell({ type: 'collect' });
     if (this.chance(plan.compact * 4)) node.compact();
     if (node.engine.durable < node.engine.log.length && this.random(4) === 0) node.sync();
+  }
+
+  #checkpoint(node: Node): void {
+    // No draw of its own: by how much it has written.
+    const own = this.plan.cold > 0 && node.engine.log.length % 8 === 0;
+    if (own) node.truth.makesOwn = true;
+    node.tell({ type: 'checkpoint', own });
   }
 
   /** A standby has taken over because the owner was silent: it had been, for as long as it takes. */

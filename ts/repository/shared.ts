@@ -27,6 +27,7 @@ import {
 } from '../native/index.js';
 import { DatabaseFolder } from './folder.js';
 import type { Agreement } from './options.js';
+import type { LetOff } from './protocol/index.js';
 import {
   type Answer,
   checkAgreement,
@@ -56,6 +57,7 @@ import {
   Shell,
   type ShellEvent,
   type ShellOptions,
+  shippedElsewhere,
   tellProgress,
   tellTrying,
   throughOutage,
@@ -149,6 +151,11 @@ export class SharedBranch implements Branch {
     const { folder, store, branch } = this.#options;
     const { replication } = this.#database.engine as { replication: Replication };
     return repairFiles({ folder, replication, store, branch }, paths);
+  }
+
+  async detach(): Promise<LetOff> {
+    if (this.#shell !== undefined) return this.#shell.detach();
+    throw this.#ended ?? shippedElsewhere();
   }
 
   async checkpoint(onProgress?: OnProgress): Promise<Published> {

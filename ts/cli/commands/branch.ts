@@ -1,10 +1,14 @@
 /**
- * `coppice branch`: lists the branches in a store, makes one, says when one goes, replaces what one holds, drops one.
+ * `coppice branch`: lists the branches in a store, makes one, says when one goes, replaces what one holds, detaches one, drops one.
  *
  * @module
  */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createBranch, dropBranch, expireBranch, listBranches, promoteBranch, resetBranch } from '../../branches.js';
+import { open } from '../../open.js';
 import type { BranchInfo } from '../../repository/index.js';
 import { type Call, type Command, EXIT, type Exit, encryption, usage } from '../command.js';
 import { columns, figure } from '../figures.js';
@@ -13,7 +17,7 @@ import { checkFlags, GROWN_FLAGS, MADE_OF, momentText, optionsOf } from './grown
 export const branch: Command = {
   name: 'branch',
   summary:
-    'print the branches in a store with what they share; make one of another as it is or was; drop one, or replace what it holds',
+    'print the branches in a store with what they share; make one of another as it is or was; drop or detach one, or replace what it holds',
   positionals: ['STORE', '[NAME]'],
   flags: {
     ...GROWN_FLAGS,
@@ -28,10 +32,14 @@ export const branch: Command = {
     },
     keep: { type: 'string', value: 'TAG', help: 'with --reset and --promote: make a tag of what is replaced' },
     promote: { type: 'boolean', help: 'let what it has grown from hold what it holds; what that held goes' },
+    detach: {
+      type: 'boolean',
+      help: 'store what it shares as its own; it is opened for that, so nobody else may have it',
+    },
   },
   async run(call) {
     const [store, name] = call.positionals as [string, string | undefined];
-    const actions = ['drop', 'expire', 'reset', 'promote'].filter(
+    const actions = ['drop', 'expire', 'reset', 'promote', 'detach'].filter(
       (one) => call.has(one) || call.text(one) !== undefined,
     );
     const [action = '', other] = actions as (keyof typeof ACTIONS)[];
@@ -54,6 +62,7 @@ const ACTIONS = {
   expire: { flags: [], run: expire },
   reset: { flags: [...MADE_OF, 'dry-run'], run: reset },
   promote: { flags: ['dry-run'], run: promote },
+  detach: { flags: [], run: detach },
 } as const;
 
 async function expire(call: Call, store: string, name: string): Promise<Exit> {
@@ -86,6 +95,23 @@ async function replaced(call: Call, before: BranchInfo, dryRun: boolean): Promis
     await call.terminal.line(dryRun ? `would replace ${what}` : `replaced ${what}: whoever had it open opens it again`);
   }
   return EXIT.OK;
+}
+
+/** Grows it into a folder that goes afterwards. */
+async function detach(call: Call, store: string, name: string): Promise<Exit> {
+  const folder = await mkdtemp(join(tmpdir(), 'coppice-detach-'));
+  try {
+    const db = await open(folder, { store, branch: name, createIfMissing: false, ...encryption() });
+    const { ok, heldBy } = await db.detach().finally(() => db.close());
+    if (call.has('json')) await call.terminal.json({ name, store, ok, heldBy });
+    else {
+      const held = `${name} needs another branch still: ${heldBy.join(', ')} has grown through it`;
+      await call.terminal.line(ok ? `${name} needs no other branch` : held);
+    }
+    return ok ? EXIT.OK : EXIT.NO;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function drop(call: Call, store: string, name: string): Promise<Exit> {

@@ -14,12 +14,12 @@ import { type Manifest, type Named, sha256, type Table } from './objects.js';
 import type { Answer, Checkpoint, Request } from './state.js';
 import { ask, getHead, isHead, type Part, type Turn } from './turn.js';
 
-export function beginCheckpoint(turn: Turn): void {
+export function beginCheckpoint(turn: Turn, own: boolean): void {
   const { state } = turn;
   if (state.checkpoint !== null || state.overtaken || state.closing) return;
   // Rule flush-remembers: the disk remembers a position from which the log is kept, whatever is collected after this.
   const { log: position } = state;
-  state.checkpoint = { position, firstN: state.n + 1, flushed: null, tables: [], uploading: 0, manifest: null };
+  state.checkpoint = { position, firstN: state.n + 1, own, flushed: null, tables: [], uploading: 0, manifest: null };
   ask(turn, 'flushing', { type: 'flush', position });
 }
 
@@ -58,7 +58,7 @@ function upload(turn: Turn): void {
   const missing: Table[] = [];
   const tables = checkpoint.flushed.tables.map((made) => {
     const known = there.get(made.id);
-    if (known !== undefined) return known;
+    if (known !== undefined && (known.branchId === branchId || !checkpoint.own)) return known;
     // Rule fresh-name: a name is never given twice, or a late upload of the first would pass for the second.
     state.n += 1;
     const table: Table = { ...made, branchId, epoch, n: state.n };

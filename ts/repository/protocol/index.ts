@@ -8,6 +8,7 @@
 export {
   collect,
   collectable,
+  detach,
   dueIn,
   expire,
   type Forked,
@@ -16,6 +17,7 @@ export {
   Hand,
   isUnfinished,
   type Job,
+  type LetOff,
   mend,
   type Replaced,
   type Replacing,

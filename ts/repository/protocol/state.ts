@@ -139,7 +139,8 @@ export type Event = { readonly nowMs: number } & (
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer }
   /** The local log is durable up to here. */
   | { readonly type: 'logged'; readonly seq: number }
-  | { readonly type: 'checkpoint' }
+  /** `own`: tables of other branches are stored anew, under names of this one. */
+  | { readonly type: 'checkpoint'; readonly own?: boolean }
   | { readonly type: 'collect' }
   /** Take over without waiting for the owner to be silent. */
   | { readonly type: 'claim' }
@@ -218,6 +219,8 @@ export interface Checkpoint {
   readonly position: Position;
   /** Objects of this epoch from this number on belong to it. */
   readonly firstN: number;
+  /** Tables of other branches do not count as uploaded. */
+  readonly own: boolean;
   readonly flushed: Flushed | null;
   readonly tables: readonly Table[];
   readonly uploading: number;

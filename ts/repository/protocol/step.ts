@@ -110,7 +110,7 @@ function handle(turn: Turn, event: Event): void {
       state.logged = Math.max(state.logged, event.seq);
       return state.phase === 'leading' ? go(turn, 'leading') : undefined;
     case 'checkpoint':
-      return leads(state.phase) ? beginCheckpoint(turn) : undefined;
+      return leads(state.phase) ? beginCheckpoint(turn, event.own ?? false) : undefined;
     case 'collect':
       return leads(state.phase) ? beginCollection(turn) : undefined;
     case 'claim':

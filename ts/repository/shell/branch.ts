@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Forking } from '../protocol/index.js';
+import type { Forking, LetOff } from '../protocol/index.js';
 import type { Backlog } from './backlog.js';
 import type { Published } from './events.js';
 import type { OnProgress } from './progress.js';
@@ -22,6 +22,8 @@ export interface Branch {
   readonly tip: Forking['known'];
   /** Publishes everything that was committed before the call. */
   checkpoint(onProgress?: OnProgress): Promise<Published>;
+  /** Makes everything its own that it has from another branch, and lets go of that. */
+  detach(): Promise<LetOff>;
   /** Puts damaged files of the folder right from the store; answers the paths of those that are. */
   repair(paths: readonly string[]): Promise<string[]>;
   /** Answers how many records are on this disk only. */

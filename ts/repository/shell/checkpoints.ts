@@ -53,6 +53,21 @@ export class Checkpoints {
     return this.#last;
   }
 
+  /** One whose tables are all the branch's own; false if there will be none. */
+  async takeOwn(driver: Driver): Promise<boolean> {
+    await driver.until(({ checkpoint }) => checkpoint === null);
+    const before = this.#taken;
+    this.#begin(driver, true);
+    await driver.until(({ checkpoint }) => checkpoint === null);
+    return this.#taken > before;
+  }
+
+  /** Lets go of what is not kept any longer. */
+  async collect(driver: Driver): Promise<void> {
+    driver.tell({ type: 'collect' });
+    await driver.until(({ collection, changing }) => collection === null && changing === null);
+  }
+
   published(driver: Driver): void {
     const { manifest, branchId } = driver.state;
     if (manifest === null) return;
@@ -66,10 +81,10 @@ export class Checkpoints {
     driver.tell({ type: 'collect' });
   }
 
-  #begin(driver: Driver): void {
+  #begin(driver: Driver, own = false): void {
     if (driver.state.checkpoint !== null) return;
     this.#slots = 0;
     this.#bytes = 0;
-    driver.tell({ type: 'checkpoint' });
+    driver.tell({ type: 'checkpoint', own });
   }
 }

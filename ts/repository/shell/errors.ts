@@ -14,6 +14,11 @@ export function fenced(branch: string, cause?: unknown): CoppiceError {
 }
 
 /** There is nothing to read. */
+export function shippedElsewhere(): CoppiceError {
+  const message = 'another thread ships this branch: it is detached by the first that opened it';
+  return new CoppiceError('UNSUPPORTED', message);
+}
+
 export function noBranch(branch: string, { location }: { readonly location: string }): CoppiceError {
   return new CoppiceError('NOT_FOUND', `there is no branch "${branch}" in ${location}`, { details: { branch } });
 }

@@ -12,7 +12,17 @@ export { sha256Of } from './digest.js';
 export type { Near } from './download.js';
 export { encryptedStore } from './encrypted.js';
 export type { EngineFolder, OpenEngine } from './engine.js';
-export { branchExists, doubtful, failedCommit, fenced, fencedCommit, noBranch, occupied, unshipped } from './errors.js';
+export {
+  branchExists,
+  doubtful,
+  failedCommit,
+  fenced,
+  fencedCommit,
+  noBranch,
+  occupied,
+  shippedElsewhere,
+  unshipped,
+} from './errors.js';
 export type { Published, ShellEvent } from './events.js';
 export { ofHeads, readHead } from './heads.js';
 export { carryOut, type Doing } from './jobs.js';

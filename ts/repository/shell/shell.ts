@@ -50,6 +50,7 @@ import {
 import type { Published } from './events.js';
 import { Following, isAtEnd } from './following.js';
 import { type ShellOptions, settingsOf } from './options.js';
+import { makeOwn } from './own-tables.js';
 import { type OnProgress, type Progress, Reading, tellProgress, tellTrying, uploads } from './progress.js';
 import { Remote } from './remote.js';
 import { repairFiles } from './repair.js';
@@ -192,6 +193,8 @@ export class Shell implements Branch {
     // A close that is under way begins no checkpoint, and gives up one that the store does not come to have.
     throw this.#error ?? (this.#closing === undefined ? fenced(this.#options.branch) : closed('database'));
   }
+
+  readonly detach = () => makeOwn(this.#driver, this.#checkpoints, this.#options, this.#abort.signal);
 
   async repair(paths: readonly string[]): Promise<string[]> {
     const { replication } = await this.#disk.open();

@@ -10,6 +10,6 @@ export { isUnfinished } from './finish.js';
 export { type Forked, type Forking, fork } from './fork.js';
 export { Hand, type Job, type StoreRequest } from './job.js';
 export { mend } from './mend.js';
-export { release } from './release.js';
+export { detach, type LetOff, release } from './release.js';
 export { remove } from './remove.js';
 export { type Replaced, type Replacing, replace } from './replace.js';
