@@ -130,3 +130,37 @@ test('what cannot be reset or promoted is refused, and nothing is done', async (
   await createBranch(store, 'c');
   t.like(JSON.parse((await coppice(['branch', at, 'c', '--promote', '--json'])).out), { name: 'main', replaced: true });
 });
+
+test('a branch is promoted into the place of what it has grown from, and of nothing else', async (t) => {
+  const { store, opened } = await place(t);
+  const db = await opened('main');
+  const { revision } = await db.put('a', '1');
+  await createBranch(store, 'b');
+  const dryRun = 'no' as never;
+  await refuses(t, 'COPPICE_INVALID', () => promoteBranch(store, 'b', { dryRun }), /dryRun/);
+  await refuses(t, 'COPPICE_INVALID', () => dropBranch(store, 'b', { dryRun }), /dryRun/);
+  await resetBranch(store, 'main', { from: 'main', at: revision });
+  t.like(await promoteBranch(store, 'b', { dryRun: true }), { name: 'main' });
+  // Set back, it has grown from itself, and would replace itself.
+  await createBranch(store, 'c');
+  await resetBranch(store, 'c', { from: 'c', at: revision });
+  await refuses(t, 'COPPICE_INVALID', () => promoteBranch(store, 'c'), /one that has grown from another/);
+  await dropBranch(store, 'c');
+  const b = await opened('b');
+  await dropBranch(store, 'main');
+  // When it has let go of main that name is free.
+  const made = () => createBranch(store, 'main', { from: 'b' });
+  for (;;) {
+    await b.put('b', String(b.revision));
+    await b.compact();
+    await b.checkpoint();
+    const isMade = await made().then(
+      () => true,
+      ({ code }) => code !== 'COPPICE_EXISTS',
+    );
+    if (isMade) break;
+  }
+  for (const again of [promoteBranch, resetBranch])
+    await refuses(t, 'COPPICE_NOT_FOUND', () => again(store, 'b'), /that "b" has grown from/);
+  t.is((await listBranches(store)).find(({ name }) => name === 'main')?.parent, 'b');
+});

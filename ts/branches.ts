@@ -22,6 +22,7 @@ import {
   encryptedStore,
   expireBranch as expireIn,
   forkBranch,
+  parentIn,
   removeBranch,
   replaceBranch,
   storeOf,
@@ -247,7 +248,7 @@ export async function resetBranch(
   checkNames(options, RESET);
   const place = await placeOf(store, options);
   const found = await foundAs(place, name, 'branch');
-  const from = branchName(options.from ?? found.parent ?? name);
+  const from = branchName(options.from ?? (await parentIn(place, name))?.name ?? name);
   await putInPlace(place, { name, from, at: untilOf(options.at) }, options);
   return found;
 }
@@ -260,7 +261,7 @@ export async function resetBranch(
  * Answers the parent as it was before.
  *
  * @throws `COPPICE_NOT_FOUND` if there is no such branch, or what it has grown from is not there any more; `COPPICE_INVALID` if it has
- * grown from none.
+ * grown from none, or was set back to what it was itself: say `resetBranch(store, 'main', { from: name })` then.
  * @example
  * ```ts
  * import { createBranch, open, promoteBranch } from 'coppice';
@@ -285,20 +286,23 @@ export async function promoteBranch(
 ): Promise<BranchInfo> {
   checkNames(options, PROMOTE);
   const place = await placeOf(store, options);
-  const { parent } = await foundAs(place, name, 'branch');
-  if (parent === null) throw invalid('the branch to promote', 'one that has grown from another', name);
-  const found = await foundAs(place, parent, 'branch');
-  await putInPlace(place, { name: parent, from: name, at: null }, options);
+  const { id } = await foundAs(place, name, 'branch');
+  const parent = await parentIn(place, name);
+  // One that was set back has grown from what it was itself.
+  if (parent === undefined || parent.id === id)
+    throw invalid('the branch to promote', 'one that has grown from another', name);
+  const found = await foundAs(place, parent.name, 'branch');
+  await putInPlace(place, { name: parent.name, from: name, at: null }, options);
   return found;
 }
 
 async function putInPlace(
   place: ObjectStore,
   replacing: { name: string; from: string; at: Until | null },
-  { keep, dryRun = false, signal }: PromoteBranchOptions,
+  { keep, dryRun, signal }: PromoteBranchOptions,
 ): Promise<void> {
   const kept = keep === undefined ? undefined : branchName(keep);
-  if (dryRun) await foundAs(place, replacing.from);
+  if (boolean(dryRun, 'dryRun', false)) await foundAs(place, replacing.from);
   else await replaceBranch(place, { ...replacing, keep: kept }, doing(signal));
 }
 
@@ -381,10 +385,10 @@ async function drop(
   options: DropBranchOptions,
 ): Promise<BranchInfo> {
   checkNames(options, DROP);
-  const { dryRun = false, signal } = options;
+  const dryRun = boolean(options.dryRun, 'dryRun', false);
   const place = await placeOf(store, options);
   const found = await foundAs(place, name, kind);
-  if (!dryRun) await removeBranch(place, name, doing(signal));
+  if (!dryRun) await removeBranch(place, name, doing(options.signal));
   return found;
 }
 

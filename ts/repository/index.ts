@@ -13,7 +13,7 @@ import { type Branch, encryptedStore, type Near, Shell, type ShellEvent } from '
 
 export { expireBranch, forkBranch, removeBranch, replaceBranch } from './branches.js';
 export { type CollectedBranch, collectStore } from './collect.js';
-export { type BranchInfo, branchesIn, branchIn, forkPoint } from './inspect.js';
+export { type BranchInfo, branchesIn, branchIn, forkPoint, parentIn } from './inspect.js';
 export { type LogEvent, logOf } from './log/index.js';
 export { type BranchOptions, branching, branchName, type StoreCheckpoints, storeOf } from './options.js';
 export { beginWith, nearIn, restoreBranch } from './restore.js';

@@ -44,9 +44,26 @@ export function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
 
 /** One of them. Throws `COPPICE_NOT_FOUND` if there is none of that name. */
 export async function branchIn(store: ObjectStore, name: string): Promise<BranchInfo> {
+  return infoOf(store, await liveHead(store, name));
+}
+
+/**
+ * The one that a branch has grown from, or which has replaced that since; `undefined`, if it has grown from none. Throws
+ * `COPPICE_NOT_FOUND` if that is not there any more, whatever has been made under its name.
+ */
+export async function parentIn(store: ObjectStore, name: string): Promise<BranchInfo | undefined> {
+  const { origin } = await liveHead(store, name);
+  if (origin === null) return undefined;
+  const head = await liveHead(store, origin.name);
+  const isIt = head.branchId === origin.branchId || head.lineage.includes(origin.branchId);
+  if (!isIt) throw noBranch(`${origin.name} that "${name}" has grown from`, store);
+  return infoOf(store, head);
+}
+
+async function liveHead(store: ObjectStore, name: string): Promise<Head> {
   const head = await readHead(store, headName(name));
   if (head?.state !== 'live') throw noBranch(name, store);
-  return infoOf(store, head);
+  return head;
 }
 
 /**

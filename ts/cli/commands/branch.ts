@@ -28,7 +28,7 @@ export const branch: Command = {
     },
     reset: {
       type: 'boolean',
-      help: 'let it hold what it has grown from holds, or --from, or itself at --at; what it held goes',
+      help: 'let it hold what it has grown from (or --from, or, if it has grown from none, itself) holds, or held --at; what it held goes',
     },
     keep: { type: 'string', value: 'TAG', help: 'with --reset and --promote: make a tag of what is replaced' },
     promote: { type: 'boolean', help: 'let what it has grown from hold what it holds; what that held goes' },
