@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { fsStore, open } from '../../ts/index.js';
+import { fsStore, open, resetBranch } from '../../ts/index.js';
 import { branchesIn } from '../../ts/repository/index.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
@@ -188,6 +188,24 @@ test('every thread is told when the branch is lost, and of a store that cannot b
   t.is(await again.ask('get', 'other'), '1');
   t.is(await again.ask('get', 'lost'), undefined);
   await again.ask('close');
+});
+
+test('a thread that takes the shipping over of a branch that was replaced is told so, and the folder begins anew', async (t) => {
+  const here = await place(t);
+  const [first, second] = [await here.thread(), await here.thread()];
+  const revision = await first.ask('put', 'a', '1');
+  await second.ask('put', 'a', '2');
+  await resetBranch(here.store, 'main', { from: 'main', at: revision });
+  await first.terminate();
+  await refuses(t, 'COPPICE_UNKNOWN_OUTCOME', () => second.ask('put', 'lost', 'x'), /another node took/);
+  await refuses(t, 'COPPICE_FENCED', () => second.ask('get', 'a'));
+  await second.ask('close').catch(() => {});
+  const again = await here.thread();
+  t.is(await again.ask('get', 'a'), '1');
+  t.is(await again.ask('get', 'lost'), undefined);
+  t.is(await again.ask('put', 'b', '3'), revision + 1);
+  await again.ask('close');
+  t.is((await branchesIn(fsStore(here.store)))[0]?.owner, null);
 });
 
 test('threads that open at once, and some that are terminated meanwhile, come to share one branch', async (t) => {
