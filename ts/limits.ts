@@ -62,5 +62,5 @@ export const OBJECT_BYTES_MAX = 64 << 20;
 export const OBJECT_KEY_BYTES_MAX = 700;
 /** What an S3 store puts before its keys. */
 export const OBJECT_PREFIX_BYTES_MAX = 300;
-/** What stands between two slashes of it: file systems take names of 255 bytes. */
-export const OBJECT_KEY_SEGMENT_BYTES_MAX = 200;
+/** What stands between two slashes of it: file systems take names of 255 bytes, and the longest retired name of a branch has 215. */
+export const OBJECT_KEY_SEGMENT_BYTES_MAX = 220;

@@ -201,6 +201,23 @@ test('a branch of which many have grown is replaced: their pins go along, and li
   t.deepEqual(await lists(), []);
 });
 
+test('a branch is replaced whatever its name is, and its retired name is an object as well', async (t) => {
+  const { store, opened, head } = await place(t);
+  const main = await opened('main');
+  await main.put('a', '1');
+  await main.checkpoint();
+  for (const name of ['=7e', 'A/../b', 'x'.repeat(60), 'é'.repeat(30), '💥'.repeat(15)]) {
+    const { branchId } = await forkBranch(store, { parent: 'main', name, at: null });
+    const { lineage } = await replaceBranch(store, { name, from: 'main', at: null });
+    t.deepEqual(lineage, [branchId]);
+    t.is((await head(retiredName(name, branchId)))?.state, 'gone');
+    t.is((await head(name))?.retiring, null);
+    await removeBranch(store, name);
+  }
+  t.deepEqual((await head('main'))?.pins, []);
+  await main.close();
+});
+
 test('what cannot be replaced is refused', async (t) => {
   const { store, opened } = await place(t);
   const main = await opened('main');

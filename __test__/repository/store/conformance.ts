@@ -280,7 +280,7 @@ export function conforms(
       'a\0',
       'é',
       'a:b',
-      'x'.repeat(201),
+      'x'.repeat(221),
     ]) {
       await invalid(() => store.put(key, bytes('x')), /^key must be/);
       await invalid(() => store.get(key), /^key must be/);
