@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CoppiceError } from '../errors.js';
 import { decodeManifest, decodeSlot } from './formats/index.js';
 import { BEGUN_SLOT, type Head, headName, manifestName, slotName, type Table, type Until } from './protocol/index.js';
 import { noBranch, ofHeads, readHead } from './shell/index.js';
@@ -56,7 +57,10 @@ export async function parentIn(store: ObjectStore, name: string): Promise<Branch
   if (origin === null) return undefined;
   const head = await liveHead(store, origin.name);
   const isIt = head.branchId === origin.branchId || head.lineage.includes(origin.branchId);
-  if (!isIt) throw noBranch(`${origin.name} that "${name}" has grown from`, store);
+  if (!isIt) {
+    const message = `the branch "${origin.name}" in ${store.location} is not the one that "${name}" has grown from`;
+    throw new CoppiceError('NOT_FOUND', message, { details: { branch: origin.name } });
+  }
   return infoOf(store, head);
 }
 
