@@ -210,6 +210,17 @@ test('sublevels take part, with their own types, and conflicts name their keys',
   await refuses(t, 'COPPICE_INVALID', () => db.begin().in(other.sublevel('users')), /a sublevel of this database/);
 });
 
+test('a key that the encoding does not take is named by its bytes', async (t) => {
+  const db = await temporaryDatabase(t, { keyEncoding: 'u64' });
+  const names = db.sublevel('names', { keyEncoding: 'utf8' });
+  const transaction = db.begin();
+  t.is(await transaction.count(), 0);
+  transaction.put(1n, 'one');
+  await names.put('ada', '1');
+  const answer = await transaction.commit();
+  t.deepEqual(answer.ok ? [] : answer.conflicts.map(({ key }) => String(key)), ['!names!ada']);
+});
+
 test('bytes of keys and values may be changed afterwards', async (t) => {
   const db = await temporaryDatabase(t, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   await db.put(Buffer.from('m'), Buffer.from('1'));
@@ -269,6 +280,20 @@ test('values over 1 MiB are written and read as others are', async (t) => {
   second.put('large', Buffer.alloc(2 << 20, 8));
   await db.put('large', Buffer.from('2'));
   t.false((await second.commit()).ok);
+  for (const key of ['other', 'large']) {
+    const third = db.begin();
+    t.is(await third.count({ gte: 'large' }), 2);
+    third.put('small', large);
+    await db.put(key, Buffer.from('3'));
+    const answer = await third.commit();
+    t.deepEqual(answer.ok ? [] : answer.conflicts.map(({ key }) => key), [key]);
+    await db.del('other');
+  }
+  const last = db.begin();
+  t.is(await last.count({ gte: 'large' }), 2);
+  last.put('small', large);
+  t.true((await last.commit()).ok);
+  t.is((await db.get('small'))?.length, large.length);
 });
 
 test('a signal gives up a transaction, and a wrong option is named', async (t) => {

@@ -5,7 +5,7 @@
  */
 
 import type { Conflict } from '../batch.js';
-import type { Encoded } from '../encoding/index.js';
+import type { Codec, Encoded } from '../encoding/index.js';
 import { invalid } from '../errors.js';
 import type { Entry, Keyspace, MakeRow } from '../keyspace.js';
 import type { FoundEntry, Later, RowsOptions } from '../native/types.js';
@@ -230,10 +230,19 @@ export class Transaction<K, V> implements Disposable, AsyncDisposable {
     const conflicts = [...keys].map(([name, revision]) => {
       const raw = Buffer.from(name, 'latin1');
       const { keys, prefix } = this.#state.spaceOf(raw);
-      const key = keys.decode(inForm(raw.subarray(prefix.length), keys.form)) as K;
+      const key = decoded(keys, raw.subarray(prefix.length)) as K;
       return prefix === this.#space.prefix ? { key, revision } : { key, revision, prefix };
     });
     return { ok: false, conflicts, revision };
+  }
+}
+
+/** A key as its encoding has it; if that does not take it, as keys of sublevels in a range of all keys, its bytes. */
+function decoded(codec: Codec<unknown>, bytes: Buffer): unknown {
+  try {
+    return codec.decode(inForm(bytes, codec.form));
+  } catch {
+    return bytes;
   }
 }
 

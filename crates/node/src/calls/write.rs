@@ -118,8 +118,8 @@ pub fn commit_large(context: &mut Context, call: &Call) -> Result<Value> {
     let borrowed: Vec<(usize, &LargeValue)> =
         values.iter().map(|(index, value)| (*index, &**value)).collect();
     let written = call.with_array(1, length, |body| {
-        // With history it may have to wait for the disk.
-        if db.keeps_history() {
+        // It may have to wait for the disk.
+        if db.keeps_history() || guards.iter().any(Guard::is_range) {
             return Ok(Err(Error::new(Code::WouldBlock, "large values are committed on another thread")));
         }
         Ok(db.write_large(body, &guards, &borrowed))
