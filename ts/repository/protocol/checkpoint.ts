@@ -19,7 +19,7 @@ export function beginCheckpoint(turn: Turn, own: boolean): void {
   if (state.checkpoint !== null || state.overtaken || state.closing) return;
   // Rule flush-remembers: the disk remembers a position from which the log is kept, whatever is collected after this.
   const { log: position } = state;
-  state.checkpoint = { position, firstN: state.n + 1, own, flushed: null, tables: [], uploading: 0, manifest: null };
+  state.checkpoint = { position, firstN: state.n + 1, own, flushed: null, tables: null, uploading: 0, manifest: null };
   ask(turn, 'flushing', { type: 'flush', position });
 }
 
@@ -90,7 +90,7 @@ function stored(turn: Turn, answer: Answer, { type, key }: Request & { key: stri
 export const uploading: Part = {
   answered(turn, answer, request) {
     const { checkpoint } = turn.state;
-    const table = checkpoint?.tables.find((table) => 'key' in request && tableName(table) === request.key);
+    const table = checkpoint?.tables?.find((table) => 'key' in request && tableName(table) === request.key);
     if (!checkpoint || !table || !('key' in request) || !stored(turn, answer, request, table)) return;
     turn.state.checkpoint = { ...checkpoint, uploading: checkpoint.uploading - 1 };
     publish(turn, turn.state.checkpoint);
@@ -106,7 +106,7 @@ function publish(turn: Turn, checkpoint: Checkpoint): void {
   const { state } = turn;
   const { flushed, position, tables, manifest } = checkpoint;
   // Rule all-uploaded: a manifest names nothing that is not stored.
-  if (flushed === null || tables.length < flushed.tables.length || checkpoint.uploading > 0) return;
+  if (flushed === null || tables === null || checkpoint.uploading > 0) return;
   // Rule covered: it says nothing that the log in the store does not say.
   if (flushed.seq > state.log.seq || manifest !== null) return;
   const { branchId, epoch } = state;

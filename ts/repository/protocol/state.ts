@@ -222,7 +222,8 @@ export interface Checkpoint {
   /** Tables of other branches do not count as uploaded. */
   readonly own: boolean;
   readonly flushed: Flushed | null;
-  readonly tables: readonly Table[];
+  /** Null, until it is known which of them the store has. */
+  readonly tables: readonly Table[] | null;
   readonly uploading: number;
   readonly manifest: Manifest | null;
 }

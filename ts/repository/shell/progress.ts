@@ -59,7 +59,7 @@ export class Reading {
 
 /** How many of the bytes of a checkpoint under way are stored, of those that were not. */
 export function uploads({ checkpoint, requests, epoch }: State): Progress | undefined {
-  if (checkpoint === null || checkpoint.flushed === null) return undefined;
+  if (checkpoint === null || checkpoint.tables === null) return undefined;
   const pending = new Set<string>();
   for (const { purpose, request } of Object.values(requests)) {
     if (purpose === 'uploading' && 'key' in request) pending.add(request.key);
