@@ -62,7 +62,7 @@ export interface ExpireBranchOptions extends RepositoryOptions, BranchExpiry {
 }
 
 export interface PromoteBranchOptions extends RepositoryOptions {
-  /** A tag of this name keeps all that was ever acknowledged of what is replaced. */
+  /** A tag of this name keeps all that the store has of what is replaced. */
   keep?: string;
   /** Says what would be replaced, and replaces nothing. Default false. */
   dryRun?: boolean;
