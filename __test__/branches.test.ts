@@ -54,6 +54,8 @@ test('a branch begins with what the database holds, and each goes its own way', 
   await db.put('c', 'after the checkpoint');
   const branch = await branched(t, db, 'rehearsal');
   t.is(branch.path, `${db.path}@rehearsal`);
+  const odd = await branched(t, db, '../feature/x');
+  t.is(odd.path, `${db.path}@..%2Ffeature%2Fx`);
   t.deepEqual(await all(branch), { a: 'A', b: 'B', c: 'after the checkpoint' });
   await branch.del('a');
   await branch.put('b', 'changed');

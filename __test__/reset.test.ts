@@ -112,6 +112,7 @@ test('what cannot be reset or promoted is refused, and nothing is done', async (
   await refuses(t, 'COPPICE_NOT_FOUND', () => resetBranch(store, 'v1'), /"v1" in .* is a tag, not a branch/);
   await refuses(t, 'COPPICE_FUTURE_REVISION', () => resetBranch(store, 'main', { from: 'main', at: revision + 9 }));
   await refuses(t, 'COPPICE_INVALID', () => promoteBranch(store, 'main'), /one that has grown from another/);
+  await refuses(t, 'COPPICE_INVALID', () => resetBranch(store, 'main'), /grown from another, or given with from or at/);
   await refuses(t, 'COPPICE_NOT_FOUND', () => promoteBranch(store, 'b'), /"v1" in .* is a tag, not a branch/);
   t.is((await db.put('a', '2')).revision, revision + 1);
   for (const args of [

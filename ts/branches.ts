@@ -71,7 +71,7 @@ export interface PromoteBranchOptions extends RepositoryOptions {
 }
 
 export interface ResetBranchOptions extends PromoteBranchOptions {
-  /** The branch, or the tag, that it is to hold. Default: the one that it has grown from; of one that has grown from none: itself. */
+  /** The branch, or the tag, that it is to hold. Default: the one that it has grown from; with `at`, of one that has grown from none, itself. */
   from?: string;
   /** As that was at this moment. Default: all that is in the store. */
   at?: Moment;
@@ -249,6 +249,8 @@ export async function resetBranch(
   const place = await placeOf(store, options);
   const found = await foundAs(place, name, 'branch');
   const from = branchName(options.from ?? (await parentIn(place, name))?.name ?? name);
+  if (from === name && options.at === undefined)
+    throw invalid('the branch to reset', 'one that has grown from another, or given with from or at', name);
   await putInPlace(place, { name, from, at: untilOf(options.at) }, options);
   return found;
 }
@@ -436,7 +438,7 @@ export interface TagOptions extends BranchExpiry {
 }
 
 export interface BranchOffOptions extends TagOptions {
-  /** The folder of the new branch. Default: beside that of this one, named as it is with `@` and the name of the branch. */
+  /** The folder of the new branch. Default: beside that of this one, named as it is with `@` and the name of the branch, as in a URL. */
   path?: string;
 }
 
@@ -450,7 +452,8 @@ export async function branchOff(
   options: BranchOffOptions,
 ): Promise<unknown> {
   checkNames(options, BRANCH_OFF);
-  const path = options.path === undefined ? `${handle.path}@${name}` : resolve(checkPath(options.path));
+  const path =
+    options.path === undefined ? `${handle.path}@${encodeURIComponent(name)}` : resolve(checkPath(options.path));
   await forkOff(handle, repository, name, 'branch', options);
   return repository.open(path, name, nearOf(handle));
 }

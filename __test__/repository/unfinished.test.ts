@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { collect, memoryStore, type ObjectStore, open } from '../../ts/index.js';
+import { CoppiceError, collect, memoryStore, type ObjectStore, open } from '../../ts/index.js';
 import { forkBranch, mendBranch, removeBranch } from '../../ts/repository/branches.js';
 import { Hand, headName, type Job, remove, removeExpired } from '../../ts/repository/protocol/index.js';
 import { carryOut, readHead } from '../../ts/repository/shell/index.js';
@@ -68,4 +68,18 @@ test('the owner of its parent goes on with a branch whose time had come, when wh
   t.is((await head('preview'))?.state, 'gone');
   t.deepEqual((await head('main'))?.pins, []);
   await main.close();
+});
+
+test('a job that meets what no waiting mends is given up', async (t) => {
+  const { store, opened } = await place(t);
+  await (await opened('main')).close();
+  const strict: ObjectStore = {
+    location: store.location,
+    get: store.get.bind(store),
+    head: store.head.bind(store),
+    list: store.list.bind(store),
+    del: store.del.bind(store),
+    put: () => Promise.reject(new CoppiceError('INVALID', 'the key is too long')),
+  };
+  await refuses(t, 'COPPICE_INVALID', () => removeBranch(strict, 'main'), /too long/);
 });

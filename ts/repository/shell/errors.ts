@@ -116,8 +116,13 @@ export function unwritten(file: string, cause: unknown): CoppiceError {
 /** So often is an object read again that seems to be damaged, before that is told to whoever opens. */
 const DAMAGED_MAX = 3;
 
-/** Another version is needed, or another key: no waiting brings it. */
-const FINAL = new Set<string>(['COPPICE_FORMAT', 'COPPICE_ENCRYPTED', 'COPPICE_WRONG_ENCRYPTION_KEY']);
+/** Another version is needed, another key, or another name: no waiting brings it. */
+const FINAL = new Set<string>([
+  'COPPICE_FORMAT',
+  'COPPICE_ENCRYPTED',
+  'COPPICE_WRONG_ENCRYPTION_KEY',
+  'COPPICE_INVALID',
+]);
 
 /** Whether trying again may be enough, what has failed so often before. */
 export function isPassing(error: unknown, isOpening: boolean, failures: number): boolean {
