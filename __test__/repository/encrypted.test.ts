@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import {
+  collect,
   createBranch,
   type Database,
   dropBranch,
@@ -12,6 +13,7 @@ import {
   listBranches,
   type OpenOptions,
   open,
+  resetBranch,
   restore,
 } from '../../ts/index.js';
 import { Keyring, sealed, unsealed } from '../../ts/repository/formats/index.js';
@@ -152,6 +154,28 @@ test('after a change of keys the new one is known to the repository', async (t) 
   const both = await open('three', second, { previous: [first] });
   t.is(await both.get('a'), '1');
   await both.close();
+});
+
+test('an encrypted branch is reset, kept under a tag, detached and collected, and says nothing anywhere', async (t) => {
+  const { folder, objects, open } = await world(t);
+  const secret = key();
+  const encryption = { key: secret };
+  const db = await open('one', secret, { durability: 'remote' });
+  const { revision } = await db.put('price', `${MARK}10`);
+  await db.put('price', `${MARK}11`);
+  await db.checkpoint();
+  await db.close();
+  await refuses(t, 'COPPICE_ENCRYPTED', () => resetBranch(objects, 'main', { from: 'main', at: revision }));
+  await resetBranch(objects, 'main', { from: 'main', at: revision, keep: 'was', encryption });
+  const again = await open('one', secret, { durability: 'remote' });
+  t.is(await again.get('price'), `${MARK}10`);
+  t.deepEqual(await again.detach(), { ok: true, heldBy: [] });
+  await again.close();
+  const was = await open('was', secret, { branch: 'was', readOnly: true });
+  t.is(await was.get('price'), `${MARK}11`);
+  await was.close();
+  await collect(objects, { encryption });
+  t.deepEqual(await showing(folder), []);
 });
 
 test('what reads a whole store takes its key from the environment', async (t) => {
