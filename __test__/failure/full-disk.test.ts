@@ -63,15 +63,17 @@ function program(end: string): string {
     if (!(await write())) await new Promise((resolve) => setTimeout(resolve, 20));
   }
   console.log('resumed', acknowledged.length - before, [...codes].join());
-  writeFileSync(path + '/acknowledged', JSON.stringify(acknowledged));
+  // Beside the small file system, which may be full again.
+  writeFileSync(path + '.acknowledged', JSON.stringify(acknowledged));
   ${end}`;
 }
 
 const LOOK = `
-  import { readFileSync } from 'node:fs';
+  import { readFileSync, rmSync } from 'node:fs';
   const value = (n) => (String(n) + '.').repeat(600);
   const db = await open(path + '/db', { createIfMissing: false });
-  const acknowledged = JSON.parse(readFileSync(path + '/acknowledged', 'utf8'));
+  const acknowledged = JSON.parse(readFileSync(path + '.acknowledged', 'utf8'));
+  rmSync(path + '.acknowledged');
   let missing = 0;
   for (const n of acknowledged) if ((await db.get('k' + n)) !== value(n) || (await db.get('copy' + n)) !== String(n)) missing++;
   console.log('missing', missing, (await db.verify()).ok);
