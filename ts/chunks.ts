@@ -127,7 +127,7 @@ export class Chunks {
     if (this.#limited) {
       throw new CoppiceError('INVALID', 'seek in a range with a limit must come before its first row');
     }
-    if (!this.#isPast(key, this.position) || !this.#isPast(key, this.#sought)) return;
+    if (!this.isPast(key, this.position) || !this.isPast(key, this.#sought)) return;
     this.index = this.#lastBefore(key);
     if (this.ready > 0 || this.rows.done) return;
     this.rows.seek(key);
@@ -135,7 +135,7 @@ export class Chunks {
   }
 
   /** Whether `key` comes after `other` in reading direction. */
-  #isPast(key: Encoded, other: Encoded | undefined): boolean {
+  protected isPast(key: Encoded, other: Encoded | undefined): boolean {
     return other === undefined || Math.sign(compare(key, other)) === (this.#options.reverse ? -1 : 1);
   }
 
@@ -146,7 +146,7 @@ export class Chunks {
     let high = this.#count;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if (this.#isPast(key, rows.key(middle))) low = middle;
+      if (this.isPast(key, rows.key(middle))) low = middle;
       else high = middle;
     }
     return low;

@@ -85,13 +85,7 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
   /** Every remaining row. Lets the event loop run every 1,000 rows. */
   async toArray(): Promise<T[]> {
     this.#checkOpen();
-    const all: T[] = [];
-    for (;;) {
-      const prepared = this.#chunks.prepare();
-      if (prepared !== undefined) await prepared;
-      if (!this.#gather(all)) return all;
-      if (this.#chunks.turnDue) await this.#turn();
-    }
+    return this.take(Number.POSITIVE_INFINITY);
   }
 
   /** Every remaining row, read in one go on the calling thread. */
@@ -194,15 +188,11 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
   /** At most so many of the next rows; none at the end. Lets the event loop run every 1,000 rows. @internal */
   async take(size: number): Promise<T[]> {
     const rows: T[] = [];
-    const chunks = this.#chunks;
     while (rows.length < size) {
-      if (chunks.turnDue) await this.#turn();
-      const prepared = chunks.prepare();
+      if (this.#chunks.turnDue) await this.#turn();
+      const prepared = this.#chunks.prepare();
       if (prepared !== undefined) await prepared;
-      if (!chunks.advance()) break;
-      rows.push(this.#row(chunks.rows as Rows, chunks.index));
-      while (rows.length < size && chunks.ready > 0 && chunks.advance())
-        rows.push(this.#row(chunks.rows as Rows, chunks.index));
+      if (!this.#gather(rows, size)) break;
     }
     return rows;
   }
@@ -212,13 +202,13 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     return new Range(this.#chunks, (rows, i) => make(this.#make(rows, i)), this.#space, this.#reverse, this.#resumed);
   }
 
-  /** Appends the next chunk; answers whether there was one. */
-  #gather(all: T[]): boolean {
+  /** Appends the rest of the chunk at hand, or the next one, until there are so many; answers whether there was a row. */
+  #gather(all: T[], most = Number.POSITIVE_INFINITY): boolean {
     const chunks = this.#chunks;
     if (!chunks.advance()) return false;
     const rows = chunks.rows as Rows;
     all.push(this.#row(rows, chunks.index));
-    while (chunks.ready > 0 && chunks.advance()) all.push(this.#row(rows, chunks.index));
+    while (all.length < most && chunks.ready > 0 && chunks.advance()) all.push(this.#row(rows, chunks.index));
     return true;
   }
 

@@ -8,7 +8,7 @@
 import { Chunks } from '../chunks.js';
 import { type Encoded, kept } from '../encoding/index.js';
 import type { Bounds, Rows, RowsOptions } from '../native/types.js';
-import { compare, spanOf, startAt } from '../options/range.js';
+import { spanOf, startAt } from '../options/range.js';
 import { MergedRows, within } from './rows.js';
 import type { State } from './state.js';
 
@@ -55,7 +55,7 @@ export class TransactionChunks extends Chunks {
   override seek(key: Encoded): void {
     this.#state.live();
     super.seek(key);
-    if (this.#bounds === undefined || !this.#isPast(key, this.#last)) return;
+    if (this.#bounds === undefined || !this.isPast(key, this.#last)) return;
     // What it passes over is not read.
     this.settle();
     startAt(this.#bounds, kept(key), this.#reverse);
@@ -78,9 +78,5 @@ export class TransactionChunks extends Chunks {
     }
     const span = spanOf(read);
     if (span !== undefined) this.#state.sawRange(span);
-  }
-
-  #isPast(key: Encoded, other: Encoded | undefined): boolean {
-    return other === undefined || Math.sign(compare(key, other)) === (this.#reverse ? -1 : 1);
   }
 }

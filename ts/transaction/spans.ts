@@ -16,6 +16,8 @@ export interface Part {
 export class Spans {
   /** Replaced, never changed: whoever has it keeps it as it is. */
   #parts: readonly Part[] = [];
+  /** Of all bounds. */
+  bytes = 0;
 
   get parts(): readonly Part[] {
     return this.#parts;
@@ -33,22 +35,25 @@ export class Spans {
     const touched = until < 0 ? rest : rest.slice(0, until);
     rest = until < 0 ? [] : rest.slice(until);
     for (const part of touched) {
+      this.bytes -= bytesIn(part);
       if (part.lower.compare(lower) < 0) lower = part.lower;
       if (upper.length > 0 && (part.upper.length === 0 || part.upper.compare(upper) > 0)) {
         upper = part.upper;
       }
     }
-    this.#parts = [...before, { lower, upper }, ...rest];
+    const added = { lower, upper };
+    this.bytes += bytesIn(added);
+    this.#parts = [...before, added, ...rest];
   }
 
   /** The part that holds a key. */
   holding(key: Uint8Array): Part | undefined {
     return holding(this.#parts, key);
   }
+}
 
-  get bytes(): number {
-    return this.#parts.reduce((bytes, { lower, upper }) => bytes + lower.length + upper.length, 0);
-  }
+function bytesIn({ lower, upper }: Part): number {
+  return lower.length + upper.length;
 }
 
 /** The part of these that holds a key. */
