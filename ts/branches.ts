@@ -336,13 +336,13 @@ export async function listBranches(
   options: RepositoryOptions = {},
 ): Promise<BranchInfo[]> {
   checkNames(options, LIST);
-  return (await branchesIn(await placeOf(store, options))).filter(({ kind }) => kind === 'branch');
+  return branchesIn(await placeOf(store, options), 'branch');
 }
 
 /** The tags in a store, by name. */
 export async function listTags(store: ObjectStore | string, options: RepositoryOptions = {}): Promise<TagInfo[]> {
   checkNames(options, LIST);
-  return (await branchesIn(await placeOf(store, options))).filter(({ kind }) => kind === 'tag').map(tagOf);
+  return (await branchesIn(await placeOf(store, options), 'tag')).map(tagOf);
 }
 
 function tagOf({ name, id, parent, began, expiresAt }: BranchInfo): TagInfo {
@@ -394,13 +394,11 @@ async function drop(
   return found;
 }
 
-export interface CollectOptions {
+export interface CollectOptions extends RepositoryOptions {
   /** Only this branch. Default: all that are in the store. */
   branch?: string;
   /** Says what would go, and lets nothing go. Default false. */
   dryRun?: boolean;
-  /** Of an encrypted repository, as for `open`. */
-  encryption?: EncryptionOptions;
   /** Gives up. What is left goes the next time. */
   signal?: AbortSignal;
 }
@@ -425,7 +423,7 @@ export interface CollectOptions {
  */
 export async function collect(store: ObjectStore | string, options: CollectOptions = {}): Promise<CollectedBranch[]> {
   checkNames(options, COLLECT);
-  const { branch, dryRun = false, signal } = options;
+  const { branch, dryRun, signal } = options;
   const named = branch === undefined ? undefined : branchName(branch);
   const collecting = { branch: named, dryRun: boolean(dryRun, 'dryRun', false), ...doing(signal) };
   return collectStore(await placeOf(store, options), collecting);

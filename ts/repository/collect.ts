@@ -6,18 +6,8 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import {
-  collect,
-  collectable,
-  dueIn,
-  Hand,
-  HEADS,
-  type Head,
-  headName,
-  mend,
-  removeExpired,
-} from './protocol/index.js';
-import { carryOut, type Doing, isHalfDone, noBranch, readHead } from './shell/index.js';
+import { collect, collectable, dueIn, Hand, type Head, headName, mend, removeExpired } from './protocol/index.js';
+import { carryOut, type Doing, headKeys, isHalfDone, noBranch, readHead } from './shell/index.js';
 import type { ObjectStore } from './store/index.js';
 
 /** What has gone of a branch, or would go. */
@@ -40,7 +30,7 @@ interface Collecting extends Doing {
 
 export async function collectStore(store: ObjectStore, collecting: Collecting): Promise<CollectedBranch[]> {
   const { branch, dryRun } = collecting;
-  const keys = branch === undefined ? await headsOf(store) : [headName(branch)];
+  const keys = branch === undefined ? await headKeys(store) : [headName(branch)];
   const found: CollectedBranch[] = [];
   for (const key of keys) {
     const head = await readHead(store, key);
@@ -51,12 +41,6 @@ export async function collectStore(store: ObjectStore, collecting: Collecting): 
   }
   // Names that were given up long ago are of no interest.
   return found.filter(({ name, state, objects }) => name === branch || state !== 'dropped' || objects > 0);
-}
-
-async function headsOf(store: ObjectStore): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of store.list(HEADS)) keys.push(key);
-  return keys;
 }
 
 async function collectOne(went: Weighed, { name, branchId }: Head, doing: Doing): Promise<CollectedBranch['state']> {

@@ -38,9 +38,10 @@ export interface BranchInfo {
   slots: number;
 }
 
-/** The branches in a store, by name. */
-export function branchesIn(store: ObjectStore): Promise<BranchInfo[]> {
-  return ofHeads(store, (head) => (head.state === 'live' ? infoOf(store, head) : undefined));
+/** The branches in a store, by name: of one kind, or of both. */
+export function branchesIn(store: ObjectStore, kind?: BranchInfo['kind']): Promise<BranchInfo[]> {
+  const isWanted = (head: Head) => head.state === 'live' && (kind === undefined || head.kind === kind);
+  return ofHeads(store, (head) => (isWanted(head) ? infoOf(store, head) : undefined));
 }
 
 /** One of them. Throws `COPPICE_NOT_FOUND` if there is none of that name. */
@@ -120,24 +121,32 @@ function momentOf({ origin }: Head, parentId: string): Until | undefined {
   return origin?.stretches.find(({ branchId }) => branchId === parentId)?.until ?? undefined;
 }
 
-async function bytesOf(store: ObjectStore, { branchId, manifest, origin }: Head): Promise<[number, number]> {
-  const named = manifest ?? origin?.manifest;
-  if (!named) return [0, 0];
-  const key = manifestName(named.of ?? branchId, named);
-  const found = await store.get(key);
-  let [shared, own] = [0, 0];
-  for (const table of found === undefined ? [] : (await decodeManifest(key, found.body)).tables) {
-    const { bytes = 0 } = table as Table & { readonly bytes?: number };
-    if (table.branchId === branchId) own += bytes;
-    else shared += bytes;
+/** Of the tables of a checkpoint: bytes that are another branch's, and of its own. */
+export interface Shares {
+  sharedBytes: number;
+  ownBytes: number;
+}
+
+export function sharesOf(branchId: string, tables: readonly (Table & { readonly bytes?: number })[]): Shares {
+  let [sharedBytes, ownBytes] = [0, 0];
+  for (const table of tables) {
+    if (table.branchId === branchId) ownBytes += table.bytes ?? 0;
+    else sharedBytes += table.bytes ?? 0;
   }
-  return [shared, own];
+  return { sharedBytes, ownBytes };
+}
+
+async function bytesOf(store: ObjectStore, { branchId, manifest, origin }: Head): Promise<Shares> {
+  const named = manifest ?? origin?.manifest;
+  const key = named && manifestName(named.of ?? branchId, named);
+  const found = key ? await store.get(key) : undefined;
+  return sharesOf(branchId, key && found ? (await decodeManifest(key, found.body)).tables : []);
 }
 
 async function infoOf(store: ObjectStore, head: Head): Promise<BranchInfo> {
   const { name, branchId, kind, expiresMs, epoch, owner, manifest, retained, wal, origin } = head;
   const began = origin && momentOf(head, origin.branchId);
-  const [sharedBytes, ownBytes] = await bytesOf(store, head);
+  const shares = await bytesOf(store, head);
   const oldest = wal.floor === 1 ? undefined : (retained[0] ?? manifest);
   return {
     name,
@@ -146,8 +155,7 @@ async function infoOf(store: ObjectStore, head: Head): Promise<BranchInfo> {
     expiresAt: expiresMs === null ? null : new Date(expiresMs),
     parent: origin?.name ?? null,
     began: !began ? null : 'revision' in began ? began : { time: new Date(began.timeMs) },
-    sharedBytes,
-    ownBytes,
+    ...shares,
     epoch,
     owner: owner?.node ?? null,
     checkpoint: manifest === null ? null : { revision: manifest.revision, at: new Date(manifest.timeMs) },

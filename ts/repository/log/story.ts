@@ -5,6 +5,7 @@
  */
 
 import { decodeManifest } from '../formats/index.js';
+import { sharesOf } from '../inspect.js';
 import {
   BEGUN_SLOT,
   type Head,
@@ -16,7 +17,6 @@ import {
   type Owner,
   type Records,
   type Stretch,
-  type Table,
 } from '../protocol/index.js';
 import { Budget } from '../shell/index.js';
 import type { ObjectStore } from '../store/index.js';
@@ -105,12 +105,7 @@ async function read(store: ObjectStore, branchId: string, named: Named): Promise
 
 function checkpointAt(head: Head, { named, manifest }: Kept): Placed {
   const { revision, timeMs } = named;
-  let [sharedBytes, ownBytes] = [0, 0];
-  for (const table of manifest.tables as readonly (Table & { readonly bytes?: number })[]) {
-    if (table.branchId === head.branchId) ownBytes += table.bytes ?? 0;
-    else sharedBytes += table.bytes ?? 0;
-  }
-  const sizes = { tables: manifest.tables.length, sharedBytes, ownBytes };
+  const sizes = { tables: manifest.tables.length, ...sharesOf(head.branchId, manifest.tables) };
   const at = new Date(timeMs);
   return {
     slot: named.end ?? named.floor,

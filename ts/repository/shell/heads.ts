@@ -34,13 +34,19 @@ export async function readHead(
   return (await new Heads(reader).get(key))?.head;
 }
 
+/** The keys of all heads in a store, also of those that have no name any more. */
+export async function headKeys(store: ObjectStore): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(HEADS)) keys.push(key);
+  return keys;
+}
+
 /** What is told of each head in a store that has its name still, in the order of the names; many are read at once. */
 export async function ofHeads<T>(
   store: ObjectStore,
   tell: (head: Head) => Promise<T> | undefined,
 ): Promise<Awaited<T>[]> {
-  const keys: string[] = [];
-  for await (const { key } of store.list(HEADS)) if (!isRetired(key)) keys.push(key);
+  const keys = (await headKeys(store)).filter((key) => !isRetired(key));
   const budget = new Budget();
   const read = async (key: string) => {
     const head = await readHead(store, key);

@@ -24,7 +24,7 @@ export {
   unshipped,
 } from './errors.js';
 export type { Published, ShellEvent } from './events.js';
-export { ofHeads, readHead } from './heads.js';
+export { headKeys, ofHeads, readHead } from './heads.js';
 export { carryOut, type Doing } from './jobs.js';
 export { KeepAlive } from './keep-alive.js';
 export type { ShellOptions } from './options.js';
