@@ -17,13 +17,14 @@ import {
 } from '../../ts/index.js';
 import { forkBranch, mendBranch, removeBranch } from '../../ts/repository/branches.js';
 import { branchesIn } from '../../ts/repository/index.js';
-import { type Answer, fork, Hand, type Job, type Until } from '../../ts/repository/protocol/index.js';
+import { fork, Hand, type Until } from '../../ts/repository/protocol/index.js';
 import { noCounts } from '../../ts/repository/shell/counts.js';
 import { carryOut, readHead } from '../../ts/repository/shell/index.js';
 import { verifyBranch } from '../../ts/repository/verify.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
 import { newBucket, testWithServer } from '../support/s3.js';
+import { dyingAfter } from './dying.js';
 import { openBranch, temporaryPlace } from './shell/branch.js';
 
 interface Place {
@@ -52,16 +53,6 @@ async function objectsOf(store: ObjectStore, branchId: string): Promise<string[]
   const found: string[] = [];
   for await (const { key } of store.list(`d/${branchId}/`)) found.push(key);
   return found;
-}
-
-/** The job, killed when so many of its requests have been answered. */
-function dyingAfter<T>(requests: number, job: Job<T>): Job<T> {
-  let asked = 0;
-  const next = (answer: Answer) => {
-    if (asked++ === requests) throw new Error('killed');
-    return job.next(answer);
-  };
-  return { next } as Job<T>;
 }
 
 /** A store whose ETags are what those of S3 are. */

@@ -6,11 +6,12 @@ import test, { type ExecutionContext } from 'ava';
 import { type Database, memoryStore, type ObjectStore, type OpenOptions, open } from '../../ts/index.js';
 import { forkBranch, mendBranch, removeBranch, replaceBranch } from '../../ts/repository/branches.js';
 import { branchesIn, forkPoint } from '../../ts/repository/index.js';
-import { type Answer, Hand, headName, type Job, replace, retiredName } from '../../ts/repository/protocol/index.js';
+import { Hand, headName, replace, retiredName } from '../../ts/repository/protocol/index.js';
 import { carryOut, readHead } from '../../ts/repository/shell/index.js';
 import { verifyBranch } from '../../ts/repository/verify.js';
 import { temporaryFolder } from '../support/database.js';
 import { refuses } from '../support/errors.js';
+import { dyingAfter } from './dying.js';
 
 type Texts = Database<string, string>;
 const all = (db: Texts) => db.entries().toArray();
@@ -31,16 +32,6 @@ async function place(t: ExecutionContext, store: ObjectStore = memoryStore()) {
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await setTimeout(5);
-}
-
-/** The job, killed when so many of its requests have been answered. */
-function dyingAfter<T>(requests: number, job: Job<T>): Job<T> {
-  let asked = 0;
-  const next = (answer: Answer) => {
-    if (asked++ === requests) throw new Error('killed');
-    return job.next(answer);
-  };
-  return { next } as Job<T>;
 }
 
 test('a branch is set back: its owner is fenced, its disks and replicas come along, its branches stay what they were', async (t) => {

@@ -117,7 +117,7 @@ export function planOf(random: Random): Plan {
   };
 }
 
-const NO_BRANCHES = {
+export const NO_BRANCHES = {
   fork: 0,
   tag: 0,
   remove: 0,

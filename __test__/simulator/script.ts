@@ -9,7 +9,7 @@ import type { Forked, Job, Mode, Until } from '../../ts/repository/protocol/inde
 import { Errand } from './job.js';
 import type { Message, Party } from './network.js';
 import { Node, type Protocol } from './node.js';
-import type { Plan } from './plan.js';
+import { NO_BRANCHES, type Plan } from './plan.js';
 import { Violation } from './truth.js';
 import { type Trace, World } from './world.js';
 
@@ -29,17 +29,7 @@ const PLAN: Plan = {
   lateArrival: 0,
   lostDelete: 0,
   commit: 0,
-  fork: 0,
-  tag: 0,
-  remove: 0,
-  expire: 0,
-  sweep: 0,
-  replace: 0,
-  release: 0,
-  mend: 0,
-  cold: 0,
-  killJob: 0,
-  merge: 0,
+  ...NO_BRANCHES,
   checkpoint: 0,
   collect: 0,
   compact: 0,
