@@ -39,5 +39,6 @@ test('spans hold what a list of all keys says', (t) => {
       for (let unit = 0; unit < UNITS + 10; unit++) t.is(spans.holding(Buffer.of(unit)) !== undefined, held.has(unit));
     }
     t.is(spans.parts.length, [...held].filter((unit) => !held.has(unit - 1)).length);
+    t.is(spans.bytes, Buffer.concat(spans.parts.flatMap(({ lower, upper }) => [lower, upper])).length);
   }
 });
