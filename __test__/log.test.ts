@@ -1,24 +1,10 @@
-import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import test from 'ava';
 import { svgOf } from '../ts/cli/picture/svg.js';
 import { type LogEvent, open, storeLog } from '../ts/index.js';
 import { inOrder } from '../ts/repository/log/order.js';
 import { temporaryFolder } from './support/database.js';
 import { refuses } from './support/errors.js';
-
-test('the example of storeLog prints what it is for', async (t) => {
-  const source = await readFile(new URL('../ts/log.ts', import.meta.url), 'utf8');
-  const code = /@example\n \* ```ts\n((?: \*.*\n)+?) \* ```/.exec(source)?.[1]?.replaceAll(/^ \* ?/gm, '') ?? '';
-  const folder = await temporaryFolder(t);
-  const index = new URL('../ts/index.ts', import.meta.url).href;
-  await writeFile(join(folder, 'example.mts'), code.replace("'coppice'", `'${index}'`));
-  const tsx = import.meta.resolve('tsx');
-  const { stdout } = await promisify(execFile)(process.execPath, [`--import=${tsx}`, 'example.mts'], { cwd: folder });
-  t.is(stdout, 'what-if grew from main at revision 2\n');
-});
 
 test('the log of an encrypted store needs its key', async (t) => {
   const folder = await temporaryFolder(t);

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import test from 'ava';
 import { COMMANDS } from '../ts/cli/commands/index.js';
 import { temporaryFolder } from './support/database.js';
+import { overSources, runFile } from './support/examples.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFile(join(root, 'README.md'), 'utf8');
@@ -16,11 +15,8 @@ test('the ten lines of the README print what it says', async (t) => {
   t.truthy(example);
   t.is(example?.trim().split('\n').length, 10);
   const folder = await temporaryFolder(t);
-  const index = new URL('../ts/index.ts', import.meta.url).href;
-  await writeFile(join(folder, 'example.mjs'), (example as string).replace("'coppice'", `'${index}'`));
-  const tsx = import.meta.resolve('tsx');
-  const { stdout } = await promisify(execFile)(process.execPath, [`--import=${tsx}`, 'example.mjs'], { cwd: folder });
-  t.is(stdout, printed as string);
+  await writeFile(join(folder, 'example.mjs'), overSources(example as string));
+  t.is(await runFile(folder, 'example.mjs'), printed as string);
 });
 
 test('the README names every command of the command line', async (t) => {

@@ -146,6 +146,7 @@ export class Batch<K, V> implements Disposable {
     this.#slab = undefined;
   }
 
+  /** What `using` calls: `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -47,6 +47,7 @@ export class Changes<K, V> implements AsyncIterable<Change<K, V>>, AsyncDisposab
     this.#signal = signal;
   }
 
+  /** What `for await` calls. Ending the loop early closes the changes. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Change<K, V>, void, undefined> {
     if (this.#state !== 'new') throw closed('diff');
     this.#state = 'read';
@@ -75,6 +76,7 @@ export class Changes<K, V> implements AsyncIterable<Change<K, V>>, AsyncDisposab
     this.#native.close();
   }
 
+  /** What `await using` calls: `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

@@ -414,6 +414,7 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     return this.handle.close(closeTimeout(options));
   }
 
+  /** What `await using` calls: `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -7,7 +7,11 @@
  * @module
  */
 
-/** The codes without their prefix, as the code of this package writes them. */
+/**
+ * The codes without their prefix, as the code of this package writes them.
+ *
+ * @inline
+ */
 export type ErrorName =
   | 'ABORTED'
   | 'BUSY'

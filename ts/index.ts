@@ -60,7 +60,7 @@ export type { KeyRange } from './options/range.js';
 export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';
-export type { DiffOptions, HistoryOptions, RangeOptions } from './reader.js';
+export type { DiffOptions, HistoryOptions, RangeOptions, Reader } from './reader.js';
 export type {
   BranchInfo,
   BranchOptions,

@@ -9,6 +9,7 @@ import { type EncryptionOptions, keysOf } from './options/encryption.js';
 import { branchName, encryptedStore, type LogEvent, logOf, storeOf } from './repository/index.js';
 import type { ObjectStore } from './repository/store/index.js';
 
+/** Which events `storeLog` answers. */
 export interface StoreLogOptions {
   /** Only of this branch, and of when others grew from it. Default: of all. */
   branch?: string;
@@ -36,9 +37,8 @@ const LOG = names('storeLog', ['branch', 'encryption']);
  * await db.checkpoint();
  * const branch = await db.branch('what-if');
  * await branch.close();
- * for (const event of await storeLog(store)) {
- *   if (event.type === 'branch') console.log(`${event.branch} grew from ${event.from} at revision ${event.revision}`);
- * }
+ * const grown = (await storeLog(store)).find(({ type }) => type === 'branch');
+ * console.log(`${grown?.branch} has grown at revision ${grown?.revision}`); // what-if has grown at revision 2
  * await db.close();
  * ```
  */

@@ -36,7 +36,9 @@ export type Resolution<V> = 'ours' | 'theirs' | ({ type: 'put'; value: V } & Exp
 /** Decides a conflict; asked again if the key is changed meanwhile. */
 export type Resolve<K, V> = Resolver<K, V>['resolve'];
 
-/** The type of a method, so that any database passes for one of unknown keys and values. */
+/**
+ * The type of a method, so that any database passes for one of unknown keys and values.
+ */
 interface Resolver<K, V> {
   resolve(conflict: MergeConflict<K, V>): Resolution<V> | Promise<Resolution<V>>;
 }

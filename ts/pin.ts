@@ -12,9 +12,11 @@ import { checkNames, names, revision, signal } from './options/check.js';
 /** A snapshot of this database, for the `snapshot` option of a read; see `Database.snapshot`. */
 export interface AnySnapshot {
   readonly revision: number;
+  /** Lets go of what it sees. */
   close(): void;
 }
 
+/** What a read sees. */
 export interface ReadOptions {
   /** Reads what this snapshot of the database sees. Default: the newest state. */
   snapshot?: AnySnapshot;

@@ -136,6 +136,7 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     return Promise.resolve();
   }
 
+  /** What `for` calls. Reads the disk on the calling thread where rows are not in memory. Ending the loop early closes the range. */
   [Symbol.iterator](): Iterator<T, undefined> {
     this.#checkOpen();
     return {
@@ -147,6 +148,7 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     };
   }
 
+  /** What `for await` calls. Ending the loop early closes the range. */
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
     this.#checkOpen();
     return {
@@ -158,10 +160,12 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     };
   }
 
+  /** What `using` calls: `close`. */
   [Symbol.dispose](): void {
     this.#chunks.close();
   }
 
+  /** What `await using` calls: `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

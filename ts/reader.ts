@@ -48,6 +48,7 @@ const RANGE = names('a range', [...RANGE_SHAPE, 'snapshot', 'at', 'signal']);
 const HISTORY = names('history', ['from', 'to', 'limit', 'signal']);
 const NO_OPTIONS = Object.freeze({});
 
+/** What can be read: a database, a sublevel or a snapshot. */
 export class Reader<K, V> {
   /** @internal */
   protected readonly handle: Handle;

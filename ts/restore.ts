@@ -12,6 +12,7 @@ import { branchName, momentOf, nearIn, restoreBranch, storeOf } from './reposito
 import type { ObjectStore } from './repository/store/index.js';
 import type { Progress } from './upkeep.js';
 
+/** What is restored, and to where. */
 export interface RestoreOptions {
   /** The folder of the copy: absent or empty. */
   to: string;

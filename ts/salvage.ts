@@ -13,6 +13,7 @@ import type { Progress } from './upkeep.js';
 
 export type { SalvageLoss };
 
+/** How a damaged database is read. */
 export interface SalvageOptions {
   /** Called now and then with the bytes of tables that were read so far. */
   onProgress?: (progress: Progress) => void;

@@ -44,6 +44,7 @@ export class Snapshot<K, V> extends Reader<K, V> implements AnySnapshot, Disposa
     this.pin.release();
   }
 
+  /** What `using` calls: `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

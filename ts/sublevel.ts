@@ -35,7 +35,11 @@ const SUBLEVEL = names('sublevel', ['keyEncoding', 'valueEncoding']);
 /** Between `"`, which ends the range of a sublevel, and DEL. */
 const NAME = /^[#-~]+$/;
 
-/** The type of a sublevel's keys or values: as its encoding says, or as the parent's. */
+/**
+ * The type of a sublevel's keys or values: as its encoding says, or as the parent's.
+ *
+ * @inline
+ */
 export type DecodedOr<E, Parent> = [E] extends [never] ? Parent : Decoded<E>;
 
 /** What has sublevels. */

@@ -17,11 +17,13 @@ import type { Progress } from './repository/index.js';
 
 export type { Progress };
 
+/** What `compact` merges. */
 export interface CompactOptions<K> {
   /** Only what lies in this range. Default: everything. */
   range?: KeyRange<K>;
 }
 
+/** How `verify` reads, and whether it mends. */
 export interface VerifyOptions {
   /** Called now and then with what was checked so far. */
   onProgress?: (progress: Progress) => void;
@@ -47,6 +49,7 @@ export interface VerifyReport {
   repaired?: string[];
 }
 
+/** Where a checkpoint goes. */
 export interface CheckpointOptions {
   /** A folder that does not exist or is empty. Default: the `store` of the database. */
   to?: string;
@@ -67,6 +70,7 @@ export interface CheckpointInfo {
   location: string;
 }
 
+/** Where a backup goes. */
 export interface BackupOptions {
   /** A folder that is absent, empty, or holds an earlier backup of this database. On any file system. */
   to: string;

@@ -34,6 +34,7 @@ export type Op<K, V> =
   | ({ type: 'delRange'; sublevel?: undefined } & KeyRange<K>)
   | ({ type: 'delRange'; sublevel: AnySublevel } & KeyRange<unknown>);
 
+/** How a range is removed. */
 export interface DelRangeOptions extends WriteOptions {
   /** Whether to say how many keys had a value, for which all of them are read. Default false; with history it is told anyway. */
   count?: boolean;

@@ -34,7 +34,9 @@ import { CoppiceError } from '../errors.js';
 export interface Encoding<T> {
   /** For messages. */
   readonly name: string;
+  /** The bytes of a value. */
   encode(value: T): Uint8Array;
+  /** The value of bytes that `encode` has made. */
   decode(bytes: Uint8Array): T;
 }
 

@@ -43,6 +43,7 @@ export interface EncodedTypes {
 
 /** An encoding option: a built-in name or an encoding of your own. */
 export type KeyEncoding = KeyEncodingName | Encoding<unknown>;
+/** An encoding option for values, whose order does not matter. */
 export type ValueEncoding = EncodingName | Encoding<unknown>;
 
 /** The type of the keys or values of an encoding option. */

@@ -95,7 +95,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     return this.#database;
   }
 
-  async _open(given: Record<string, unknown>): Promise<void> {
+  protected async _open(given: Record<string, unknown>): Promise<void> {
     // Hooks take options of their own, and LevelDB has some that have no meaning here.
     const { compression, ...others } = given;
     const options = Object.entries(others).filter(([name, value]) => isOpenOption(name) && value !== undefined);
@@ -116,7 +116,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     }
   }
 
-  async _close(): Promise<void> {
+  protected async _close(): Promise<void> {
     await this.#database?.close();
     this.#database = undefined;
   }
@@ -125,36 +125,36 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     return this.#writers[pairOf(formats)] as Writer<Stored, Stored>;
   }
 
-  _get(key: Stored, options: Given): Promise<Stored | undefined> {
+  protected _get(key: Stored, options: Given): Promise<Stored | undefined> {
     return this.#at(options).get(key, readOptions(options));
   }
 
-  _getSync(key: Stored, options: Given): Stored | undefined {
+  protected _getSync(key: Stored, options: Given): Stored | undefined {
     return this.#at(options).getSync(key, readOptions(options));
   }
 
-  _getMany(keys: Stored[], options: Given): Promise<(Stored | undefined)[]> {
+  protected _getMany(keys: Stored[], options: Given): Promise<(Stored | undefined)[]> {
     return this.#at(options).getMany(keys, readOptions(options));
   }
 
-  _has(key: Stored, options: Given): Promise<boolean> {
+  protected _has(key: Stored, options: Given): Promise<boolean> {
     return this.#at(options).has(key, readOptions(options));
   }
 
-  _hasMany(keys: Stored[], options: Given): Promise<boolean[]> {
+  protected _hasMany(keys: Stored[], options: Given): Promise<boolean[]> {
     const at = this.#at(options);
     return Promise.all(keys.map((key) => at.has(key, readOptions(options))));
   }
 
-  _put(key: Stored, value: Stored, options: Given): Promise<unknown> {
+  protected _put(key: Stored, value: Stored, options: Given): Promise<unknown> {
     return this.#at(options).put(key, value, writeOptions(options)).catch(rethrow);
   }
 
-  _del(key: Stored, options: Given): Promise<unknown> {
+  protected _del(key: Stored, options: Given): Promise<unknown> {
     return this.#at(options).del(key, writeOptions(options)).catch(rethrow);
   }
 
-  async _batch(operations: readonly Operation[], options: Given): Promise<void> {
+  protected async _batch(operations: readonly Operation[], options: Given): Promise<void> {
     const batch = this.#newBatch();
     try {
       for (const operation of operations) {
@@ -168,7 +168,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     }
   }
 
-  _chainedBatch(): ChainedBatch<this, K, V> {
+  protected _chainedBatch(): ChainedBatch<this, K, V> {
     return new ChainedBatch(this, this.#newBatch(), (options) => writeOptions(options) ?? {});
   }
 
@@ -177,7 +177,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     return this.#at({}).batch();
   }
 
-  async _clear(options: Given & IteratorOptions): Promise<void> {
+  protected async _clear(options: Given & IteratorOptions): Promise<void> {
     const { limit = -1, snapshot } = options;
     const at = this.#at(options);
     const span = spanOf(options);
@@ -196,15 +196,15 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     }
   }
 
-  _iterator(options: Given & IteratorOptions): AbstractIterator<this, K, V> {
+  protected _iterator(options: Given & IteratorOptions): AbstractIterator<this, K, V> {
     return entryIterator(this, options, this.#still(options));
   }
 
-  _keys(options: Given & IteratorOptions): AbstractKeyIterator<this, K> {
+  protected _keys(options: Given & IteratorOptions): AbstractKeyIterator<this, K> {
     return keyIterator(this, options, this.#still(options));
   }
 
-  _values(options: Given & IteratorOptions): AbstractValueIterator<this, K, V> {
+  protected _values(options: Given & IteratorOptions): AbstractValueIterator<this, K, V> {
     return valueIterator(this, options, this.#still(options));
   }
 
@@ -217,7 +217,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
     return Reader.still(this.#at(options), space);
   }
 
-  _snapshot(options: object): LevelSnapshot {
+  protected _snapshot(options: object): LevelSnapshot {
     return new LevelSnapshot(options, (this.#database as Database<unknown, unknown>).snapshot());
   }
 

@@ -14,6 +14,7 @@ import { checkNames, names } from './check.js';
  */
 export type EncryptionKey = Uint8Array | string | (() => Uint8Array | string | Promise<Uint8Array | string>);
 
+/** The keys of an encrypted database or store. */
 export interface EncryptionOptions {
   /** What new files are encrypted with. */
   key?: EncryptionKey;

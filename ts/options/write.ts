@@ -26,6 +26,7 @@ export interface Levels {
   readonly hasStore: boolean;
 }
 
+/** What every write takes. */
 export interface WriteOptions {
   /** Default: the `durability` the database was opened with. */
   durability?: Durability;
@@ -46,6 +47,7 @@ export interface Expiry {
 
 export interface PutOptions extends WriteOptions, Expiry {}
 
+/** How long `close` may take. */
 export interface CloseOptions {
   /** How long to wait for the store, in milliseconds. Default 30,000. */
   timeoutMs?: number;

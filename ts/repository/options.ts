@@ -12,6 +12,7 @@ import type { Progress, ShellOptions } from './shell/index.js';
 import type { RestoreFrom } from './source.js';
 import { type ObjectStore, storeAt } from './store/index.js';
 
+/** The options of `open` about a store. */
 export interface BranchOptions {
   /**
    * Where the database lives besides its folder: a bucket or a folder by name (`s3://bucket/prefix`), or a store. What is
@@ -96,6 +97,7 @@ export interface BranchOptions {
   onProgress?: (progress: Progress) => void;
 }
 
+/** When checkpoints are published, and which are kept. */
 export interface StoreCheckpoints {
   /** After so many bytes of log. Default 64 MiB. */
   everyBytes?: number;

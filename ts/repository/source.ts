@@ -10,6 +10,7 @@ import { branchName, storeOf } from './options.js';
 import type { Until } from './protocol/index.js';
 import type { ObjectStore } from './store/index.js';
 
+/** What a database begins with: a branch of a store, and a moment of it. */
 export interface RestoreFrom {
   /** Where the branch is. Default: the option `store`. */
   store?: ObjectStore | string;

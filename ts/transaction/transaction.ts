@@ -188,10 +188,12 @@ export class Transaction<K, V> implements Disposable, AsyncDisposable {
     this.#state.release();
   }
 
+  /** What `using` calls: `release`. */
   [Symbol.dispose](): void {
     this.release();
   }
 
+  /** What `await using` calls: `release`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
   }

@@ -35,6 +35,7 @@ export class TupleDouble {
     if (typeof value !== 'number') throw invalid('TupleDouble', 'a number', value);
   }
 
+  /** The number, for arithmetic and comparisons. */
   valueOf(): number {
     return this.value;
   }
@@ -49,6 +50,7 @@ export class TupleFloat {
     this.value = Math.fround(value);
   }
 
+  /** The number, for arithmetic and comparisons. */
   valueOf(): number {
     return this.value;
   }

@@ -27,7 +27,7 @@ import {
  * ```ts
  * import { packTuple, unpackTuple } from 'coppice/encoding';
  *
- * console.log(unpackTuple(packTuple(['user', 42]))); // ['user', 42]
+ * console.log(unpackTuple(packTuple(['user', 42]))); // [ 'user', 42 ]
  * ```
  */
 export function unpackTuple(bytes: Uint8Array): Tuple {

@@ -4,7 +4,11 @@
  * @module
  */
 
-/** Where and when something happened. */
+/**
+ * Where and when something happened.
+ *
+ * @inline
+ */
 interface Happened {
   branch: string;
   /** Of the branch: another one that is made under the same name has another. */

@@ -148,7 +148,11 @@ export type Event = { readonly nowMs: number } & (
   | { readonly type: 'close' }
 );
 
-/** Where a machine stands. Each but the last five is left by the answer to what it asked when it was entered. */
+/**
+ * Where a machine stands. Each but the last five is left by the answer to what it asked when it was entered.
+ *
+ * @inline
+ */
 export type Phase =
   | 'opening'
   | 'creating'
@@ -175,7 +179,11 @@ export type Phase =
   | 'closed'
   | 'failed';
 
-/** What a request is for. Most are made by a phase; the others run beside the log while the node leads. */
+/**
+ * What a request is for. Most are made by a phase; the others run beside the log while the node leads.
+ *
+ * @inline
+ */
 export type Purpose =
   | Phase
   | 'changing'

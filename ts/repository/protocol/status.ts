@@ -8,6 +8,11 @@
 import { leads } from './depose.js';
 import type { Phase, Purpose, State } from './state.js';
 
+/**
+ * What a node is to its branch. `deposed`: another one writes it; `failed`: it must be opened again.
+ *
+ * @inline
+ */
 export type Role =
   | 'opening'
   | 'following'

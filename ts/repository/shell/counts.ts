@@ -4,6 +4,11 @@
  * @module
  */
 
+/**
+ * Requests since the database was opened, and the bytes that they have moved.
+ *
+ * @inline
+ */
 export interface Counts {
   /** Requests by kind; a list of many keys counts once. */
   readonly requests: Record<'get' | 'put' | 'head' | 'list' | 'delete', number>;

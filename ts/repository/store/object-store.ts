@@ -47,15 +47,18 @@ export interface ObjectStore {
   del(keys: readonly string[], options?: StoreOptions): Promise<void>;
 }
 
+/** What every call of a store takes. */
 export interface StoreOptions {
   /** Gives up waiting. A put that was sent already is then `COPPICE_UNKNOWN_OUTCOME`; all else `COPPICE_ABORTED`. */
   signal?: AbortSignal | undefined;
 }
 
+/** What `get` of a store takes. */
 export interface StoreGetOptions extends StoreOptions {
   range?: readonly [from: number, to: number] | undefined;
 }
 
+/** The condition of a put, and what its body has to be. */
 export interface StorePutOptions extends StoreOptions {
   ifNoneMatch?: '*' | undefined;
   ifMatch?: string | undefined;
@@ -63,17 +66,20 @@ export interface StorePutOptions extends StoreOptions {
   sha256?: string | undefined;
 }
 
+/** Where a list begins. */
 export interface StoreListOptions extends StoreOptions {
   /** Only keys behind this one. */
   after?: string | undefined;
 }
 
+/** An object with its content. */
 export interface StoredObject {
   body: Uint8Array;
   /** Names this content of this key: only good for `ifMatch`, and to be compared. */
   etag: string;
 }
 
+/** An object without its content. */
 export interface StoredHead {
   size: number;
   etag: string;

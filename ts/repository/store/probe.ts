@@ -26,6 +26,7 @@ export interface ProbeCheck {
   found?: string;
 }
 
+/** What `probe` found of a store. */
 export interface ProbeReport {
   /** Whether everything needed was found: conditional puts hold, and reads see what was put. */
   ok: boolean;

@@ -34,6 +34,7 @@ export interface S3Options {
   client?: S3ClientLike;
 }
 
+/** Who asks. Default: what the SDK finds in the environment. */
 export interface S3Credentials {
   accessKeyId: string;
   secretAccessKey: string;
@@ -42,6 +43,7 @@ export interface S3Credentials {
 
 /** An `S3Client` of whatever version of `@aws-sdk/client-s3`. */
 export interface S3ClientLike {
+  /** Sends a command of the SDK. */
   send(...parameters: never[]): Promise<unknown>;
 }
 
