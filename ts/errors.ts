@@ -65,7 +65,7 @@ export type ErrorName =
  * | `COPPICE_IO`, `COPPICE_POISONED` | the disk failed: mend it, close and open again |
  * | `COPPICE_COMPACTED`, `COPPICE_FUTURE_REVISION` | choose a revision the database holds |
  * | `COPPICE_WOULD_BLOCK` | use the asynchronous form |
- * | `COPPICE_NATIVE_MISSING` | build it on the platform that runs it: the message says how |
+ * | `COPPICE_NATIVE_MISSING` | the native part is not there or does not load: the message says why and what to do, `details.reason` why |
  * | `COPPICE_PRECONDITION` | an object of a store is not as the put required: read it again |
  * | `COPPICE_STORE` | an object store refused or failed: the message says what to mend, `details.retry` whether waiting may be enough |
  * | `COPPICE_FENCED` | another node has taken the branch: close, and open again to follow it or to take it back |

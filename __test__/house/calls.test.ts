@@ -65,8 +65,8 @@ const typescript: Rule[] = [
   },
   {
     why: 'only the addon, the version and the SDK are loaded at run time',
-    pattern: /\bcreateRequire\b|\brequire\(/,
-    allowed: /^ts\/(native\/load|cli\/run|repository\/store\/s3\/client)\.ts$/,
+    pattern: /\bcreateRequire\b|\brequire(Here)?\(/,
+    allowed: /^ts\/(place|native\/(load|missing)|cli\/run|repository\/store\/s3\/client)\.ts$/,
   },
   {
     why: 'callers branch on the code of an error, so each has one',

@@ -39,7 +39,7 @@ const engine = [
 ];
 
 const api = [
-  ['errors', 'limits', 'uncaught'],
+  ['errors', 'limits', 'place', 'uncaught'],
   ['native', 'options', 'encoding', 'abort', 'events', 'turns'],
   ['repository'],
   ['keyspace', 'write-queue', 'stats'],

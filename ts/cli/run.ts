@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createRequire } from 'node:module';
 import { CoppiceError } from '../errors.js';
+import { requireHere } from '../place.js';
 import { type Command, EXIT, type Exit, parseCall, usage } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { manual, overview } from './help.js';
@@ -50,6 +50,6 @@ function find(name: string): Command {
 }
 
 function version(): string {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const { version } = requireHere('../package.json') as { version: string };
   return version;
 }

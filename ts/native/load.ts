@@ -1,62 +1,66 @@
 /**
- * Finds the addon: the one built here if there is one, else the one of this platform's package. Says in words what is
- * missing.
+ * Finds the addon: the one built here if there is one, else the one of this platform's package, of the same version.
  *
  * @module
  */
 
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { CoppiceError } from '../errors.js';
+import { requireHere, root } from '../place.js';
 import type { Addon } from './addon.js';
+import { type Absence, type Host, whyMissing, whyUnloadable } from './missing.js';
 
-const require = createRequire(import.meta.url);
+/** As in `engines` of package.json, which npm only warns about. */
+const NODE_MIN = [20, 19] as const;
 
 let loaded: Addon | undefined;
 
 /** The addon for this thread. The same thread gets the same instance each time. */
 export function load(): Addon {
   // Once: which C library there is takes Node some 15 ms to say.
-  loaded ??= find();
+  loaded ??= find(thisHost());
   return loaded;
 }
 
-function find(): Addon {
-  const platform = platformName();
-  // Both `ts/native/` and `dist/native/` are two folders below the root of the package.
-  const built = fileURLToPath(new URL(`../../coppice.${platform}.node`, import.meta.url));
-  const name = existsSync(built) ? built : `@coppice/native-${platform}`;
+/** The addon for a host; the error says in words what is missing and what to do about it. */
+export function find(host: Host): Addon {
+  const { platform } = host;
+  const [major = 0, minor = 0] = host.node.split('.').map(Number);
+  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
+    const message = `coppice needs Node >= ${NODE_MIN.join('.')}, and this is ${host.node}: update Node`;
+    throw new CoppiceError('UNSUPPORTED', message, { details: { platform, reason: 'node' } });
+  }
+  const built = fileURLToPath(new URL(`coppice.${platform}.node`, root));
+  const tried = existsSync(built) ? built : `@coppice/native-${platform}`;
+  const absence = tried === built ? undefined : whyMissing(platform);
+  if (absence !== undefined) throw missing(host, tried, absence);
   try {
-    return require(name) as Addon;
+    return requireHere(tried) as Addon;
   } catch (cause) {
-    const message =
-      `the native part of coppice for ${platform} cannot be loaded (${firstLine(cause)}): ` +
-      'this version brings none, so build it on the platform that runs it: "npm run ready" in a clone, which other ' +
-      'projects then take with "npm install /path/to/the/clone"';
-    throw new CoppiceError('NATIVE_MISSING', message, { cause, details: { platform, tried: name } });
+    throw missing(host, tried, whyUnloadable(host, tried, cause), cause);
   }
 }
 
-/** As `napi build --platform` names it: system, processor, and which C library where that matters. */
-export function platformName(): string {
-  const { platform, arch } = process;
-  if (platform === 'linux') return `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}`;
-  if (platform === 'win32') return `win32-${arch}-msvc`;
-  return `${platform}-${arch}`;
+function missing({ platform }: Host, tried: string, { reason, words }: Absence, cause?: unknown): CoppiceError {
+  const message = `the native part of coppice for ${platform} cannot be loaded: ${words}`;
+  const details = { platform, tried, reason };
+  return new CoppiceError('NATIVE_MISSING', message, cause === undefined ? { details } : { cause, details });
 }
 
-function usesMusl(): boolean {
+function thisHost(): Host {
+  const { platform, arch, versions } = process;
+  const glibc = platform === 'linux' ? glibcVersion() : undefined;
+  const suffix = { linux: glibc === undefined ? '-musl' : '-gnu', win32: '-msvc' }[platform as string] ?? '';
+  return { platform: `${platform}-${arch}${suffix}`, node: versions.node, glibc };
+}
+
+function glibcVersion(): string | undefined {
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };
   // Listing the network's interfaces would take most of the time.
   const before = report.excludeNetwork ?? false;
   report.excludeNetwork = true;
   const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
   report.excludeNetwork = before;
-  return header.glibcVersionRuntime === undefined;
-}
-
-function firstLine(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text.split('\n', 1)[0] ?? text;
+  return header.glibcVersionRuntime;
 }

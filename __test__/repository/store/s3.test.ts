@@ -123,7 +123,7 @@ testWithServer('a probe costs as many requests as the documents say', async (t) 
 
 test('nobody who opens no bucket loads the SDK', async (t) => {
   const client = await readFile(new URL('../../../ts/repository/store/s3/client.ts', import.meta.url), 'utf8');
-  t.regex(client, /^ +return require\('@aws-sdk\/client-s3'\)/m);
+  t.regex(client, /^ +return requireHere\('@aws-sdk\/client-s3'\)/m);
   const store = s3({ bucket: 'not-asked-for', endpoint: 'http://127.0.0.1:1' });
   t.is(store.location, 's3://not-asked-for/?endpoint=http://127.0.0.1:1');
 });

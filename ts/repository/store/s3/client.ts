@@ -4,13 +4,11 @@
  * @module
  */
 
-import { createRequire } from 'node:module';
 import type { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { requireHere } from '../../../place.js';
 import { storeError } from '../failures.js';
 import { Direct } from './direct.js';
 import type { Bucket } from './options.js';
-
-const require = createRequire(import.meta.url);
 
 export type Sdk = typeof import('@aws-sdk/client-s3');
 
@@ -35,7 +33,7 @@ export function load(bucket: Bucket): Loaded {
 function sdkOf(): Sdk {
   try {
     // Half as long as `import` takes, which looks through all of it for the names of what it exports.
-    return require('@aws-sdk/client-s3') as Sdk;
+    return requireHere('@aws-sdk/client-s3') as Sdk;
   } catch (cause) {
     const message = 'a store in S3 needs the package @aws-sdk/client-s3, which cannot be loaded: npm install it';
     throw storeError(message, { reason: 'sdk', outcome: 'refused', retry: false, cause });
