@@ -1,5 +1,8 @@
 import test from 'ava';
 import { CoppiceError, fromNative, invalid } from '../ts/errors.js';
+import { sources } from './house/sources.js';
+import { temporaryFolder } from './support/database.js';
+import { blocksOf, runExamples } from './support/examples.js';
 
 test('an error has a stable code, a message and its cause', (t) => {
   const cause = new Error('below');
@@ -43,4 +46,31 @@ test('a refused value is shown briefly, whatever it is', (t) => {
   );
   t.is(shown(5n), '5 (bigint)');
   t.is(shown(Symbol('s')), 'Symbol(s) (symbol)');
+});
+
+test('every code has its section, which says whether anything is lost and what to do, and an example that ends with it', async (t) => {
+  const [page = '', source = ''] = [sources('docs', 'errors.md'), sources('ts', 'errors.ts')].map(
+    ([found]) => found?.text,
+  );
+  const [, type = ''] = /export type ErrorName =([^;]+);/.exec(source) ?? [];
+  const codes = [...type.matchAll(/'([A-Z_]+)'/g)].map(([, name]) => `COPPICE_${name}`);
+  t.true(codes.length >= 30);
+  const sections = page.split(/^## /m).slice(1);
+  t.deepEqual(
+    sections.map((section) => section.split('\n')[0]),
+    codes,
+  );
+  const thrown = sections.filter((section) => !/Nothing throws it|no call answers it/.test(section));
+  for (const section of thrown) {
+    t.regex(section, /\*\*Lost:\*\*[\s\S]*\*\*Do:\*\*/);
+    t.is(blocksOf(section, 'js').length + blocksOf(section, 'text').length, 1, section);
+    t.true(page.includes(`](#${section.split('\n')[0]?.toLowerCase()})`), 'it stands in the table');
+  }
+  const shown = thrown.filter((section) => blocksOf(section, 'js').length > 0);
+  t.true(shown.length >= 20, `${shown.length} have a program`);
+  const ran = await runExamples(
+    await temporaryFolder(t),
+    shown.map((section) => blocksOf(section, 'js')[0] as string),
+  );
+  for (const [i, section] of shown.entries()) t.is(ran[i]?.error?.code, section.split('\n')[0], ran[i]?.error?.stack);
 });

@@ -9,15 +9,15 @@ test('the examples of the manual run, each in a folder of its own, and print wha
   // Their bucket is nobody's.
   const ours = examples.filter(({ code }) => !/s3:\/\/|\bs3\(/.test(code));
   t.true(ours.length >= 50, `${ours.length} of ${examples.length} examples`);
-  const printed = await runExamples(
-    await temporaryFolder(t),
+  const folder = await temporaryFolder(t);
+  const ran = await runExamples(
+    folder,
     ours.map(({ code }) => code),
   );
-  t.is(printed.length, ours.length);
+  t.is(ran.length, ours.length);
   for (const [i, { path, code }] of ours.entries()) {
-    t.true(
-      hasPrinted(printed[i] as string, saidOf(code)),
-      `${path} has printed ${printed[i]}, and this is its program:\n${code}`,
-    );
+    t.is(ran[i]?.error, undefined, path);
+    const printed = ran[i]?.printed ?? '';
+    t.true(hasPrinted(printed, saidOf(code)), `${path} has printed ${printed}, and this is its program:\n${code}`);
   }
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { COMMANDS } from '../ts/cli/commands/index.js';
+import { unknownIn } from './house/titles.js';
 import { temporaryFolder } from './support/database.js';
 import { overSources, runFile } from './support/examples.js';
 
@@ -31,8 +32,37 @@ test('the index of the documents names every document, and what documents link t
   }
   for (const name of ['README.md', ...documents.map((name) => join('docs', name))]) {
     const text = await readFile(join(root, name), 'utf8');
-    for (const [, link] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-      await t.notThrowsAsync(access(join(root, name, '..', link as string)), `${name} links to ${link}`);
+    for (const [, link, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const target = link === '' ? join(root, name) : join(root, name, '..', link as string);
+      await t.notThrowsAsync(access(target), `${name} links to ${link}`);
+      if (anchor === undefined) continue;
+      t.true(anchorsOf(await readFile(target, 'utf8')).includes(anchor), `${name} links to ${link}#${anchor}`);
     }
   }
+});
+
+/** What the headings of a page are linked by. */
+function anchorsOf(page: string): string[] {
+  const headings = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading as string);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every promise of the page about guarantees names what shows it, which is there', async (t) => {
+  const page = await readFile(join(root, 'docs', 'guarantees.md'), 'utf8');
+  const tables = [...page.matchAll(/^\| promise \| shown by \|\n\|---\|---\|\n((?:\|.*\n)+)/gm)];
+  t.true(tables.length >= 7);
+  const rows = tables.flatMap(([, rows = '']) => rows.trim().split('\n'));
+  t.true(rows.length >= 35);
+  for (const row of rows) {
+    const shown = row.split(' | ').at(-1) as string;
+    t.regex(shown, /`/, row);
+    t.deepEqual(unknownIn(shown), []);
+  }
+  const named = [...page.matchAll(/: (`[^`]+`(?:,\n`[^`]+`)*)[.;]/g)];
+  for (const [, names] of named) t.deepEqual(unknownIn(names as string), []);
 });

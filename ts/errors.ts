@@ -45,7 +45,8 @@ export type ErrorName =
   | 'WRONG_ENCRYPTION_KEY';
 
 /**
- * Every code an error of this package can carry. Codes are never renamed or given a second meaning.
+ * Every code an error of this package can carry. Codes are never renamed or given a second meaning. docs/errors.md has a section for each:
+ * why it happens, whether anything is lost, what to do.
  *
  * | code | what to do |
  * |---|---|

@@ -54,18 +54,32 @@ export async function runFile(folder: string, name: string, parameters: readonly
   return (await promisify(execFile)(process.execPath, all, { cwd: folder })).stdout;
 }
 
-/** Runs programs one after the other, each in a new folder of its own, all in one process; answers what each has printed. */
-export async function runExamples(folder: string, programs: readonly string[]): Promise<string[]> {
-  const mark = '--- next example ---';
+/** What a program has printed, and the error that it has ended with, if it has. */
+export interface Ran {
+  readonly printed: string;
+  readonly error?: { readonly code: string; readonly stack: string };
+}
+
+/** Runs programs one after the other, each in a new folder of its own, all in one process. */
+export async function runExamples(folder: string, programs: readonly string[]): Promise<Ran[]> {
+  const mark = '--- the example ended with ';
   const steps = programs.map(async (code, i) => {
     const own = join(folder, `example${i}`);
     await mkdir(own);
     const file = join(own, 'example.mts');
     await writeFile(file, overSources(code));
     return `process.chdir(${JSON.stringify(own)});
-await import(${JSON.stringify(pathToFileURL(file).href)});
-console.log(${JSON.stringify(mark)});`;
+ended(await import(${JSON.stringify(pathToFileURL(file).href)}).then(() => {}, (error) => error));`;
   });
-  await writeFile(join(folder, 'all.mts'), (await Promise.all(steps)).join('\n'));
-  return (await runFile(folder, 'all.mts')).split(`${mark}\n`).slice(0, -1);
+  const ended = `function ended(error) {
+  console.log(${JSON.stringify(mark)} + JSON.stringify(error && { code: String(error.code), stack: String(error.stack) }));
+}`;
+  await writeFile(join(folder, 'all.mts'), [ended, ...(await Promise.all(steps)), 'process.exit();'].join('\n'));
+  const parts = (await runFile(folder, 'all.mts')).split(mark);
+  return parts.slice(1).map((part, i) => {
+    const error = part.slice(0, part.indexOf('\n'));
+    const before = parts[i] as string;
+    const printed = i === 0 ? before : before.slice(before.indexOf('\n') + 1);
+    return error === 'undefined' ? { printed } : { printed, error: JSON.parse(error) };
+  });
 }

@@ -1,0 +1,16 @@
+import test from 'ava';
+import { sources } from './house/sources.js';
+import { temporaryFolder } from './support/database.js';
+import { blocksOf, hasPrinted, runExamples, saidOf } from './support/examples.js';
+
+for (const page of ['transactions.md', 'tuning.md']) {
+  test(`the programs of ${page} run, each in a folder of its own, and print what they say`, async (t) => {
+    const programs = blocksOf(sources('docs', page)[0]?.text ?? '', 'js');
+    const ran = await runExamples(await temporaryFolder(t), programs);
+    t.true(ran.length > 0);
+    for (const [i, { printed, error }] of ran.entries()) {
+      t.is(error, undefined);
+      t.true(hasPrinted(printed, saidOf(programs[i] as string)), printed);
+    }
+  });
+}
