@@ -4,6 +4,7 @@ import test from 'ava';
 const SUB_PATHS = {
   './encoding': ['TupleDouble', 'TupleFloat', 'TupleUuid', 'TupleVersionstamp', 'packTuple', 'unpackTuple'],
   './errors': ['CoppiceError'],
+  './keyv': ['KeyvCoppice', 'KeyvCoppice5'],
   './level': ['CoppiceLevel'],
 };
 

@@ -3,7 +3,7 @@ import { sources } from './house/sources.js';
 import { temporaryFolder } from './support/database.js';
 import { blocksOf, hasPrinted, runExamples, saidOf } from './support/examples.js';
 
-for (const page of ['transactions.md', 'tuning.md']) {
+for (const page of ['keyv.md', 'transactions.md', 'tuning.md']) {
   test(`the programs of ${page} run, each in a folder of its own, and print what they say`, async (t) => {
     const programs = blocksOf(sources('docs', page)[0]?.text ?? '', 'js');
     const ran = await runExamples(await temporaryFolder(t), programs);

@@ -116,4 +116,4 @@ export type {
   VerifyReport,
 } from './upkeep.js';
 export type { Commit, Pressure } from './write-queue.js';
-export type { AnySublevel, DelRangeOptions, Op, RangeCommit } from './writer.js';
+export type { AnySublevel, DelRangeOptions, Op, RangeCommit, Writer } from './writer.js';

@@ -20,6 +20,8 @@ export const QUEUED_BYTES_MAX = 64 << 20;
 
 /** The operations of a batch or a transaction, without large values; and as much again of conditions. */
 export const BATCH_BYTES_MAX = 32 << 20;
+/** What a driver is told to put at once is one commit up to so many bytes, and then the next. */
+export const DRIVER_BATCH_BYTES = 8 << 20;
 /** Values over this many bytes are written to files of their own before the commit that holds them. */
 export const LARGE_VALUE_BYTES = 1 << 20;
 /** So much of one is handed over at a time. */

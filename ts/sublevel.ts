@@ -6,7 +6,14 @@
  * @module
  */
 
-import { type Decoded, type KeyEncoding, keyCodec, type ValueEncoding, valueCodec } from './encoding/index.js';
+import {
+  type Codec,
+  type Decoded,
+  type KeyEncoding,
+  keyCodec,
+  type ValueEncoding,
+  valueCodec,
+} from './encoding/index.js';
 import { invalid } from './errors.js';
 import type { Handle } from './handle.js';
 import { Keyspace } from './keyspace.js';
@@ -44,6 +51,11 @@ export type DecodedOr<E, Parent> = [E] extends [never] ? Parent : Decoded<E>;
 
 /** What has sublevels. */
 export class Tree<K, V> extends Writer<K, V> {
+  /** @internal The same stored keys and values by other encodings. */
+  static recoded<K, V>(tree: Tree<unknown, unknown>, keys: Codec<K>, values: Codec<V>): Tree<K, V> {
+    return new Tree(tree.handle, new Keyspace(keys, values, tree.space.prefix), tree.pin);
+  }
+
   /**
    * A part of the keys under a name, read and written like a database of its own. Making one costs nothing and writes
    * nothing. The ranges of its parent include its keys, with their prefix.

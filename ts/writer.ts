@@ -52,6 +52,7 @@ const OP_DEL_RANGE = names('a delRange of a batch', ['type', 'sublevel', ...KEY_
 const DEL_RANGE = names('delRange', KEY_RANGE);
 const DEL_RANGE_OPTIONS = names('a delRange', ['durability', 'signal', 'count']);
 
+/** What a database and a sublevel have in common: reads and writes. */
 export class Writer<K, V> extends Reader<K, V> {
   /** @internal The same database by other keys and values. */
   static override over<K, V>(writer: Writer<unknown, unknown>, space: Keyspace<K, V>): Writer<K, V> {

@@ -66,9 +66,9 @@ const api = [
   ['scrub', 'copies', 'branches', 'detach'],
   ['database'],
   ['open'],
-  ['replay'],
+  ['replay', 'backing'],
   ['index', 'exports'],
-  ['level'],
+  ['level', 'keyv'],
   ['cli'],
 ];
 

@@ -24,12 +24,13 @@ export function examplesOf(source: string): string[] {
   return manuals.flatMap((manual) => blocksOf(manual.replaceAll(/^ *\* ?/gm, ''), 'ts'));
 }
 
-/** The same program over the sources of the package. */
+/** The same program over the sources of the package, and over the packages that this one has installed. */
 export function overSources(code: string): string {
-  return code.replaceAll(/'coppice(\/[a-z0-9]+)?'/g, (_, path = '') => {
+  const ours = code.replaceAll(/'coppice(\/[a-z0-9]+)?'/g, (_, path = '') => {
     const source = exports[`.${path}`]?.default.replace(/^\.\/dist\/(.*)\.js$/, 'ts/$1.ts');
     return `'${new URL(source as string, root).href}'`;
   });
+  return ours.replaceAll(/ from '([a-z][a-z0-9-]*)'/g, (_, name) => ` from '${import.meta.resolve(name)}'`);
 }
 
 /** The lines that a program says it prints: what stands behind `console.log`. */
