@@ -61,6 +61,17 @@ test('touch changes or clears the expiry and keeps the value', async (t) => {
   t.is((await db.getEntry('a'))?.expiresAt, undefined);
 });
 
+test('a sublevel touches its own keys', async (t) => {
+  const db = await temporaryDatabase(t);
+  const sessions = db.sublevel('sessions', { keyEncoding: 'tuple' });
+  await sessions.put(['ada', 1], 'open', { ttl: '1m' });
+  await sessions.touch(['ada', 1], '2h');
+  const entry = await sessions.getEntry(['ada', 1]);
+  t.is(entry?.value, 'open');
+  t.true(Number(entry?.expiresAt) > Date.now() + 3_600_000);
+  await refuses(t, 'COPPICE_NOT_FOUND', () => db.touch('ada', '1m'));
+});
+
 test('touch of a key that has no value is refused', async (t) => {
   const db = await temporaryDatabase(t);
   await refuses(t, 'COPPICE_NOT_FOUND', () => db.touch('never', '1m'));

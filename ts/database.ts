@@ -25,7 +25,6 @@ import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
 import type { Merged, MergeOptions, Unmerged } from './merge.js';
 import { revision as checkRevision } from './options/check.js';
-import type { Duration } from './options/duration.js';
 import { type CloseOptions, closeTimeout, type Durability, durability } from './options/write.js';
 import { Pin } from './pin.js';
 import type { DiffOptions, Reader } from './reader.js';
@@ -34,9 +33,8 @@ import type { BranchStatus } from './repository/shell/index.js';
 import { Snapshot } from './snapshot.js';
 import { makeMetrics, makeStats, type Stats } from './stats.js';
 import { Tree } from './sublevel.js';
-import { touch } from './ttl.js';
 import * as upkeep from './upkeep.js';
-import type { Commit, Pressure } from './write-queue.js';
+import type { Pressure } from './write-queue.js';
 
 /**
  * An open database; made by `open`. Belongs to the thread that opened it; other threads of the process may open the same
@@ -71,25 +69,6 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
   /** Pins the newest state for reading: see `Snapshot`. */
   snapshot(): Snapshot<K, V> {
     return new Snapshot(this.handle, this.space);
-  }
-
-  /**
-   * Changes when a key expires: so long from now, or never (`null`). Its value stays, its revision is new.
-   *
-   * @throws `COPPICE_NOT_FOUND` if it has no value, for example because it expired already.
-   * @example
-   * ```ts
-   * import { open } from 'coppice';
-   *
-   * const db = await open('./data');
-   * await db.put('session', 'ada', { ttl: '15m' });
-   * await db.touch('session', '15m');
-   * await db.touch('session', null); // keeps it for ever
-   * await db.close();
-   * ```
-   */
-  touch(key: K, ttl: Duration | null): Promise<Commit> {
-    return touch(this.handle, this.space, key, ttl);
   }
 
   /**

@@ -13,10 +13,11 @@ import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
 import type { Bounds, Slab } from './native/types.js';
 import { boolean, checkNames, names, signal } from './options/check.js';
-import { deadlineMs } from './options/duration.js';
+import { type Duration, deadlineMs } from './options/duration.js';
 import { KEY_RANGE, type KeyRange, keyRange, spanOf } from './options/range.js';
 import { checkPut, checkWrite, durability, type Expiry, type PutOptions, type WriteOptions } from './options/write.js';
 import { countRows, Reader } from './reader.js';
+import { touch } from './ttl.js';
 import type { Commit } from './write-queue.js';
 
 /** Where an operation of a batch goes: a sublevel of the same database. */
@@ -106,6 +107,25 @@ export class Writer<K, V> extends Reader<K, V> {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Changes when a key expires: so long from now, or never (`null`). Its value stays, its revision is new.
+   *
+   * @throws `COPPICE_NOT_FOUND` if it has no value, for example because it expired already.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('session', 'ada', { ttl: '15m' });
+   * await db.touch('session', '15m');
+   * await db.touch('session', null); // keeps it for ever
+   * await db.close();
+   * ```
+   */
+  touch(key: K, ttl: Duration | null): Promise<Commit> {
+    return touch(this.handle, this.space, key, ttl);
   }
 
   /**
