@@ -134,6 +134,21 @@ export class Chunks {
     this.#sought = key;
   }
 
+  /**
+   * Goes to the first row at or past `key`, in reading direction, also back to where it was before; what the range sees stays the
+   * same. Answers whether it could: not once its end was reached, where the engine has let go of it. Of a range without a limit.
+   */
+  jump(key: Encoded): boolean {
+    if (this.#closed || this.rows?.done === true) return false;
+    this.#open().seek(key);
+    this.#pin.done();
+    this.index = -1;
+    this.#count = 0;
+    // Who seeks about mostly wants one row of each place.
+    this.#next = this.#batchSize ?? 1;
+    return true;
+  }
+
   /** Whether `key` comes after `other` in reading direction. */
   protected isPast(key: Encoded, other: Encoded | undefined): boolean {
     return other === undefined || Math.sign(compare(key, other)) === (this.#options.reverse ? -1 : 1);

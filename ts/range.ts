@@ -130,6 +130,11 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     return this;
   }
 
+  /** As `seek`, also back; answers whether it could, see `Chunks.jump`. @internal */
+  jump(key: unknown): boolean {
+    return this.#chunks.jump(this.#space.encodeKey(key));
+  }
+
   /** Lets go of what the range holds. Harmless twice. */
   close(): Promise<void> {
     this.#chunks.close();
@@ -192,18 +197,27 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
   /** At most so many of the next rows; none at the end. Lets the event loop run every 1,000 rows. @internal */
   async take(size: number): Promise<T[]> {
     const rows: T[] = [];
-    while (rows.length < size) {
-      if (this.#chunks.turnDue) await this.#turn();
-      const prepared = this.#chunks.prepare();
-      if (prepared !== undefined) await prepared;
-      if (!this.#gather(rows, size)) break;
-    }
+    while (rows.length < size && (await this.#gatherChunk(rows, size)));
+    return rows;
+  }
+
+  /** The rest of the chunk at hand, or the next chunk; none at the end. Lets the event loop run every 1,000 rows. @internal */
+  async takeChunk(): Promise<T[]> {
+    const rows: T[] = [];
+    await this.#gatherChunk(rows);
     return rows;
   }
 
   /** The same rows, made into something else. @internal */
   map<U>(make: (row: T) => U): Range<U> {
     return new Range(this.#chunks, (rows, i) => make(this.#make(rows, i)), this.#space, this.#reverse, this.#resumed);
+  }
+
+  async #gatherChunk(all: T[], most?: number): Promise<boolean> {
+    if (this.#chunks.turnDue) await this.#turn();
+    const prepared = this.#chunks.prepare();
+    if (prepared !== undefined) await prepared;
+    return this.#gather(all, most);
   }
 
   /** Appends the rest of the chunk at hand, or the next one, until there are so many; answers whether there was a row. */

@@ -1,6 +1,6 @@
 /**
- * Iterators of Level over ranges. Each sees the database as it was when it was made, and a seek goes anywhere in its span, so that
- * it reads from a snapshot, in one range after the other.
+ * Iterators of Level over ranges. Each sees the database as it was when it was made, and a seek goes anywhere in its span, also from
+ * its end, so that it reads from a snapshot: in one range, and another one after each end.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Range } from '../range.js';
 import type { RangeOptions, Reader } from '../reader.js';
 import { abortError, levelError } from './errors.js';
 import type { Stored } from './formats.js';
-import { type Span, spanFrom, spanOf } from './span.js';
+import { isWithin, type Span, spanOf } from './span.js';
 
 /** What Level passes to an iterator. */
 export interface IteratorOptions extends Span {
@@ -29,9 +29,9 @@ export interface Still {
 
 type Read<T> = (reader: Reader<Stored, Stored>, options: RangeOptions<Stored>) => Range<T>;
 
-/** What Level calls of an iterator. */
+/** What Level calls of an iterator. It awaits what `_next` answers, which is at hand already for all but the first row of a chunk. */
 interface Walk<T> {
-  _next(): Promise<T | undefined>;
+  _next(): T | undefined | Promise<T | undefined>;
   _nextv(size: number): Promise<T[]>;
   _seek(target: Stored): void;
   _close(): Promise<void>;
@@ -43,28 +43,47 @@ const SHORT = 1_000;
 function walk<T>({ reader, release }: Still, options: IteratorOptions, read: Read<T>): Walk<T> {
   const { limit = -1, signal } = options;
   const shape = { ...(signal && { signal }), ...(limit > 0 && limit < SHORT && { batchSize: limit }) };
-  const span = spanOf(options);
-  let range: Range<T> | undefined = read(reader, { ...span, ...shape });
-  const take = async (size: number) => {
+  const span = { ...spanOf(options), ...shape };
+  let range = read(reader, span);
+  /** Whether the last seek went out of the bounds. */
+  let isOutside = false;
+  /** Of the chunk that was fetched last; those before `at` were given out. */
+  let rows: T[] = [];
+  let at = 0;
+  const fetched = async (next: (range: Range<T>) => Promise<T[]>) => {
     try {
-      const rows = (await range?.take(size)) ?? [];
+      const found = isOutside ? [] : await next(range);
       if (signal?.aborted) throw abortError(signal.reason);
-      return rows;
+      return found;
     } catch (error) {
       if (error instanceof CoppiceError && error.code === 'COPPICE_ABORTED') throw abortError(error);
       throw levelError(error);
     }
   };
+  const fetchChunk = async () => {
+    rows = await fetched((range) => range.takeChunk());
+    at = 1;
+    return rows[0];
+  };
   return {
-    _next: async () => (await take(1))[0],
-    _nextv: take,
+    _next: () => (at < rows.length ? rows[at++] : fetchChunk()),
+    async _nextv(size) {
+      if (at === rows.length) return fetched((range) => range.take(size));
+      const from = at;
+      at = Math.min(rows.length, from + size);
+      return rows.slice(from, at);
+    },
     _seek(target) {
-      range?.close();
-      const rest = spanFrom(span, target);
-      range = rest && read(reader, { ...rest, ...shape });
+      rows = [];
+      at = 0;
+      isOutside = !isWithin(span, target);
+      if (isOutside || range.jump(target)) return;
+      range.close();
+      range = read(reader, span);
+      range.jump(target);
     },
     async _close() {
-      await range?.close();
+      await range.close();
       release();
     },
   };

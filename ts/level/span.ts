@@ -1,5 +1,5 @@
 /**
- * The bounds of an iterator of Level, and how a seek moves them.
+ * The bounds of an iterator of Level.
  *
  * @module
  */
@@ -22,16 +22,14 @@ export function spanOf({ gt, gte, lt, lte, reverse }: Span): Span {
   return { ...lower, ...upper, ...(reverse === true && { reverse }) };
 }
 
-/** The rest of a span from a key on, in reading direction; nothing if the key lies outside of it. */
-export function spanFrom(span: Span, target: Stored): Span | undefined {
-  const key = bytesOf(target);
-  const { gt, gte, lt, lte, reverse } = span;
-  const to = (bound: Stored) => key.compare(bytesOf(bound));
-  const isOutside =
-    (gt !== undefined && to(gt) <= 0) ||
-    (gte !== undefined && to(gte) < 0) ||
-    (lt !== undefined && to(lt) >= 0) ||
-    (lte !== undefined && to(lte) > 0);
-  if (isOutside) return undefined;
-  return spanOf(reverse ? { ...span, lte: target } : { ...span, gte: target });
+/** Whether a key lies within the bounds. */
+export function isWithin({ gt, gte, lt, lte }: Span, key: Stored): boolean {
+  const bytes = bytesOf(key);
+  const to = (bound: Stored) => bytes.compare(bytesOf(bound));
+  return (
+    (gt === undefined || to(gt) > 0) &&
+    (gte === undefined || to(gte) >= 0) &&
+    (lt === undefined || to(lt) < 0) &&
+    (lte === undefined || to(lte) <= 0)
+  );
 }

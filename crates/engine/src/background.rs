@@ -70,12 +70,14 @@ fn guard(state: &State, body: Body) {
     }
 }
 
+/// It sleeps as soon as there is nothing to do. To yield for a while instead, as RocksDB's writers do, costs a turn of the scheduler
+/// wherever something else wants the processor: 4 ms a commit in place of 0.2.
 fn run_log(state: &State) {
     let interval = Duration::from_millis(state.options.sync_interval_ms);
     // When what nobody waits for is synced.
     let mut sync_at = None;
     loop {
-        let was_asked = {
+        {
             let mut due = state.work.lock();
             let is_room = loop {
                 if state.work.is_stopping() {
@@ -106,14 +108,9 @@ fn run_log(state: &State) {
             if due.unsynced {
                 state.arm_upkeep(&mut due);
             }
-            let was_asked = due.sync;
             state.work.take_sync(&mut due);
-            was_asked
-        };
-        state.log_step();
-        if was_asked {
-            state.work.linger();
         }
+        state.log_step();
     }
 }
 

@@ -5,11 +5,6 @@ use crate::entry::NO_DEADLINE;
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long the log thread stays awake after a sync that was asked for. A writer that awaits each commit asks again as
-/// soon as it has heard, and waking a thread costs it and the log more than this wait does. RocksDB's writers yield as
-/// long before they sleep.
-const LINGER: Duration = Duration::from_micros(100);
-
 pub struct Work {
     due: Mutex<Due>,
     /// Wakes the log thread.
@@ -24,8 +19,6 @@ pub struct Work {
     pub ended: Condvar,
     /// Mirrors `due.unsynced`, so that a commit finds out without the lock.
     unsynced: AtomicBool,
-    /// Mirrors `due.sync`, for `linger`.
-    sync: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -50,7 +43,6 @@ impl Default for Work {
             rate: Condvar::new(),
             ended: Condvar::new(),
             unsynced: AtomicBool::new(false),
-            sync: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
     }
@@ -84,19 +76,8 @@ impl Work {
     }
 
     pub fn request_sync(&self) {
-        let mut due = self.due.lock();
-        due.sync = true;
-        self.sync.store(true, Ordering::Release);
-        drop(due);
+        self.due.lock().sync = true;
         self.log.notify_one();
-    }
-
-    /// The log thread, after a sync that was asked for: returns when the next one is asked for, or `LINGER` has passed.
-    pub fn linger(&self) {
-        let until = Instant::now() + LINGER;
-        while !self.sync.load(Ordering::Acquire) && !self.is_stopping() && Instant::now() < until {
-            std::thread::yield_now();
-        }
     }
 
     pub fn request_spare(&self) {
@@ -119,7 +100,6 @@ impl Work {
         due.sync = false;
         due.unsynced = false;
         due.spare = false;
-        self.sync.store(false, Ordering::Release);
         self.unsynced.store(false, Ordering::Release);
     }
 
