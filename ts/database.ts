@@ -66,7 +66,22 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     return this.handle.live().revision;
   }
 
-  /** Pins the newest state for reading: see `Snapshot`. */
+  /**
+   * Pins the newest state for reading: see `Snapshot`. It costs nothing but what the engine keeps for it while it is open.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('price', '10');
+   * const before = db.snapshot();
+   * await db.put('price', '12');
+   * console.log(await before.get('price'), await db.get('price')); // 10 12
+   * before.close();
+   * await db.close();
+   * ```
+   */
   snapshot(): Snapshot<K, V> {
     return new Snapshot(this.handle, this.space);
   }
@@ -153,12 +168,38 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     await this.handle.live().flush();
   }
 
-  /** Merges tables until reads have as few as possible to look at and deleted keys take no room. */
+  /**
+   * Merges tables until reads have as few as possible to look at and deleted keys take no room. Never needed: it is done by itself
+   * when it is worth it. Reads and writes go on meanwhile; it takes room for a second copy of what it merges.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.delRange({ prefix: 'log/2023' });
+   * await db.compact({ range: { prefix: 'log/' } });
+   * await db.close();
+   * ```
+   */
   compact(options: upkeep.CompactOptions<K> = {}): Promise<void> {
     return upkeep.compact(this.handle, this.space, options);
   }
 
-  /** Reads every byte of every file and checks it. Damage is an answer, not an exception. */
+  /**
+   * Reads every byte of every file and checks it. Damage is an answer, not an exception. Reads and writes go on meanwhile.
+   *
+   * @throws `COPPICE_UNSUPPORTED` for `repair` without a `store`, `COPPICE_ABORTED` by its signal.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const { ok, problems } = await db.verify({ bytesPerSecond: 64 << 20 });
+   * console.log(ok, problems.length); // true 0
+   * await db.close();
+   * ```
+   */
   verify(options: upkeep.VerifyOptions = {}): Promise<upkeep.VerifyReport> {
     return upkeep.verify(this.handle, options);
   }
@@ -216,7 +257,20 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     return upkeep.backup(this.handle, options);
   }
 
-  /** Figures of this moment. */
+  /**
+   * Figures of this moment. It reads no file.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('greeting', 'hello');
+   * const { keysEstimate, diskBytes, cacheHitRatio } = db.stats();
+   * console.log(keysEstimate, diskBytes > 0, cacheHitRatio); // 1 true 0
+   * await db.close();
+   * ```
+   */
   stats(): Stats {
     return makeStats(this.handle.live().stats(), this.handle.writes.queued());
   }
@@ -365,12 +419,40 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
     throw new CoppiceError('UNSUPPORTED', 'branches are of databases with a store: give open the option store');
   }
 
-  /** The figures in the Prometheus text format. */
+  /**
+   * The figures in the Prometheus text format, each with its folder as the label `db`: what `/metrics` of a service answers.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const [first] = db.metrics().split('\n');
+   * console.log(first); // # HELP coppice_keys_estimate
+   * await db.close();
+   * ```
+   */
   metrics(): string {
     return makeMetrics(this.path, this.handle.live().stats(), this.handle.writes.queued(), this.repository());
   }
 
-  /** Calls `listener` at each event of a name: see `Events`. Listening does not keep the process alive. */
+  /**
+   * Calls `listener` at each event of a name: see `Events`. Listening does not keep the process alive. What a listener throws is an
+   * uncaught exception, and takes no other listener with it.
+   *
+   * @throws `COPPICE_INVALID` for a name that is none.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * db.on('error', ({ code, message }) => console.error(code, message));
+   * db.on('flush', ({ bytes, ms }) => console.log(`${bytes} bytes in ${ms} ms`));
+   * await db.put('greeting', 'hello');
+   * await db.flush();
+   * await db.close();
+   * ```
+   */
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): this {
     this.handle.events.on(event, listener);
     return this;

@@ -82,7 +82,20 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     return formatCursor(typeof key === 'string' ? key.slice(skip) : key.subarray(skip), this.#reverse);
   }
 
-  /** Every remaining row. Lets the event loop run every 1,000 rows. */
+  /**
+   * Every remaining row. Lets the event loop run every 1,000 rows; all of them are in memory at once, so give a `limit` where
+   * there may be many.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('a', '1');
+   * console.log(await db.entries({ limit: 100 }).toArray()); // [ [ 'a', '1' ] ]
+   * await db.close();
+   * ```
+   */
   async toArray(): Promise<T[]> {
     this.#checkOpen();
     return this.take(Number.POSITIVE_INFINITY);
@@ -96,7 +109,19 @@ export class Range<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable,
     return all;
   }
 
-  /** The next row, or `undefined` at the end; closes the range. */
+  /**
+   * The next row, or `undefined` at the end; closes the range.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.batch(['2024', '2025'].map((key) => ({ type: 'put', key, value: `year ${key}` })));
+   * console.log(await db.values({ reverse: true }).first()); // year 2025
+   * await db.close();
+   * ```
+   */
   async first(): Promise<T | undefined> {
     this.#checkOpen();
     await this.#chunks.prepare();

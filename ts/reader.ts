@@ -110,7 +110,21 @@ export class Reader<K, V> {
     }
   }
 
-  /** As `get`, but answers at once; reads the disk on the calling thread where the value is not in memory. */
+  /**
+   * As `get`, but answers at once; reads the disk on the calling thread where the value is not in memory.
+   *
+   * @throws `COPPICE_INVALID` for a key of another type, `COPPICE_CORRUPT` for a damaged page, `COPPICE_ENCODING` for a value that was
+   * written by another encoding.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * db.put('greeting', 'hello');
+   * console.log(db.getSync('greeting')); // hello
+   * await db.close();
+   * ```
+   */
   getSync(key: K, options?: ReadOptions): V | undefined {
     if (options === undefined) return this.#getSync(key, this.pin.number());
     return asked(pinOf(options, this.pin), (snapshot) => this.#getSync(key, snapshot));
@@ -123,7 +137,21 @@ export class Reader<K, V> {
     return values.decode(raw);
   }
 
-  /** The values of many keys, in their order, all as of one moment; `undefined` where there is none. */
+  /**
+   * The values of many keys, in their order, all as of one moment; `undefined` where there is none. Those that are not in memory
+   * are read beside each other.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('a', '1');
+   * await db.put('b', '2');
+   * console.log(await db.getMany(['b', 'c', 'a'])); // [ '2', undefined, '1' ]
+   * await db.close();
+   * ```
+   */
   async getMany(keys: readonly K[], options?: ReadOptions): Promise<(V | undefined)[]> {
     if (!Array.isArray(keys)) throw invalid('keys', 'an array', keys);
     const pin = options === undefined ? this.pin : pinOf(options, this.pin);
@@ -184,24 +212,75 @@ export class Reader<K, V> {
     return found && this.space.found(key, found);
   }
 
-  /** Whether a key has a value. Cheaper than getting it. */
+  /**
+   * Whether a key has a value. Cheaper than getting it.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('greeting', '');
+   * console.log(await db.has('greeting'), await db.has('farewell')); // true false
+   * await db.close();
+   * ```
+   */
   async has(key: K, options?: ReadOptions): Promise<boolean> {
     const pin = options === undefined ? this.pin : pinOf(options, this.pin);
     return asked(pin, (snapshot) => this.handle.live().has(this.space.encodeKey(key), snapshot));
   }
 
-  /** Keys with their values, as pairs. */
+  /**
+   * Keys with their values, as pairs, in the order of the keys. Nothing is read before the first row is asked for; from then on the
+   * range shows the state of that moment, and holds it until it is read to its end, left or closed.
+   *
+   * @throws `COPPICE_INVALID` for bounds that contradict each other and for unknown options.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.batch(['a', 'b', 'c'].map((key) => ({ type: 'put', key, value: key.toUpperCase() })));
+   * for await (const [key, value] of db.entries({ gte: 'b', reverse: true, limit: 1 })) console.log(key, value); // c C
+   * await db.close();
+   * ```
+   */
   entries(options?: RangeOptions<K>): Range<[K, V]> {
     return this.#range(options, this.space.entry, true, false);
   }
 
-  /** Keys and values with revisions and times of expiry; with history also with versions. */
+  /**
+   * Keys and values with revisions and times of expiry; with history also with versions.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const { revision } = await db.put('session', 'ada', { ttl: '1h' });
+   * const [record] = await db.records({ prefix: 'session' }).toArray();
+   * console.log(record?.key, record?.revision === revision, record?.expiresAt instanceof Date); // session true true
+   * await db.close();
+   * ```
+   */
   records(options?: RangeOptions<K>): Range<Entry<K, V>> {
     const make = this.handle.history ? this.space.versionedRecord : this.space.record;
     return this.#range(options, make, true, true);
   }
 
-  /** Keys alone. */
+  /**
+   * Keys alone: values are not read.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.batch(['user/1', 'user/2'].map((key) => ({ type: 'put', key, value: '' })));
+   * console.log(await db.keys({ prefix: 'user/', limit: 1 }).toArray()); // [ 'user/1' ]
+   * await db.close();
+   * ```
+   */
   keys(options?: RangeOptions<K>): Range<K> {
     return this.#range(options, this.space.key, false, false);
   }
@@ -211,7 +290,19 @@ export class Reader<K, V> {
     return this.#range(options, this.space.value, true, false);
   }
 
-  /** How many keys a range holds, by reading it through. For an estimate of the whole see `stats().keysEstimate`. */
+  /**
+   * How many keys a range holds, by reading it through. For an estimate of the whole see `stats().keysEstimate`.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('user/ada', '');
+   * console.log(await db.count({ prefix: 'user/' })); // 1
+   * await db.close();
+   * ```
+   */
   async count(options: RangeOptions<K> = NO_OPTIONS): Promise<number> {
     checkNames(options, RANGE);
     const pin = pinned(options, this.pin);

@@ -97,7 +97,20 @@ export class Writer<K, V> extends Reader<K, V> {
     }
   }
 
-  /** Removes a key, whether it has a value or not. */
+  /**
+   * Removes a key, whether it has a value or not. It is taken also beyond `maxDiskBytes`.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('greeting', 'hello');
+   * await db.del('greeting');
+   * console.log(await db.get('greeting')); // undefined
+   * await db.close();
+   * ```
+   */
   del(key: K, options?: WriteOptions): Promise<Commit> {
     try {
       if (options !== undefined) return this.#delWith(key, options);

@@ -146,14 +146,50 @@ export class Transaction<K, V> implements Disposable, AsyncDisposable {
     this.#state.writes.del(this.#space.encodeKey(key));
   }
 
-  /** Removes all keys of a range when the transaction commits, also those that others have put there by then. */
+  /**
+   * Removes all keys of a range when the transaction commits, also those that others have put there by then: read the range first if
+   * that matters.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * await db.put('cart/1', 'bread');
+   * await db.transaction(async (transaction) => {
+   *   const cart = await transaction.values({ prefix: 'cart/' }).toArray();
+   *   transaction.delRange({ prefix: 'cart/' });
+   *   transaction.put('order/1', cart.join());
+   * });
+   * console.log(await db.entries().toArray()); // [ [ 'order/1', 'bread' ] ]
+   * await db.close();
+   * ```
+   */
   delRange(range: KeyRange<K>): void {
     this.#state.live();
     const span = spanOf(keyRange(range, DEL_RANGE, this.#space));
     if (span !== undefined) this.#state.writes.delRange(span);
   }
 
-  /** The same transaction by the keys and values of a sublevel of the database. */
+  /**
+   * The same transaction by the keys and values of a sublevel of the database.
+   *
+   * @throws `COPPICE_INVALID` for a sublevel of another database.
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * const [users, counters] = [db.sublevel('users'), db.sublevel('counters', { valueEncoding: 'u64' })];
+   * await db.transaction(async (transaction) => {
+   *   const count = (await transaction.in(counters).get('users')) ?? 0n;
+   *   transaction.in(users).put('ada', 'Ada Lovelace');
+   *   transaction.in(counters).put('users', count + 1n);
+   * });
+   * console.log(await users.get('ada'), await counters.get('users')); // Ada Lovelace 1n
+   * await db.close();
+   * ```
+   */
   in<K2, V2>(sublevel: Sublevel<K2, V2>): Transaction<K2, V2> {
     this.#state.live();
     const space = Writer.spaceOf(this.#state.handle, sublevel) as Keyspace<K2, V2>;
