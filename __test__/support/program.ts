@@ -50,9 +50,15 @@ export function runProgram(path: string, body: string, within: readonly string[]
   return run(program, parameters);
 }
 
-function run(program: string, parameters: readonly string[], environment = {}): Promise<Ended> {
+/** Runs any program to its end, in a folder. */
+export function run(
+  program: string,
+  parameters: readonly string[],
+  environment = {},
+  folder = process.cwd(),
+): Promise<Ended> {
   const env = { ...process.env, ...environment };
-  const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: folder });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
