@@ -6,6 +6,7 @@ const SUB_PATHS = {
   './errors': ['CoppiceError'],
   './keyv': ['KeyvCoppice', 'KeyvCoppice5'],
   './level': ['CoppiceLevel'],
+  './unstorage': ['default'],
 };
 
 test('a sub-path exports what is public and nothing else, the same as the package does', async (t) => {

@@ -1,34 +1,18 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { open } from '../ts/index.js';
 import { sources } from './house/sources.js';
-import { temporaryFolder } from './support/database.js';
 import { blocksOf, hasPrinted, saidOf } from './support/examples.js';
 import { runLine } from './support/page.js';
+import { project, runIn, saveFiles } from './support/project.js';
 
 const page = sources('docs', 'guide.md')[0]?.text ?? '';
 const [first = '', service = ''] = page.split(/^## A service$/m);
 const TIME = '2026-01-31T12:00:00Z';
-
-/** A project that has the compiled package installed, as `npm install` of a folder does: threads load no TypeScript. */
-async function project(t: ExecutionContext): Promise<string> {
-  const folder = await temporaryFolder(t);
-  await mkdir(join(folder, 'node_modules'));
-  await symlink(fileURLToPath(new URL('..', import.meta.url)), join(folder, 'node_modules', 'coppice'));
-  return folder;
-}
-
-/** Runs a program of a project; answers what it has printed. */
-async function node(cwd: string, parameters: readonly string[], environment = {}): Promise<string> {
-  const env = { ...process.env, ...environment };
-  return (await promisify(execFile)(process.execPath, parameters, { cwd, env })).stdout;
-}
 
 test('the first program of the guide prints what it says, the second time too', async (t) => {
   const folder = await project(t);
@@ -36,7 +20,7 @@ test('the first program of the guide prints what it says, the second time too', 
   t.true(saidOf(program).length >= 11);
   await writeFile(join(folder, 'first.mjs'), program);
   for (let run = 0; run < 2; run++) {
-    const printed = await node(folder, ['first.mjs']);
+    const printed = await runIn(folder, ['first.mjs']);
     t.true(hasPrinted(printed, saidOf(program)), printed);
     t.true(hasPrinted(printed, ['user/ada: Ada Lovelace', 'user/alan: Alan Turing', 'user/grace: Grace Hopper']));
   }
@@ -67,19 +51,13 @@ async function stop(t: ExecutionContext, server: ChildProcess) {
 test('the service of the guide serves, survives a kill, grows back, and its past is opened as a preview', async (t) => {
   t.timeout(120_000);
   const folder = await project(t);
-  const programs = new Map<string, string>();
-  for (const code of blocksOf(service, 'js')) {
-    const [, name = ''] = /^\/\/ (\w+\.mjs)\n/.exec(code) ?? [];
-    t.false(programs.has(name), name);
-    programs.set(name, code);
-    await writeFile(join(folder, name), code);
-  }
+  const programs = await saveFiles(t, service, folder);
   t.true(programs.size >= 8);
   const tried = saidOf(programs.get('try.mjs') as string);
   t.is(tried.length, 5);
 
   const { server, url } = await serve(t, folder);
-  t.true(hasPrinted(await node(folder, ['try.mjs', url]), tried));
+  t.true(hasPrinted(await runIn(folder, ['try.mjs', url]), tried));
   t.regex(await (await fetch(`${url}/metrics`)).text(), /^coppice_commits_total/m);
   t.is((await fetch(`${url}/nowhere`)).status, 404);
   server.kill('SIGKILL');
@@ -93,7 +71,7 @@ test('the service of the guide serves, survives a kill, grows back, and its past
   await stop(t, again.server);
 
   const order = saidOf(programs.get('order.mjs') as string);
-  t.true(hasPrinted(await node(folder, ['order.mjs'], { STORE: './store' }), order));
+  t.true(hasPrinted(await runIn(folder, ['order.mjs'], { STORE: './store' }), order));
   await new Promise((resolve) => setTimeout(resolve, 5));
   const yesterday = new Date().toISOString();
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -101,7 +79,7 @@ test('the service of the guide serves, survives a kill, grows back, and its past
   await rm(join(folder, 'data'), { recursive: true });
   const grown = await serve(t, folder, { STORE: './store' });
   t.is((await jobs(grown.url)).done, 9);
-  t.true(hasPrinted(await node(folder, ['try.mjs', grown.url]), tried));
+  t.true(hasPrinted(await runIn(folder, ['try.mjs', grown.url]), tried));
 
   const lines = blocksOf(service, 'sh').flatMap((block) => block.trim().split('\n'));
   t.is(lines.length, 3);

@@ -11,6 +11,7 @@ import { throwIfAborted } from './abort.js';
 import { type Change, Changes } from './changes.js';
 import { Chunks } from './chunks.js';
 import { invalid } from './errors.js';
+import type { Emitter } from './events.js';
 import type { Handle } from './handle.js';
 import type { Entry, Keyspace, MakeRow, Version } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
@@ -69,8 +70,15 @@ export class Reader<K, V> {
     return new Reader(reader.handle, space, reader.pin);
   }
 
-  /** @internal The same state by other keys and values; it stands still until `release`. */
-  static still<K, V>(reader: Reader<unknown, unknown>, space: Keyspace<K, V>): Still<K, V> {
+  /** @internal What the handle of a reader tells. */
+  static eventsOf(reader: Reader<unknown, unknown>): Emitter {
+    return reader.handle.events;
+  }
+
+  /** @internal The same state, by other keys and values if they are given; it stands still until `release`. */
+  static still<K, V>(reader: Reader<K, V>): Still<K, V>;
+  static still<K, V>(reader: Reader<unknown, unknown>, space: Keyspace<K, V>): Still<K, V>;
+  static still<K, V>(reader: Reader<K, V>, space = reader.space): Still<K, V> {
     const { handle, pin } = reader;
     // A snapshot is its owner's.
     if (pin.number() !== 0) return { reader: new Reader(handle, space, pin), release: () => {} };

@@ -68,7 +68,7 @@ const api = [
   ['open'],
   ['replay', 'backing'],
   ['index', 'exports'],
-  ['level', 'keyv'],
+  ['level', 'keyv', 'unstorage'],
   ['cli'],
 ];
 
