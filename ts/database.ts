@@ -25,6 +25,7 @@ import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
 import type { Merged, MergeOptions, Unmerged } from './merge.js';
 import { revision as checkRevision } from './options/check.js';
+import type { KeyRange } from './options/range.js';
 import { type CloseOptions, closeTimeout, type Durability, durability } from './options/write.js';
 import { Pin } from './pin.js';
 import type { DiffOptions, Reader } from './reader.js';
@@ -184,6 +185,23 @@ export class Database<K, V> extends Tree<K, V> implements AsyncDisposable {
    */
   compact(options: upkeep.CompactOptions<K> = {}): Promise<void> {
     return upkeep.compact(this.handle, this.space, options);
+  }
+
+  /**
+   * About how many bytes of files the keys of a range take, for a progress bar or a quota: from the indexes of tables, so that it costs
+   * microseconds and reads no data. What was written since the last flush is in memory and in the log, and not counted.
+   *
+   * @example
+   * ```ts
+   * import { open } from 'coppice';
+   *
+   * const db = await open('./data');
+   * console.log(await db.approximateBytes({ prefix: 'user/' }), 'of', await db.approximateBytes());
+   * await db.close();
+   * ```
+   */
+  approximateBytes(range: KeyRange<K> = {}): Promise<number> {
+    return upkeep.approximateBytes(this.handle, this.space, range);
   }
 
   /**

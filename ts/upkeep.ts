@@ -11,7 +11,7 @@ import type { Handle } from './handle.js';
 import type { Keyspace } from './keyspace.js';
 import { boolean, checkNames, fn, names, signal } from './options/check.js';
 import { checkPath } from './options/open.js';
-import { KEY_RANGE, type KeyRange, keyRange } from './options/range.js';
+import { KEY_RANGE, type KeyRange, keyRange, spanOf } from './options/range.js';
 import { rate } from './options/scrub.js';
 import type { Progress } from './repository/index.js';
 
@@ -87,6 +87,7 @@ export interface BackupInfo extends CheckpointInfo {
 
 const COMPACT = names('compact', ['range'], ['history', 'onProgress']);
 const COMPACT_RANGE = names('the range of compact', KEY_RANGE);
+const SIZED_RANGE = names('the range of approximateBytes', KEY_RANGE);
 const VERIFY = names('verify', ['onProgress', 'repair', 'bytesPerSecond', 'signal']);
 const CHECKPOINT = names('checkpoint', ['to', 'onProgress']);
 const BACKUP = names('backup', ['to', 'onProgress']);
@@ -95,6 +96,16 @@ export async function compact<K, V>(handle: Handle, space: Keyspace<K, V>, optio
   checkNames(options, COMPACT);
   const { lower, upper } = keyRange(options.range === undefined ? {} : options.range, COMPACT_RANGE, space);
   await handle.live().compact(lower, upper);
+}
+
+export async function approximateBytes<K, V>(
+  handle: Handle,
+  space: Keyspace<K, V>,
+  range: KeyRange<K>,
+): Promise<number> {
+  const span = spanOf(keyRange(range, SIZED_RANGE, space));
+  const engine = handle.live();
+  return span === undefined ? 0 : engine.approximateBytes(span.lower, span.upper === '' ? undefined : span.upper);
 }
 
 export async function verify(handle: Handle, options: VerifyOptions): Promise<VerifyReport> {

@@ -45,3 +45,22 @@ test('what is declared is there: the options and errors of Coppice and of LevelD
   t.is(await plain.get('a'), '2');
   await plain.close();
 });
+
+test('the size of a range is about its share of the files', async (t) => {
+  const db = new CoppiceLevel(join(await temporaryFolder(t), 'db'));
+  const key = (i: number) => String(i).padStart(6, '0');
+  const ops = Array.from({ length: 4_000 }, (_, i) => ({
+    type: 'put' as const,
+    key: key(i),
+    value: `${i}`.repeat(40),
+  }));
+  await db.batch(ops);
+  t.is(await db.approximateSize(key(0), key(4_000)), 0);
+  await db.compactRange(key(0), key(4_000));
+  const whole = await db.approximateSize(key(0), key(4_000));
+  const half = await db.approximateSize(key(0), key(2_000));
+  t.true(whole > 10_000 && half > 0.3 * whole && half < 0.7 * whole, `${half} of ${whole}`);
+  t.is(await db.approximateSize(key(2_000), key(0)), 0);
+  await db.close();
+  await t.throwsAsync(db.approximateSize('a', 'b'), { code: 'LEVEL_DATABASE_NOT_OPEN' });
+});

@@ -35,6 +35,9 @@ export type CoppiceLevelOptions<K, V> = AbstractDatabaseOptions<K, V> &
   Omit<OpenOptions, 'keyEncoding' | 'valueEncoding' | 'createIfMissing' | 'errorIfExists'>;
 
 type Operation = { type: 'put'; key: Stored; value: Stored } | { type: 'del'; key: Stored };
+interface KeyEncoded {
+  keyEncoding?: string;
+}
 interface Given extends Formats {
   readonly snapshot?: AbstractSnapshot;
   readonly sync?: boolean;
@@ -77,7 +80,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
         implicitSnapshots: true,
         getSync: true,
         seek: true,
-        additionalMethods: { compactRange: true },
+        additionalMethods: { approximateSize: true, compactRange: true },
         signals: { iterators: true },
       } as object,
       options,
@@ -218,7 +221,7 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
   }
 
   protected _snapshot(options: object): LevelSnapshot {
-    return new LevelSnapshot(options, (this.#database as Database<unknown, unknown>).snapshot());
+    return new LevelSnapshot(options, this.#beneath().snapshot());
   }
 
   /**
@@ -226,15 +229,36 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
    *
    * @throws As every call of Level, `LEVEL_DATABASE_NOT_OPEN` if the database is not open.
    */
-  async compactRange(start: K, end: K, options: { keyEncoding?: string } = {}): Promise<void> {
+  async compactRange(start: K, end: K, options: KeyEncoded = {}): Promise<void> {
     if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options));
+    const [gte, lte] = this.#bounds('compactRange', [start, end], options);
+    await this.#beneath().compact({ range: { gte, lte } });
+  }
+
+  /**
+   * About how many bytes of files the keys from `start` up to `end` take. As with LevelDB what was written last is in memory and not
+   * counted.
+   *
+   * @throws As every call of Level, `LEVEL_DATABASE_NOT_OPEN` if the database is not open.
+   */
+  async approximateSize(start: K, end: K, options: KeyEncoded = {}): Promise<number> {
+    if (this.status === 'opening') return this.deferAsync(() => this.approximateSize(start, end, options));
+    const [gte, lt] = this.#bounds('approximateSize', [start, end], options);
+    return this.#beneath().approximateBytes({ gte, lt });
+  }
+
+  /** Keys as the database beneath has them, for a call that Level itself does not know. */
+  #bounds(call: string, keys: [K, K], { keyEncoding }: KeyEncoded): [Buffer, Buffer] {
     if (this.status !== 'open') {
-      const error = new Error('Database is not open: cannot call compactRange()');
+      const error = new Error(`Database is not open: cannot call ${call}()`);
       throw Object.assign(error, { code: 'LEVEL_DATABASE_NOT_OPEN' });
     }
-    const encoding = this.keyEncoding(options.keyEncoding as 'utf8');
-    const [gte, lte] = [start, end].map((key) => bytesOf(encoding.encode(key as string)));
-    await (this.#database as Database<unknown, unknown>).compact({ range: { gte, lte } });
+    const encoding = this.keyEncoding(keyEncoding as 'utf8');
+    return keys.map((key) => bytesOf(encoding.encode(key as string))) as [Buffer, Buffer];
+  }
+
+  #beneath(): Database<unknown, unknown> {
+    return this.#database as Database<unknown, unknown>;
   }
 }
 

@@ -269,6 +269,7 @@ export interface Addon {
   close(handle: number): number | null;
   flush(handle: number): number | null;
   compact(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
+  approximateBytes(handle: number, lower: Uint8Array | undefined, upper: Uint8Array | undefined): number | null;
   trim(handle: number, revision: number): number | null;
   verify(handle: number, bytesPerSecond: number | undefined): number | null;
   checkpoint(handle: number, folder: string): number | null;

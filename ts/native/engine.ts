@@ -203,6 +203,10 @@ export class NativeEngine implements Engine, Listener {
     return this.#environment.task(this.#addon.compact(this.#handle, bytesOf(lower), bytesOf(upper)));
   }
 
+  approximateBytes(lower: Bytes | undefined, upper: Bytes | undefined): Promise<number> {
+    return this.#environment.task(this.#addon.approximateBytes(this.#handle, bytesOf(lower), bytesOf(upper)));
+  }
+
   trim(revision: number): Promise<void> {
     return this.#environment.task(this.#addon.trim(this.#handle, revision));
   }

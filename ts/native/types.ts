@@ -423,6 +423,8 @@ export interface Engine {
   flush(): Promise<void>;
   /** Merges what lies between the bounds, both of which belong to it. */
   compact(lower: Bytes | undefined, upper: Bytes | undefined): Promise<void>;
+  /** About how much of the files the keys from `lower` up to and without `upper` take. */
+  approximateBytes(lower: Bytes | undefined, upper: Bytes | undefined): Promise<number>;
   /** Forgets what was before a revision; durable when it resolves. */
   trim(revision: number): Promise<void>;
   verify(options?: VerifyCall): Promise<VerifyResult>;

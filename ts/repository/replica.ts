@@ -154,6 +154,10 @@ export class ReplicaEngine implements Engine {
     return this.#work((engine) => engine.compact(lower, upper));
   }
 
+  approximateBytes(lower: Bytes | undefined, upper: Bytes | undefined): Promise<number> {
+    return this.#work((engine) => engine.approximateBytes(lower, upper));
+  }
+
   trim(): Promise<void> {
     return Promise.reject(readOnly());
   }

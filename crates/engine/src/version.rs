@@ -5,6 +5,7 @@ use crate::blob::{BlobFile, BlobMeta, Handles};
 use crate::compaction::{Levels, Plan, TableView};
 use crate::disk::Disk;
 use crate::encryption::{KeyId, Keys};
+use crate::error::Result;
 use crate::limits::LEVELS;
 use crate::manifest::{self, Edit};
 use crate::names::FileName;
@@ -290,6 +291,11 @@ impl Version {
             tables.iter().filter(|table| overlaps(table, bounds)).cloned().collect()
         };
         self.levels[1..].iter().map(of_level).filter(|tables| !tables.is_empty())
+    }
+
+    /// About how many bytes of files the stored keys from `lower` up to and without `upper` take.
+    pub fn approximate_bytes(&self, lower: &[u8], upper: &[u8]) -> Result<u64> {
+        self.levels.iter().flatten().map(|table| table.approximate_bytes(lower, upper)).sum()
     }
 
     /// What the compaction policy looks at.

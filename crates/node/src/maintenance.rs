@@ -91,6 +91,21 @@ pub fn compact(env: Env, handle: f64, lower: Option<Uint8Array>, upper: Option<U
     })
 }
 
+/// From the lower bound up to and without the upper one; absent ones are open.
+#[napi]
+pub fn approximate_bytes(
+    env: Env,
+    handle: f64,
+    lower: Option<Uint8Array>,
+    upper: Option<Uint8Array>,
+) -> Option<f64> {
+    let owned = |key: Option<Uint8Array>| key.map(|key| key.to_vec());
+    let (lower, upper) = (owned(lower), owned(upper));
+    start(&env, handle, "approximateBytes", move |db, _| {
+        db.approximate_bytes(lower.as_deref(), upper.as_deref()).map(|bytes| Outcome::Number(bytes as f64))
+    })
+}
+
 #[napi]
 pub fn trim(env: Env, handle: f64, revision: f64) -> Option<f64> {
     start(&env, handle, "trim", move |db, _| db.trim(revision as u64).map(|()| Outcome::Nothing))

@@ -23,6 +23,7 @@ mod ranges;
 mod reader;
 mod rescue;
 mod scan;
+mod size;
 mod summary;
 mod verify;
 mod wait;
