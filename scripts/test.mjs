@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getNodes } from './nodes.mjs';
 import { getServer } from './s3-server.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,8 +15,9 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 if (only.length === 0) {
   await count('cargo', ['test', '--workspace', '--all-features', '--no-fail-fast'], countCargo);
 }
-// It is there for the tests of stores in S3, which are skipped without it.
+// They are there for the tests of stores in S3 and of the packages, which are skipped without them.
 getServer();
+getNodes();
 await count(process.execPath, [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--tap', ...only], countTap);
 
 if (total.passed + total.failed === 0) {
