@@ -26,7 +26,7 @@ const steps = [
     stamp: 'native',
     // One file is left, whichever profile it was built with.
     kind: profile,
-    inputs: ['crates', 'Cargo.toml', 'Cargo.lock', 'build.rs'],
+    inputs: ['crates/engine', 'crates/node', 'Cargo.toml', 'Cargo.lock', 'build.rs'],
     outputs: readdirSync(root)
       .filter((name) => name.endsWith('.node'))
       .slice(0, 1),
