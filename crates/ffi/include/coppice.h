@@ -398,6 +398,9 @@ COPPICE_API coppice_code coppice_flush(coppice_db *db);
 /** Flushes, and merges the tables that hold keys of `range` (NULL: all) down as far as it goes. The engine merges by itself too. */
 COPPICE_API coppice_code coppice_compact(coppice_db *db, const coppice_range *range);
 
+/** About how many bytes of files the keys of `range` (NULL: all) take; what is not in tables yet is not counted. Reads no values. */
+COPPICE_API coppice_code coppice_approximate_bytes(coppice_db *db, const coppice_range *range, uint64_t *bytes);
+
 /** With the option history: forgets what was before a revision. */
 COPPICE_API coppice_code coppice_trim(coppice_db *db, uint64_t revision);
 

@@ -38,6 +38,22 @@ pub extern "C" fn coppice_compact(db: Option<&Database>, range: Option<&KeyRange
     })
 }
 
+/// About how many bytes of files the keys of `range` (NULL: all) take; what is not in tables yet is not counted. Reads no values.
+#[unsafe(no_mangle)]
+pub extern "C" fn coppice_approximate_bytes(
+    db: Option<&Database>,
+    range: Option<&KeyRange<'_>>,
+    mut bytes: Out<'_, u64>,
+) -> Code {
+    with(db, |shared| {
+        bytes.put(0);
+        if let Some(span) = KeyRange::read(range)?.span() {
+            bytes.put(shared.db.approximate_bytes(Some(&span.lower), span.upper.as_deref())?);
+        }
+        Ok(())
+    })
+}
+
 /// With the option history: forgets what was before a revision.
 #[unsafe(no_mangle)]
 pub extern "C" fn coppice_trim(db: Option<&Database>, revision: u64) -> Code {

@@ -132,7 +132,9 @@ impl Rows {
                     if own.is_none_or(|(own, _)| if reverse { key > own } else { key < own }) =>
                 {
                     let shows = !state.writes.has_deleted(key);
-                    key.clone_into(&mut self.key);
+                    if shows {
+                        key.clone_into(&mut self.key);
+                    }
                     walk.take();
                     if shows {
                         break true;

@@ -116,6 +116,7 @@ static void nothing_given(void) {
   IS(COPPICE_INVALID, coppice_transaction_conflict(NULL, 0, NULL));
   IS(COPPICE_INVALID, coppice_flush(NULL));
   IS(COPPICE_INVALID, coppice_compact(NULL, NULL));
+  IS(COPPICE_INVALID, coppice_approximate_bytes(NULL, NULL, NULL));
   IS(COPPICE_INVALID, coppice_trim(NULL, 1));
   IS(COPPICE_INVALID, coppice_stats(NULL, NULL, NULL));
   IS(COPPICE_INVALID, coppice_verify(NULL, NULL, NULL));
@@ -149,6 +150,8 @@ static void opening(void) {
   other = opened("opening", read_only);
   TRUE(holds_value(other, "a", "1", 1));
   IS(COPPICE_READONLY, coppice_put(other, "a", 1, "2", 1, 0, NULL));
+  IS(COPPICE_OK, coppice_sync(other));
+  IS(COPPICE_OK, coppice_verify(other, NULL, NULL));
   IS(COPPICE_OK, coppice_recovered(other, &recovery));
   TRUE(recovery.records == 1 && recovery.torn_bytes == 0 && recovery.left_out_bytes == 0);
   IS(COPPICE_OK, coppice_close(other));
@@ -396,6 +399,8 @@ static void maintenance(void) {
   TRUE(past == NULL);
   IS(COPPICE_OK, coppice_flush(db));
   IS(COPPICE_OK, coppice_compact(db, NULL));
+  IS(COPPICE_OK, coppice_approximate_bytes(db, NULL, &copied));
+  TRUE(copied > 0);
   IS(COPPICE_OK, coppice_trim(db, revision + 1));
   IS(COPPICE_COMPACTED, coppice_snapshot_at(db, revision, &past));
   IS(COPPICE_OK, coppice_stats(db, &value, &length));
