@@ -69,6 +69,8 @@ export interface Stats {
   /** Compactions for nothing but what was deleted or had expired, and tables that went unread because all of it had. */
   garbageCompactions: number;
   tablesDropped: number;
+  /** Records of the log that the open has applied: what had not got to tables when the process before ended. 0 after a close. */
+  recoveredRecords: number;
   /** The newest commit; the newest that survives the process; the newest that survives the loss of power. */
   revision: number;
   writtenRevision: number;
@@ -106,6 +108,7 @@ export function makeStats(engine: EngineStats, queued: Queued): Stats {
     delayedMs: engine.delayedMs,
     garbageCompactions: engine.garbageCompactions,
     tablesDropped: engine.tablesDropped,
+    recoveredRecords: engine.recoveredRecords,
     revision: engine.revision,
     writtenRevision: engine.writtenRevision,
     durableRevision: engine.durableRevision,
@@ -169,6 +172,7 @@ export function makeMetrics(path: string, engine: EngineStats, queued: Queued, b
   );
   page.counter('garbage_compactions_total', 'Compactions for deletes and passed deadlines.', engine.garbageCompactions);
   page.counter('tables_dropped_total', 'Tables removed unread, all dead.', engine.tablesDropped);
+  page.gauge('recovered_records', 'Records of the log that the open has applied.', engine.recoveredRecords);
   page.gauge('revision', 'The newest commit.', engine.revision);
   page.gauge('written_revision', 'The newest commit that is with the operating system.', engine.writtenRevision);
   page.gauge('durable_revision', 'The newest commit that is synced.', engine.durableRevision);

@@ -235,6 +235,7 @@ test('a log that is cut in the middle of its last record loses that record only,
   const { records, tornBytes } = await heard;
   t.is(records, 99);
   t.true(tornBytes > 0);
+  t.is(db.stats().recoveredRecords, 99);
   t.is(await db.count(), 99);
   await db.close();
 });

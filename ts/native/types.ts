@@ -488,6 +488,7 @@ export interface EngineStats {
   delayedMs: number;
   garbageCompactions: number;
   tablesDropped: number;
+  recoveredRecords: number;
   revision: number;
   writtenRevision: number;
   durableRevision: number;

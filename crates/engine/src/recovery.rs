@@ -20,6 +20,7 @@ use replay::Replay;
 pub use replay::{expect_known, follows};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Opens the database in `folder`, or makes one. On failure nothing is left locked and nothing acknowledged is lost.
 pub fn open(folder: &Path, options: Options, environment: Environment) -> Result<Arc<State>> {
@@ -38,8 +39,13 @@ pub fn open(folder: &Path, options: Options, environment: Environment) -> Result
             (Some(lock), load(folder, &options, &environment, &disk)?)
         }
     };
-    recovered.into_iter().for_each(|event| options.listener.event(event));
     let state = State::new(Parts { lock, ..parts });
+    if let Some(event) = recovered {
+        if let Event::Recovered { records, .. } = event {
+            state.counters.recovered_records.store(records, Ordering::Relaxed);
+        }
+        options.listener.event(event);
+    }
     if !options.read_only {
         if !state.readable.load().sealed.is_empty() {
             state.work.request_flush();

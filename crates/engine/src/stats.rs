@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Counted since the database was opened.
 #[derive(Default)]
 pub struct Counters {
+    /// Records of the log that the open has applied.
+    pub recovered_records: AtomicU64,
     /// How often a version was replaced by the next.
     pub installs: AtomicU64,
     pub commits: AtomicU64,
@@ -60,6 +62,7 @@ pub struct Stats {
     /// Runs of dead keys that range cursors have noted, and how often they passed one at once.
     pub runs_noted: u64,
     pub runs_passed: u64,
+    pub recovered_records: u64,
     pub commits: u64,
     pub user_bytes: u64,
     pub flushes: u64,
@@ -155,6 +158,7 @@ impl State {
             snapshots: self.snapshots.len() as u64,
             runs_noted,
             runs_passed,
+            recovered_records: count(&self.counters.recovered_records),
             commits: count(&self.counters.commits),
             user_bytes: count(&self.counters.user_bytes),
             flushes: count(&self.counters.flushes),
