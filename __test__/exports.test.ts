@@ -4,6 +4,7 @@ import test from 'ava';
 const SUB_PATHS = {
   './encoding': ['TupleDouble', 'TupleFloat', 'TupleUuid', 'TupleVersionstamp', 'packTuple', 'unpackTuple'],
   './errors': ['CoppiceError'],
+  './k4': ['k4', 'openK4'],
   './keyv': ['KeyvCoppice', 'KeyvCoppice5'],
   './level': ['CoppiceLevel'],
   './unstorage': ['default'],

@@ -11,13 +11,11 @@
 import type { Batch } from './batch.js';
 import { bytesOf, type Codec, keyCodec, valueCodec } from './encoding/index.js';
 import { CoppiceError, invalid } from './errors.js';
-import type { Handle } from './handle.js';
 import { type Entry, Keyspace } from './keyspace.js';
 import { boolean, checkNames, fn, names } from './options/check.js';
 import { KEY_RANGE, type KeyRange } from './options/range.js';
 import type { Expiry, WriteOptions } from './options/write.js';
-import type { Pin } from './pin.js';
-import { Reader } from './reader.js';
+import { type Parts, Reader } from './reader.js';
 import type { Progress } from './upkeep.js';
 import type { Commit } from './write-queue.js';
 import { Writer } from './writer.js';
@@ -88,13 +86,6 @@ const MERGE = names('a merge', [
   'onProgress',
 ]);
 
-/** What is merged into. */
-export interface Into<K, V> {
-  readonly handle: Handle;
-  readonly space: Keyspace<K, V>;
-  readonly pin: Pin;
-}
-
 /** The two sides in bytes, so that nothing is changed by being decoded and encoded. */
 interface Sides<K, V> {
   readonly ours: Writer<Buffer, Buffer>;
@@ -107,7 +98,7 @@ interface Sides<K, V> {
 
 /** See `Database.merge`. */
 export async function merge<K, V>(
-  { handle, space, pin }: Into<K, V>,
+  { handle, space, pin }: Parts<K, V>,
   from: Reader<unknown, unknown>,
   options: MergeOptions<K, V>,
 ): Promise<Merged | Unmerged<K, V>> {

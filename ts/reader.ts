@@ -11,7 +11,6 @@ import { throwIfAborted } from './abort.js';
 import { type Change, Changes } from './changes.js';
 import { Chunks } from './chunks.js';
 import { invalid } from './errors.js';
-import type { Emitter } from './events.js';
 import type { Handle } from './handle.js';
 import type { Entry, Keyspace, MakeRow, Version } from './keyspace.js';
 import { ROWS_PER_TURN } from './limits.js';
@@ -44,6 +43,13 @@ export interface DiffOptions<K> extends KeyRange<K> {
   signal?: AbortSignal;
 }
 
+/** What a reader is made of. */
+export interface Parts<K, V> {
+  readonly handle: Handle;
+  readonly space: Keyspace<K, V>;
+  readonly pin: Pin;
+}
+
 const DIFF = names('a diff', [...KEY_RANGE, 'at', 'signal']);
 const RANGE = names('a range', [...RANGE_SHAPE, 'snapshot', 'at', 'signal']);
 const HISTORY = names('history', ['from', 'to', 'limit', 'signal']);
@@ -70,9 +76,9 @@ export class Reader<K, V> {
     return new Reader(reader.handle, space, reader.pin);
   }
 
-  /** @internal What the handle of a reader tells. */
-  static eventsOf(reader: Reader<unknown, unknown>): Emitter {
-    return reader.handle.events;
+  /** @internal What a reader is made of, for those who read and write in a way of their own. */
+  static parts<K, V>({ handle, space, pin }: Reader<K, V>): Parts<K, V> {
+    return { handle, space, pin };
   }
 
   /** @internal The same state, by other keys and values if they are given; it stands still until `release`. */

@@ -68,7 +68,7 @@ const api = [
   ['open'],
   ['replay', 'backing'],
   ['index', 'exports'],
-  ['level', 'keyv', 'unstorage'],
+  ['level', 'keyv', 'unstorage', 'k4'],
   ['cli'],
 ];
 

@@ -18,7 +18,7 @@ import type { Database } from '../database.js';
 import { bytesOf } from '../encoding/index.js';
 import { invalid } from '../errors.js';
 import { type OpenOptions, open } from '../open.js';
-import { isOpenOption } from '../options/open.js';
+import { OPEN_OPTIONS } from '../options/open.js';
 import type { WriteOptions } from '../options/write.js';
 import type { ReadOptions } from '../pin.js';
 import { Reader } from '../reader.js';
@@ -101,7 +101,9 @@ export class CoppiceLevel<K = string, V = string> extends AbstractLevel<string |
   protected async _open(given: Record<string, unknown>): Promise<void> {
     // Hooks take options of their own, and LevelDB has some that have no meaning here.
     const { compression, ...others } = given;
-    const options = Object.entries(others).filter(([name, value]) => isOpenOption(name) && value !== undefined);
+    const options = Object.entries(others).filter(
+      ([name, value]) => OPEN_OPTIONS.includes(name) && value !== undefined,
+    );
     // LevelDB switches it on and off.
     if (compression !== undefined)
       options.push(['compression', compression === false ? 'none' : compression === true ? 'lz' : compression]);

@@ -235,7 +235,7 @@ const OPEN = names(
   ['log', 'collect'],
 );
 /** For those who take options of others as well. */
-export const isOpenOption = (name: string): boolean => OPEN.known.has(name);
+export const OPEN_OPTIONS: readonly string[] = [...OPEN.known];
 
 const RETAIN = names('retain', ['revisions', 'ms']);
 const MEMTABLE = names('memtable', ['maxLevel', 'probability']);

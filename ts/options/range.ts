@@ -61,7 +61,7 @@ export function shapeOf<K>(options: RangeShape<K>, encoder: Encoder<K>): Shape {
   const reverse = boolean(options.reverse, 'reverse', false);
   const { limit, batchSize, cursor } = options;
   const bounds = boundsOf(options, encoder);
-  if (cursor !== undefined) resume(bounds, encoder.join(parseCursor(cursor, reverse)), reverse);
+  if (cursor !== undefined) startAfter(bounds, encoder.join(parseCursor(cursor, reverse)), reverse);
   return {
     bounds,
     reverse,
@@ -123,8 +123,8 @@ export function startAt(bounds: Bounds, key: Encoded, reverse: boolean): void {
   else raise(bounds, key, true);
 }
 
-/** Keeps what comes after the row that a cursor stands on. */
-function resume(bounds: Bounds, key: Encoded, reverse: boolean): void {
+/** Keeps what comes after a key, in reading direction. */
+export function startAfter(bounds: Bounds, key: Encoded, reverse: boolean): void {
   if (reverse) cut(bounds, key, false);
   else raise(bounds, key, false);
 }

@@ -5,6 +5,7 @@
  */
 
 export { type BeginOptions, beginSettings, type IsolationOptions, type TransactionOptions } from './options.js';
-export { runTransaction } from './run.js';
+export { conflict, pause, runTransaction } from './run.js';
 export { State } from './state.js';
 export { Transaction, type TransactionRangeOptions } from './transaction.js';
+export { Writes } from './writes.js';

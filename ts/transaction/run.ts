@@ -6,7 +6,7 @@
 
 import { throwIfAborted } from '../abort.js';
 import type { Conflict } from '../batch.js';
-import { CoppiceError } from '../errors.js';
+import { CoppiceError, type ErrorDetails } from '../errors.js';
 import type { Handle } from '../handle.js';
 import type { Keyspace } from '../keyspace.js';
 import { RETRY_MS_MAX } from '../limits.js';
@@ -33,22 +33,33 @@ export async function runTransaction<K, V, T>(
       if (!state.isOpen) return result;
       const answer = await transaction.commit();
       if (answer.ok) return result;
-      if (attempt > retries) throw gaveUp(answer, attempt);
+      if (attempt > retries) {
+        const said = `others have changed what the transaction read, in each of ${attempt} tries; at last`;
+        throw conflict(said, answer, { attempts: attempt });
+      }
     } finally {
       transaction.release();
     }
-    // Those that have met each other must not meet again.
-    const pauseMs = Math.random() * Math.min(2 ** attempt, RETRY_MS_MAX);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await pause(attempt);
   }
+}
+
+/** Between two tries: those that have met each other must not meet again. */
+export function pause(attempt: number): Promise<void> {
+  const ms = Math.random() * Math.min(2 ** attempt, RETRY_MS_MAX);
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const KEYS_SHOWN_MAX = 3;
 
-function gaveUp({ conflicts, revision }: Conflict<unknown>, attempts: number): CoppiceError {
+/** The error that says a conflict. */
+export function conflict(
+  said: string,
+  { conflicts, revision }: Conflict<unknown>,
+  details: ErrorDetails = {},
+): CoppiceError {
   const keys = conflicts.map(({ key }) => key);
   const shown = keys.slice(0, KEYS_SHOWN_MAX).map(String).join(', ');
   const more = keys.length > KEYS_SHOWN_MAX ? ` and ${keys.length - KEYS_SHOWN_MAX} more` : '';
-  const message = `others have changed what the transaction read, in each of ${attempts} tries; at last: ${shown}${more}`;
-  return new CoppiceError('CONFLICT', message, { details: { keys, revision, attempts } });
+  return new CoppiceError('CONFLICT', `${said}: ${shown}${more}`, { details: { keys, revision, ...details } });
 }

@@ -33,7 +33,7 @@ export class State {
   readonly settings: Settings;
   readonly pin: Pin;
   readonly readRevision: number;
-  readonly writes = new Writes();
+  readonly writes: Writes;
   /** Ranges that may not have told all that they have read. */
   readonly ranges = new Set<TransactionChunks>();
   readonly #guards = new Guards();
@@ -44,11 +44,12 @@ export class State {
   readonly #spaces = new Map<string, Keyspace<unknown, unknown>>();
   #before: BeforeImages | undefined;
 
-  constructor(handle: Handle, settings: Settings) {
+  constructor(handle: Handle, settings: Settings, writes = new Writes()) {
     const engine = handle.live();
     const number = engine.snapshot();
     this.handle = handle;
     this.settings = settings;
+    this.writes = writes;
     this.pin = new Pin(handle, number);
     this.readRevision = engine.snapshotRevision(number);
   }
@@ -132,6 +133,7 @@ export class State {
     if (this.#status === 'open') this.release();
     if (this.#status === 'ended') return undefined;
     if (this.#status !== 'committed') throw closed('transaction');
+    if (this.writes.isEmpty) return undefined;
     if (this.#before === undefined) {
       throw new CoppiceError(
         'INVALID',

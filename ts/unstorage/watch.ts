@@ -27,7 +27,7 @@ export class Watch {
     this.#db = db;
     this.#tell = tell;
     this.#seen = Reader.still(db);
-    const events = Reader.eventsOf(db);
+    const events = Reader.parts(db).handle.events;
     events.on('write', this.#look);
     // What a replica has got, and what only counts once it is in the store.
     events.on('replicated', this.#look);
@@ -40,7 +40,7 @@ export class Watch {
 
   stop(): void {
     this.#isStopped = true;
-    const events = Reader.eventsOf(this.#db);
+    const events = Reader.parts(this.#db).handle.events;
     events.off('write', this.#look);
     events.off('replicated', this.#look);
     this.#seen.release();
@@ -59,7 +59,7 @@ export class Watch {
         if (code === 'COPPICE_BUSY' || code === 'COPPICE_COMPACTED') return;
         this.stop();
         // Whoever has closed the database knows.
-        if (code !== 'COPPICE_CLOSED') Reader.eventsOf(this.#db).emit('error', error as CoppiceError);
+        if (code !== 'COPPICE_CLOSED') Reader.parts(this.#db).handle.events.emit('error', error as CoppiceError);
       }
     });
   };
