@@ -3,15 +3,25 @@ import { sources } from './house/sources.js';
 import { temporaryFolder } from './support/database.js';
 import { blocksOf, hasPrinted, runExamples, saidOf } from './support/examples.js';
 
-for (const page of ['coming-from-lmdb.md', 'keyv.md', 'transactions.md', 'tuning.md', 'unstorage.md']) {
-  test(`the programs of ${page} run, each in a folder of its own, and print what they say`, async (t) => {
-    // Those that begin with their name take more than one file: other tests run them.
-    const programs = blocksOf(sources('docs', page)[0]?.text ?? '', 'js').filter((code) => !code.startsWith('// '));
-    const ran = await runExamples(await temporaryFolder(t), programs);
-    t.true(ran.length > 0);
-    for (const [i, { printed, error }] of ran.entries()) {
-      t.is(error, undefined);
-      t.true(hasPrinted(printed, saidOf(programs[i] as string)), printed);
-    }
-  });
-}
+/** Tests of their own run theirs. */
+const OTHERS = ['docs/errors.md', 'docs/guide.md', 'docs/level.md'];
+
+test('the programs of every page run, each in a folder of its own, and print what they say', async (t) => {
+  t.timeout(120_000);
+  const programs = sources('docs', '.md')
+    .filter(({ path }) => !OTHERS.includes(path))
+    .flatMap(({ path, text }) => blocksOf(text, 'js').map((code) => ({ path, code })))
+    // Those that begin with their name take more than one file.
+    .filter(({ code }) => !/^\/\/ [\w-]+\.mjs\n/.test(code));
+  t.true(programs.length >= 9);
+  const folder = await temporaryFolder(t);
+  const ran = await runExamples(
+    folder,
+    programs.map(({ code }) => code),
+  );
+  for (const [i, { path, code }] of programs.entries()) {
+    t.is(ran[i]?.error, undefined, path);
+    const printed = ran[i]?.printed ?? '';
+    t.true(hasPrinted(printed, saidOf(code)), `${path} has printed ${printed}`);
+  }
+});
