@@ -35,6 +35,11 @@ export type CoppiceLevelOptions<K, V> = AbstractDatabaseOptions<K, V> &
   Omit<OpenOptions, 'keyEncoding' | 'valueEncoding' | 'createIfMissing' | 'errorIfExists'>;
 
 type Operation = { type: 'put'; key: Stored; value: Stored } | { type: 'del'; key: Stored };
+/**
+ * How the keys of a call are encoded.
+ *
+ * @inline
+ */
 interface KeyEncoded {
   keyEncoding?: string;
 }
