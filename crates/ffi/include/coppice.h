@@ -14,7 +14,7 @@
  *   serve one at a time, which need not always be the same; a second one that comes meanwhile is told COPPICE_INVALID.
  * - Calls wait for the disk where they have to, and writes for compaction if it is far behind. No call calls back.
  * - An open database holds its folder: another process, and another coppice_open of this one, gets COPPICE_LOCKED, unless with
- *   readOnly. After a fork the child must not use what was opened before.
+ *   readOnly. After a fork the child must not use what was opened before, and the folder is held until it has ended too.
  * - A bug of the library that would end the process is told as COPPICE_POISONED instead.
  */
 /* Made by crates/ffi/tests/header.rs from the sources beside it: edit those. */

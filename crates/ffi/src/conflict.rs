@@ -3,6 +3,7 @@
 use crate::call::{Failure, Result};
 use crate::code::Code;
 use crate::engine::{EngineConflict, Guard, Revision};
+use std::collections::HashSet;
 use std::ptr;
 
 /// A key that is not as it was read, or as a condition wants it.
@@ -20,14 +21,15 @@ pub struct Conflicts(Vec<(Vec<u8>, Option<Revision>)>);
 
 impl Conflicts {
     pub fn of(found: Vec<EngineConflict>, guards: &[Guard<'_>]) -> Conflicts {
-        let mut all: Vec<(Vec<u8>, Option<Revision>)> = Vec::new();
+        let mut all = Vec::new();
+        let mut known = HashSet::new();
         for conflict in found {
             let key = match (conflict.key, guards[conflict.guard]) {
                 (Some(key), _) => key,
                 (None, Guard::Key { key, .. }) => key.to_vec(),
                 (None, Guard::Range { lower, .. }) => lower.to_vec(),
             };
-            if !all.iter().any(|(known, _)| *known == key) {
+            if known.insert(key.clone()) {
                 all.push((key, conflict.revision));
             }
         }

@@ -8,7 +8,7 @@ use crate::options::Opening;
 use crate::pointer::{Out, Text, Texts};
 use crate::write::Durability;
 use parking_lot::{Condvar, Mutex};
-use std::path::Path;
+use std::path::{Path, absolute};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -95,11 +95,13 @@ impl Database {
         let told = Arc::new(Told::default());
         let (keys, durability) = (opening.keys(), opening.durability);
         opening.engine.listener = told.clone();
-        let path = Path::new(path);
+        // The folder stays the same one when the process goes to another.
+        let path = absolute(path)
+            .map_err(|error| Failure::new(Code::Io, format!("{path} has no absolute path: {error}")))?;
         if !opening.engine.read_only {
-            check_own(path)?;
+            check_own(&path)?;
         }
-        let db = Db::open(path, opening.engine, environment(keys))?;
+        let db = Db::open(&path, opening.engine, environment(keys))?;
         Ok(Database(Arc::new(Shared { db, durability, told, closed: AtomicBool::new(false) })))
     }
 }

@@ -1,6 +1,6 @@
 //! What the library uses of the engine, in one list, and the world it runs the engine in.
 
-pub use coppice_engine::batch::{Batch, OP_BYTES, Reason};
+pub use coppice_engine::batch::{Batch, HEADER_BYTES, OP_BYTES, Reason};
 pub use coppice_engine::disk::{Disk, OsDisk};
 pub use coppice_engine::encryption::{KEY_BYTES, Keys};
 pub use coppice_engine::entry::{Entry as EngineEntry, NO_DEADLINE};

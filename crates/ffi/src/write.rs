@@ -5,8 +5,8 @@ use crate::code::Code;
 use crate::conflict::Conflicts;
 use crate::database::{Database, Shared};
 use crate::engine::{
-    Batch, Guard, KEYSPACE_USER, LARGE_BYTES_MAX, LargeValue, OP_BYTES, RECORD_BYTES_MAX, Reason, Revision,
-    Written,
+    Batch, Guard, HEADER_BYTES, KEYSPACE_USER, LARGE_BYTES_MAX, LargeValue, OP_BYTES, RECORD_BYTES_MAX,
+    Reason, Revision, Written,
 };
 use crate::pointer::{Data, Out};
 use crate::range::{KeyRange, Span};
@@ -25,6 +25,11 @@ pub const COPPICE_DISK: i32 = 2;
 pub const DEADLINE_MS_MAX: i64 = 8_640_000_000_000_000;
 /// Longer values are written to files of their own before the commit that names them.
 pub const LARGE_VALUE_BYTES: usize = 1 << 20;
+
+/// What one commit takes in the log at most, without the header.
+pub const COMMIT_BYTES_MAX: usize = RECORD_BYTES_MAX - HEADER_BYTES;
+/// What an operation takes there at most besides key and value: the last of it is for a deadline.
+pub const WRITE_BYTES: usize = OP_BYTES + 8;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -97,8 +102,7 @@ impl<'a> Pack<'a> {
     }
 
     fn admit(&mut self, bytes: usize) -> Result<()> {
-        const DEADLINE_BYTES: usize = 8;
-        match self.batch.body().len() + OP_BYTES + DEADLINE_BYTES + bytes > RECORD_BYTES_MAX {
+        match self.batch.body().len() + WRITE_BYTES + bytes > RECORD_BYTES_MAX {
             true => Err(too_large("a batch", RECORD_BYTES_MAX)),
             false => Ok(()),
         }

@@ -2,14 +2,15 @@
 
 use super::writes::Own;
 use crate::call::Result;
-use crate::engine::{EngineEntry, Guard, NO_DEADLINE, RECORD_BYTES_MAX, Revision};
-use crate::write::{Pack, too_large};
+use crate::engine::{EngineEntry, Guard, NO_DEADLINE, Revision};
+use crate::write::{COMMIT_BYTES_MAX, Pack, WRITE_BYTES, too_large};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub struct Before {
     images: BTreeMap<Vec<u8>, Image>,
+    /// What the commit that puts them back takes in the log.
     bytes: usize,
     /// That the commit was made as.
     pub revision: Revision,
@@ -29,11 +30,11 @@ impl Before {
             deadline_ms: (entry.deadline_ms != NO_DEADLINE).then_some(entry.deadline_ms),
         });
         if !self.images.contains_key(key) {
-            self.bytes += key.len() + entry.map_or(0, |entry| entry.value.len());
+            self.bytes += WRITE_BYTES + key.len() + entry.map_or(0, |entry| entry.value.len());
         }
         self.images.insert(key.to_vec(), Image { before, is_put });
-        match self.bytes > RECORD_BYTES_MAX {
-            true => Err(too_large("a transaction, in what it overwrites,", RECORD_BYTES_MAX)),
+        match self.bytes > COMMIT_BYTES_MAX {
+            true => Err(too_large("a transaction, in what it overwrites,", COMMIT_BYTES_MAX)),
             false => Ok(()),
         }
     }
@@ -56,5 +57,28 @@ impl Before {
     pub fn guards(&self) -> Vec<Guard<'_>> {
         let revision = |image: &Image| image.is_put.then_some(self.revision);
         self.images.iter().map(|(key, image)| Guard::Key { key, revision: revision(image) }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_fits_into_the_commit_that_puts_it_back() {
+        let mut before = Before::default();
+        let mut value = vec![0; 1 << 20];
+        for at in 0_u32.. {
+            let key = at.to_be_bytes();
+            while value.len() > 1 && before.bytes + value.len() + 64 > COMMIT_BYTES_MAX {
+                value.truncate(value.len() / 2);
+            }
+            let entry = EngineEntry { deadline_ms: i64::MAX - 1, ..EngineEntry::put(1, &value) };
+            if before.add(&key, Some(&entry), false).is_err() {
+                before.images.remove(&key[..]);
+                break;
+            }
+        }
+        before.pack(&mut Pack::default(), 0).expect("it fits");
     }
 }

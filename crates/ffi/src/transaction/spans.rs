@@ -46,6 +46,10 @@ impl Spans {
         self.parts.is_empty()
     }
 
+    pub fn count(&self) -> usize {
+        self.parts.len()
+    }
+
     /// Of all ends.
     pub fn bytes(&self) -> usize {
         self.bytes

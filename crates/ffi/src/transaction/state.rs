@@ -65,11 +65,11 @@ impl State {
 
     /// Whatever comes of it, this is the end, but for a rollback of what was committed.
     pub fn commit(&mut self, durability: i32) -> Result<Revision> {
-        let durability = Durability::read(durability, self.shared.durability)?;
         self.check_open()?;
         let Stage::Open(snapshot) = std::mem::replace(&mut self.stage, Stage::Ended) else {
             unreachable!("checked above")
         };
+        let durability = Durability::read(durability, self.shared.durability)?;
         let mut before = if self.keeps_before { Some(self.read_before(&snapshot)?) } else { None };
         let since = snapshot.view().revision;
         let revision = match self.writes.is_empty() {

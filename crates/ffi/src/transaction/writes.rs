@@ -5,9 +5,9 @@
 
 use super::spans::Spans;
 use crate::call::Result;
-use crate::engine::{EngineEntry, LARGE_BYTES_MAX, NO_DEADLINE, OP_BYTES, RECORD_BYTES_MAX};
+use crate::engine::{EngineEntry, KEY_BYTES_MAX, LARGE_BYTES_MAX, NO_DEADLINE};
 use crate::range::{Bounds, Span};
-use crate::write::{LARGE_VALUE_BYTES, Pack, too_large};
+use crate::write::{COMMIT_BYTES_MAX, LARGE_VALUE_BYTES, Pack, WRITE_BYTES, too_large};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -72,10 +72,13 @@ impl Writes {
     }
 
     pub fn set(&mut self, key: &[u8], own: Own) -> Result<()> {
+        if key.len() > KEY_BYTES_MAX {
+            return Err(too_large("a key", KEY_BYTES_MAX));
+        }
         let before = self.own.get(key).map_or((0, 0), |own| weight(key, own));
         let after = weight(key, &own);
         let (bytes, large_bytes) = (self.bytes - before.0 + after.0, self.large_bytes - before.1 + after.1);
-        self.check(bytes + self.deleted.bytes(), large_bytes)?;
+        self.check(bytes + self.range_bytes(), large_bytes)?;
         (self.bytes, self.large_bytes) = (bytes, large_bytes);
         self.own.insert(key.to_vec(), own);
         Ok(())
@@ -83,7 +86,7 @@ impl Writes {
 
     pub fn delete_range(&mut self, span: Span) -> Result<()> {
         let ends = span.lower.len() + span.upper.as_ref().map_or(0, Vec::len);
-        self.check(self.bytes + self.deleted.bytes() + ends, self.large_bytes)?;
+        self.check(self.bytes + self.range_bytes() + WRITE_BYTES + ends, self.large_bytes)?;
         let bounds = (
             Bound::Included(span.lower.as_slice()),
             span.upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded),
@@ -107,9 +110,13 @@ impl Writes {
         })
     }
 
+    fn range_bytes(&self) -> usize {
+        WRITE_BYTES * self.deleted.count() + self.deleted.bytes()
+    }
+
     fn check(&self, bytes: usize, large_bytes: usize) -> Result<()> {
-        if bytes > RECORD_BYTES_MAX {
-            return Err(too_large("a transaction", RECORD_BYTES_MAX));
+        if bytes > COMMIT_BYTES_MAX {
+            return Err(too_large("a transaction", COMMIT_BYTES_MAX));
         }
         if large_bytes > LARGE_BYTES_MAX {
             return Err(too_large("a transaction, in its large values,", LARGE_BYTES_MAX));
@@ -118,12 +125,12 @@ impl Writes {
     }
 }
 
-/// What it takes in a log record, and in large values.
+/// What it takes in the log, and in large values.
 fn weight(key: &[u8], own: &Own) -> (usize, usize) {
     let value = own.value.as_deref().map_or(0, <[u8]>::len);
     match value > LARGE_VALUE_BYTES {
-        true => (OP_BYTES + key.len(), value),
-        false => (OP_BYTES + key.len() + value, 0),
+        true => (WRITE_BYTES + key.len(), value),
+        false => (WRITE_BYTES + key.len() + value, 0),
     }
 }
 
@@ -154,15 +161,39 @@ mod tests {
     fn what_is_over_the_limit_of_a_commit_is_refused_when_it_is_written() {
         let mut writes = Writes::default();
         let value = vec![0; LARGE_VALUE_BYTES];
-        let fit = RECORD_BYTES_MAX / LARGE_VALUE_BYTES - 1;
+        let fit = COMMIT_BYTES_MAX / LARGE_VALUE_BYTES;
         for at in 0..fit {
             writes.set(&at.to_be_bytes(), put(&value)).expect("room");
             writes.set(&at.to_be_bytes(), put(&value)).expect("the same again takes none");
         }
         writes.set(b"a", put(&value[1024..])).expect("room");
-        assert_eq!(writes.set(b"a", put(&value)).map_err(|failure| failure.code), Err(Code::TooLarge));
+        let too_large = Err(Code::TooLarge);
+        assert_eq!(writes.set(b"a", put(&value)).map_err(|failure| failure.code), too_large);
         assert_eq!(writes.find(b"a"), Some(put(&value[1024..])));
         writes.delete_range(Span { lower: vec![], upper: None }).expect("room");
         writes.set(b"a", put(&value)).expect("room again");
+        assert_eq!(
+            writes.set(&[b'k'; KEY_BYTES_MAX + 1], put(b"")).map_err(|failure| failure.code),
+            too_large
+        );
+    }
+
+    #[test]
+    fn what_was_taken_fits_into_a_commit() {
+        let mut writes = Writes::default();
+        let mut value = vec![0; LARGE_VALUE_BYTES];
+        let dated = |value: &[u8]| Own { deadline_ms: Some(1), ..put(value) };
+        for at in 0..4_u8 {
+            writes.delete_range(Span { lower: vec![at, 1], upper: Some(vec![at, 2]) }).expect("room");
+        }
+        for at in 0_u32.. {
+            while value.len() > 1 && writes.set(&at.to_be_bytes(), dated(&value)).is_err() {
+                value.truncate(value.len() / 2);
+            }
+            if writes.set(&at.to_be_bytes(), dated(&value)).is_err() {
+                break;
+            }
+        }
+        writes.pack(&mut Pack::default()).expect("it fits");
     }
 }

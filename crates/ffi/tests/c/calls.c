@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int failures;
 static char folder[4096];
@@ -289,6 +290,7 @@ static void transactions(void) {
   coppice_conflict conflict;
   coppice_range range;
   coppice_batch *batch;
+  static const char long_key[65536];
   void *value;
   size_t length;
   uint64_t count;
@@ -362,6 +364,15 @@ static void transactions(void) {
   IS(COPPICE_INVALID, coppice_transaction_rollback(one));
   coppice_transaction_free(one);
   IS(COPPICE_INVALID, coppice_transaction_begin(db, 2, &one));
+
+  /* What no commit could take is refused when it is written, and what a commit has refused has ended. */
+  IS(COPPICE_OK, coppice_transaction_begin(db, 0, &one));
+  IS(COPPICE_TOO_LARGE, coppice_transaction_put(one, long_key, sizeof long_key, "", 0, COPPICE_NEVER));
+  IS(COPPICE_TOO_LARGE, coppice_transaction_delete(one, long_key, sizeof long_key));
+  IS(COPPICE_OK, coppice_transaction_put(one, "d", 1, "", 0, COPPICE_NEVER));
+  IS(COPPICE_INVALID, coppice_transaction_commit(one, 99, NULL));
+  IS(COPPICE_CLOSED, coppice_transaction_commit(one, COPPICE_USUAL, NULL));
+  coppice_transaction_free(one);
 
   /* The conditions of a batch that do not hold are told by their keys. */
   IS(COPPICE_OK, coppice_batch_new(&batch));
@@ -456,6 +467,20 @@ static void any_order(void) {
   coppice_iterator_free(inner);
 }
 
+/* A folder stays the same one when the process goes to another. */
+static void elsewhere(void) {
+  coppice_db *db = NULL;
+  TRUE(chdir(folder) == 0);
+  IS(COPPICE_OK, coppice_open("here", NULL, &db));
+  TRUE(chdir("/") == 0);
+  put(db, "a", "1");
+  IS(COPPICE_OK, coppice_flush(db));
+  IS(COPPICE_OK, coppice_close(db));
+  db = opened("here", NULL);
+  TRUE(holds_value(db, "a", "1", 1));
+  IS(COPPICE_OK, coppice_close(db));
+}
+
 #define THREADS 4
 #define ADDED 50
 #define FILLED 400
@@ -530,6 +555,7 @@ int main(int count, char **arguments) {
   transactions();
   maintenance();
   any_order();
+  elsewhere();
   threads();
   printf("%d failures, version %s\n", failures, coppice_version());
   return failures > 0;
