@@ -35,6 +35,12 @@ test('ttl counts from the call, expiresAt names the time', async (t) => {
   t.deepEqual((await db.getEntry('c'))?.expiresAt, date);
 });
 
+test('the first moment that can be named is past, and not none', async (t) => {
+  const db = await temporaryDatabase(t);
+  await db.put('a', '1', { expiresAt: new Date(0) });
+  t.is(await db.get('a'), undefined);
+});
+
 test('a put without expiry clears it', async (t) => {
   const db = await temporaryDatabase(t);
   await db.put('a', '1', { ttl: '1h' });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from 'node:path';
 import type { Database } from './database.js';
 import { CoppiceError, closed, invalid } from './errors.js';
 import { DRIVER_BATCH_BYTES } from './limits.js';
@@ -76,7 +77,8 @@ export class Backing<T> {
   }
 
   #opensOwn({ path, ...options }: OwnDatabase): () => Promise<Tree<unknown, unknown>> {
-    const folder = checkPath(path);
+    // The same one when the process has gone elsewhere by the first call.
+    const folder = resolve(checkPath(path));
     for (const option of ['keyEncoding', 'valueEncoding'].filter((name) => name in options)) {
       throw new CoppiceError('INVALID', `${this.#of} has a ${option} of its own`, { details: { option } });
     }

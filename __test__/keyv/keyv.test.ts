@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import Keyv, { keyvStorageCapability } from 'keyv';
 import Keyv5, { type KeyvStoreAdapter } from 'keyv-5';
@@ -44,6 +47,30 @@ test('one that cannot be opened says why to each call, and opens when it can', a
   await store.disconnect();
 });
 
+test('a relative folder is that of the process when the store is made', async (t) => {
+  const [folder, before] = [await temporaryFolder(t), process.cwd()];
+  process.chdir(folder);
+  const store = new KeyvCoppice('cache');
+  process.chdir(before);
+  await store.set('key', 'value');
+  await store.disconnect();
+  t.true(existsSync(join(folder, 'cache')));
+});
+
+test('what fails in the background ends no process in which nobody listens', async (t) => {
+  const path = join(await temporaryFolder(t), 'cache');
+  const store = new KeyvCoppice({ path, memtableBytes: 1 << 20 });
+  await store.set('key', 'value');
+  await rm(path, { recursive: true });
+  const fails = async () => {
+    for (;;) await store.set('key', 'x'.repeat(10_000));
+  };
+  await refuses(t, 'COPPICE_POISONED', fails);
+  // The database tells it by itself meanwhile.
+  await setTimeout(100);
+  await refuses(t, 'COPPICE_POISONED', () => store.disconnect());
+});
+
 test('wrong options and arguments are refused with a code, at once', async (t) => {
   const db = await temporaryDatabase(t);
   const wrong: unknown[] = [undefined, null, '', 7, {}, { path: '' }, { db: {} }, { db, durability: 'disk' }];
@@ -62,6 +89,8 @@ test('wrong options and arguments are refused with a code, at once', async (t) =
   const good = { key: 'good', value: '1' };
   await refuses(t, 'COPPICE_INVALID', () => store.setMany([good, { key: '\ud800', value: '2' }]));
   t.is(await store.get('good'), undefined);
+  t.true(await store.set('never', '1', 0));
+  t.is(await store.get('never'), '1');
   // It would have expired in 1970.
   await refuses(t, 'COPPICE_INVALID', () => store.set('a', 'b', 60_000), /KeyvCoppice5/);
 });

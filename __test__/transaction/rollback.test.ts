@@ -112,6 +112,22 @@ test('more than can be kept is refused, and nothing was written', async (t) => {
   t.is(db.stats().snapshots, 0);
 });
 
+test('what was kept can be put back, however small the rows are', async (t) => {
+  const db = await temporaryDatabase(t);
+  for (let i = 0; i < 41; i++) await db.put(`large${i}`, 'v'.repeat(800_000));
+  const fits = db.begin({ beforeImages: true });
+  fits.delRange({});
+  t.true((await fits.commit()).ok);
+  t.is(await fits.rollback(), undefined);
+  t.is(await db.count(), 41);
+  const small = Array.from({ length: 36_000 }, (_, i) => ({ type: 'put' as const, key: `${i}`, value: '' }));
+  await db.batch(small);
+  const transaction = db.begin({ beforeImages: true });
+  transaction.delRange({});
+  await refuses(t, 'COPPICE_TOO_LARGE', () => transaction.commit(), /in what it overwrites/);
+  t.is(await db.count(), 36_041);
+});
+
 test('using ends a transaction, and a commit holds no snapshot', async (t) => {
   const db = await temporaryDatabase(t);
   {

@@ -40,8 +40,12 @@ export class CellStore extends EventEmitter<{ error: [error: CoppiceError] }> {
     // Each Keyv over it listens.
     this.setMaxListeners(0);
     this.#backing = new Backing(options, of, (db) => {
-      if (options.db === undefined)
-        (db as Database<unknown, unknown>).on('error', (error) => this.emit('error', error));
+      if (options.db === undefined) {
+        (db as Database<unknown, unknown>).on('error', (error) => {
+          // Node would end a process in which nobody listens, and the writes that it concerns are told anyway.
+          if (this.listenerCount('error') > 0) this.emit('error', error);
+        });
+      }
       return Tree.recoded(db, KEYS, values);
     });
   }

@@ -140,7 +140,8 @@ export class KeyvCoppice extends CellStore {
 }
 
 function until(expires: number | undefined): Expiry {
-  if (expires === undefined) return {};
+  // As with other stores 0 is none.
+  if (expires === undefined || expires === 0) return {};
   if (expires > 0 && expires < DEADLINE_MS_MIN) {
     const message = `expires must be a time, not ${expires} ms, which Keyv 5 would give: its store is KeyvCoppice5`;
     throw new CoppiceError('INVALID', message, { details: { option: 'expires' } });

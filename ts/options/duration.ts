@@ -43,6 +43,7 @@ export function deadlineMs(ttl: unknown, expiresAt: unknown, clock: Clock): numb
   }
   if (ttl !== undefined) return clock.nowMs + durationMs(ttl, 'ttl');
   if (expiresAt === undefined) return undefined;
-  if (expiresAt instanceof Date && expiresAt.getTime() >= 0) return expiresAt.getTime();
+  // 0 stands for no deadline.
+  if (expiresAt instanceof Date && expiresAt.getTime() >= 0) return Math.max(1, expiresAt.getTime());
   throw invalid('expiresAt', 'a valid Date since 1970', expiresAt);
 }

@@ -11,7 +11,7 @@ import type { Bounds, Slab } from '../native/types.js';
 import type { Guards } from './guards.js';
 import type { Part } from './spans.js';
 import type { State } from './state.js';
-import { tooLarge, type View } from './writes.js';
+import { HEADER_BYTES, OP_BYTES, tooLarge, type View } from './writes.js';
 
 /** What a key held before, and whether the commit has put it. */
 interface Image {
@@ -22,12 +22,13 @@ interface Image {
 export class BeforeImages {
   /** By the stored key, one character a byte. */
   readonly #images = new Map<string, Image>();
-  #bytes = 0;
+  /** What the commit that puts them back takes in the log. */
+  #bytes = HEADER_BYTES;
   #revision = 0;
 
   add(key: Buffer, image: Image): void {
     const name = key.toString('latin1');
-    if (!this.#images.has(name)) this.#bytes += name.length + (image.before?.value.length ?? 0);
+    if (!this.#images.has(name)) this.#bytes += OP_BYTES + name.length + (image.before?.value.length ?? 0);
     this.#images.set(name, image);
     if (this.#bytes > BATCH_BYTES_MAX)
       throw tooLarge('transaction, in what it overwrites,', this.#bytes, BATCH_BYTES_MAX);

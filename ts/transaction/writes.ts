@@ -28,15 +28,17 @@ export interface View {
   readonly deleted: readonly Part[];
 }
 
-/** What the log needs for an operation besides key and value. */
-const OP_BYTES = 20;
+/** What the log needs for a commit besides its operations. */
+export const HEADER_BYTES = 32;
+/** And for an operation, at most, besides key and value. */
+export const OP_BYTES = 20;
 
 export class Writes {
   #own: Own[] = [];
   /** Whether a view has `#own`, which then must not change. */
   #shared = false;
   readonly #deleted = new Spans();
-  #bytes = 0;
+  #bytes = HEADER_BYTES;
   #largeBytes = 0;
 
   get isEmpty(): boolean {
