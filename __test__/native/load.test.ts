@@ -141,6 +141,22 @@ test('a package whose file a packager left out is told from one that is not ther
   t.is((await refusal(t, find, /is there, but not the \.node file in it .*asar/)).details?.reason, 'file');
 });
 
+test('a package of which only a part is there is not taken for one that is not, nor for one of another system', async (t) => {
+  for (const manifest of [{}, { [`node_modules/${NAME}/package.json`]: '{"name": "@cop' }]) {
+    const { folder, find } = await project(t, { [`node_modules/${NAME}/addon.cjs`]: '', ...manifest });
+    const error = await refusal(t, find, /is there, but not the package\.json in it, or not whole: .*"npm ci"/);
+    t.true(error.message.includes(join(folder, 'node_modules', NAME)));
+    t.is(error.details?.reason, 'file');
+  }
+});
+
+test('what was built in a clone and is damaged is built again, not installed', async (t) => {
+  const { find } = await project(t, { [`node_modules/coppice/coppice.${PLATFORM}.node`]: 'x' });
+  const words =
+    /coppice\.linux-x64-gnu\.node is damaged or was made.*: remove it, and "npm run ready" builds it again$/;
+  t.is((await refusal(t, find, words)).details?.reason, 'damaged');
+});
+
 test('a file that is damaged, or that the system refuses, is told as it is', async (t) => {
   const damaged = await project(t, native(NAME, 'x', 'addon.node'));
   t.is((await refusal(t, damaged.find, /is damaged or was made for another system \(/)).details?.reason, 'damaged');

@@ -48,6 +48,7 @@ export function whyMissing(platform: string): Absence | undefined {
     return { reason: 'version', words };
   }
   return (
+    incomplete(platform, name) ??
     bundled(own, name) ??
     inClone(platform) ??
     unknownPlatform(own, platform) ??
@@ -75,9 +76,10 @@ export function whyUnloadable(host: Host, tried: string, cause: unknown): Absenc
     return { reason: 'file', words };
   }
   if (/invalid ELF|wrong ELF|mach-o|incompatible architecture|Win32 application|file too short/i.test(text)) {
-    const words =
-      `${tried} is damaged or was made for another system (${first}): ` +
-      'remove node_modules and install again on the system that runs it';
+    const remedy = tried.startsWith(SCOPE)
+      ? 'remove node_modules and install again on the system that runs it'
+      : 'remove it, and "npm run ready" builds it again';
+    const words = `${tried} is damaged or was made for another system (${first}): ${remedy}`;
     return { reason: 'damaged', words };
   }
   return { reason: 'unloadable', words: `${tried} is there, but the system refuses it (${first})` };
@@ -92,6 +94,18 @@ function manifest(path: URL | string): Manifest | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Its folder is there, and Node cannot read what it is. */
+function incomplete(platform: string, name: string): Absence | undefined {
+  const folder = folders()
+    .map((folder) => join(folder, SCOPE, `${PREFIX}${platform}`))
+    .find((path) => existsSync(path));
+  if (folder === undefined) return undefined;
+  const words =
+    `${folder} is there, but not the package.json in it, or not whole: an install was interrupted, or whatever packs your ` +
+    `program leaves it out. Install again ("npm ci"), and have all of ${name} copied`;
+  return { reason: 'file', words };
 }
 
 function inClone(platform: string): Absence | undefined {
