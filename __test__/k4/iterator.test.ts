@@ -75,12 +75,19 @@ test('it sees what there was when it was made; reset begins anew, with what ther
   t.is(iterator.prev(), null);
   t.deepEqual(iterator.next(), ['b', 'later']);
   t.deepEqual(iterator.next(), ['c', 'later']);
+  iterator.reset();
+  t.is(iterator.prev(), null);
+  iterator.seek('c');
+  iterator.reset();
+  t.deepEqual(iterator.next(), ['b', 'later']);
 });
 
-test('bytes that it gave out may be changed, and it goes on from where it was', async (t) => {
+test('bytes that it was given and gave out may be changed, and it goes on from where it was', async (t) => {
   const db = await temporaryK4(t, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   for (const key of ['a', 'b', 'c']) await db.put(Buffer.from(key), Buffer.from(key));
-  const iterator = db.iterator();
+  const bound = Buffer.from('a');
+  const iterator = db.iterator({ gte: bound });
+  bound.fill(0xff);
   for (const step of ['next', 'next', 'prev', 'next'] as const)
     iterator[step]()?.forEach((bytes) => void bytes.fill(0));
   t.deepEqual(iterator.prev()?.map(String), ['a', 'a']);

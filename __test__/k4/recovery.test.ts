@@ -5,6 +5,7 @@ import { open } from '../../ts/index.js';
 import { k4, openK4 } from '../../ts/k4/index.js';
 import { temporaryFolder } from '../support/database.js';
 import { runProgram } from '../support/program.js';
+import { holds } from '../support/until.js';
 import { K4_PROGRAM, temporaryK4 } from './support.js';
 
 /** A database that a program wrote to until it was killed; answers its folder. */
@@ -98,7 +99,7 @@ test('k4 D46: a time of expiry is in the log', async (t) => {
     await db.put('never', 'v');`,
   );
   const db = await openK4(path);
-  while ((await db.get('soon')) !== undefined);
+  await holds(async () => (await db.get('soon')) === undefined);
   const [late, never] = await db.database.records().toArray();
   t.is(late?.key, 'late');
   t.true(Number(late?.expiresAt) > Date.now() + 9 * 86_400_000);

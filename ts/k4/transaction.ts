@@ -77,10 +77,7 @@ export class K4Transaction<K, V> implements Disposable {
   remove(): void {
     this.#isRemoved = true;
     this.#writes = undefined;
-    this.#committing?.then(
-      (committed) => committed.release(),
-      () => {},
-    );
+    this.#committing = undefined;
   }
 
   /** What `using` calls: `remove`. */
