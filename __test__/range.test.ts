@@ -64,6 +64,21 @@ test('a prefix gives the keys that start with it, up to the last byte there is',
   }
 });
 
+test('a beginning of a tuple bounds those that begin so, also by its type', async (t) => {
+  const db = await temporaryDatabase(t);
+  const jobs = db.sublevel<[due: number, id: string], string>('jobs', { keyEncoding: 'tuple' });
+  await jobs.put([1, 'a'], '');
+  await jobs.put([2, 'a'], '');
+  await jobs.put([2, 'b'], '');
+  const [first] = await jobs.keys({ prefix: [2] }).toArray();
+  t.deepEqual(first, [2, 'a']);
+  t.is(first?.[1].length, 1);
+  t.is(await jobs.count({ lt: [2] }), 1);
+  t.is(await jobs.count({ gte: [2, 'b'], prefix: [] }), 1);
+  // @ts-expect-error the first item of a key is a number
+  t.is(await jobs.count({ prefix: ['a'] }), 0);
+});
+
 test('a prefix and bounds together give the keys that satisfy both', async (t) => {
   const db = await temporaryDatabase(t);
   await fill(db, ['a1', 'a2', 'a3', 'b1', 'b2']);

@@ -173,7 +173,9 @@ function show(value: unknown): string {
     return JSON.stringify(value.length > SHOWN_CHARACTERS_MAX ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}...` : value);
   }
   if (typeof value === 'object')
-    return Array.isArray(value) ? 'an array' : `a ${value.constructor?.name ?? 'bare object'}`;
+    return Array.isArray(value) ? 'an array' : withArticle(value.constructor?.name ?? 'bare object');
   if (typeof value === 'function') return 'a function';
   return `${String(value)} (${typeof value})`;
 }
+
+const withArticle = (name: string): string => `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;

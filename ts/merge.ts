@@ -109,7 +109,7 @@ export async function merge<K, V>(
   const range: KeyRange<Buffer> = {};
   for (const bound of KEY_RANGE as (keyof KeyRange<K>)[]) {
     const key = options[bound];
-    if (key !== undefined) range[bound] = bytesOf(space.keys.encode(key, bound));
+    if (key !== undefined) range[bound] = bytesOf(space.keys.encode(key as K, bound));
   }
   const theirs = Reader.still(from, bytes);
   const sides = { ours: new Writer(handle, bytes, pin), theirs: theirs.reader, range, space };

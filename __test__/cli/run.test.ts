@@ -276,7 +276,8 @@ test('bytes that are not UTF-8 are not shown as if they were', async (t) => {
 });
 
 const WRONG: [string[], RegExp][] = [
-  [['gett', 'x'], /there is no command "gett"/],
+  [['gett', 'x'], /there is no command "gett" \(did you mean "get"\?\): coppice --help/],
+  [['list', 'x'], /there is no command "list": coppice --help/],
   [['get'], /get needs PATH/],
   [['get', 'x'], /get needs KEY/],
   [['get', 'x', 'k', 'extra'], /get does not take "extra"/],
@@ -296,6 +297,10 @@ const WRONG: [string[], RegExp][] = [
   [['stats', 'x', '5'], /stats takes "5" only with --watch/],
   [['stats', 'x', 'often', '--watch'], /--watch takes seconds, 0.1 to 86400, not "often"/],
   [['repair', 'x'], /repair needs TO/],
+  [
+    ['restore', 'x', 'y', '--time', 'yesterday'],
+    /--time must be a time as 2026-01-31T12:00:00Z, or how long ago as 24h/,
+  ],
 ];
 
 for (const [args, message] of WRONG) {

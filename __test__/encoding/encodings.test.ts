@@ -6,7 +6,12 @@ test('utf8 takes strings only', async (t) => {
   const { encode } = keyCodec('utf8');
   t.is(encode('é', 'key'), 'é');
   for (const value of [1, null, undefined, Buffer.from('x'), {}, Symbol('x')]) {
-    await refuses(t, 'COPPICE_INVALID', () => encode(value, 'key'), /^key must be a string, not /);
+    await refuses(
+      t,
+      'COPPICE_INVALID',
+      () => encode(value, 'key'),
+      /^key must be a string \(the encoding is 'utf8'\), not /,
+    );
   }
 });
 
@@ -42,6 +47,7 @@ test('json gives back what it took, and refuses what has no JSON form', async (t
   for (const bad of [undefined, () => 1, 1n, cycle]) {
     await refuses(t, 'COPPICE_ENCODING', () => encode(bad, 'value'), /no JSON form/);
   }
+  await refuses(t, 'COPPICE_ENCODING', () => encode(1n, 'value'), /BigInt/);
   await refuses(t, 'COPPICE_ENCODING', () => decode('{"a":'), /another encoding/);
 });
 

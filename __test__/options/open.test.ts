@@ -75,7 +75,16 @@ test('an unknown option is refused by name, with the names there are', async (t)
     () => resolveOpen({ chacheBytes: 1 } as never),
     /unknown option "chacheBytes"/,
   );
-  t.regex(error.message, /cacheBytes/);
+  t.regex(error.message, /did you mean "cacheBytes"\?\): it takes keyEncoding/);
+  for (const [given, meant] of [
+    ['durabillity', 'durability'],
+    ['readonly', 'readOnly'],
+    ['valueEncodings', 'valueEncoding'],
+    ['sotre', 'store'],
+  ] as const)
+    await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ [given]: 1 }), new RegExp(`did you mean "${meant}"`));
+  for (const far of ['x', 'ttl', 'prefixed'])
+    await refuses(t, 'COPPICE_INVALID', () => resolveOpen({ [far]: 1 }), new RegExp(`"${far}" of open: it takes`));
   await refuses(
     t,
     'COPPICE_INVALID',

@@ -451,6 +451,12 @@ test('the command line makes, shows, publishes and restores', async (t) => {
   t.is((await coppice(['restore', store, copy, '--revision', '2'])).out, `restored to ${copy}\n`);
   t.is((await coppice(['get', copy, 'a'])).out, '1\n');
   t.is((await coppice(['restore', store, copy, '--time', 'noon'])).code, 2);
+  t.is((await coppice(['restore', store, `${copy}-now`, '--time', '1ms'])).code, 0);
+  t.is((await coppice(['get', `${copy}-now`, 'a'])).out, '1\n');
+  t.regex(
+    (await coppice(['branch', store, 'old', '--time', '9000d'])).err,
+    /"main" does not keep .* \(any more\): "coppice log .*store" shows .*COPPICE_COMPACTED/,
+  );
   t.is((await coppice(['checkpoint', folder])).code, 2);
   t.regex((await coppice(['checkpoint', `${folder}-typo`, '--store', store])).err, /COPPICE_NOT_FOUND/);
 });

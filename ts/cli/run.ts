@@ -5,6 +5,7 @@
  */
 
 import { CoppiceError } from '../errors.js';
+import { didYouMean } from '../options/nearest.js';
 import { requireHere } from '../place.js';
 import { type Command, EXIT, type Exit, parseCall, usage } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -46,7 +47,11 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<Ex
 function find(name: string): Command {
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command !== undefined) return command;
-  throw usage(`there is no command "${name}": coppice --help lists them`);
+  const meant = didYouMean(
+    name,
+    COMMANDS.map((candidate) => candidate.name),
+  );
+  throw usage(`there is no command "${name}"${meant}: coppice --help lists them`);
 }
 
 function version(): string {

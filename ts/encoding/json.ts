@@ -15,7 +15,8 @@ function encode(value: unknown, what: string): string {
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    throw new CoppiceError('ENCODING', `the ${what} has no JSON form`, { cause });
+    const [why] = String((cause as Error).message ?? cause).split('\n');
+    throw new CoppiceError('ENCODING', `the ${what} has no JSON form: ${why}`, { cause });
   }
   if (text !== undefined) return text;
   throw new CoppiceError('ENCODING', `the ${what} has no JSON form: it is ${typeof value}`);

@@ -12,7 +12,7 @@ import { type Codec, codec } from './codec.js';
  * its replacement would make different keys equal. Stored bytes that are not UTF-8 read as U+FFFD.
  */
 export const utf8: Codec<string> = codec('utf8', 'utf8', (value, what) => {
-  if (typeof value !== 'string') throw invalid(what, 'a string', value);
+  if (typeof value !== 'string') throw invalid(what, "a string (the encoding is 'utf8')", value);
   if (!value.isWellFormed()) {
     throw new CoppiceError('INVALID', `${what} must not contain a lone surrogate, which UTF-8 cannot express`, {
       details: { option: what },

@@ -6,6 +6,7 @@
  */
 
 import { CoppiceError, invalid } from '../errors.js';
+import { didYouMean } from './nearest.js';
 
 /** What a group of options may hold. */
 export interface Names {
@@ -30,7 +31,8 @@ export function checkNames(options: object, group: Names): void {
     if ((options as Record<string, unknown>)[name] === undefined) continue;
     if (group.later.has(name)) throw unsupported(name, group.of);
     const known = [...group.known].join(', ');
-    throw new CoppiceError('INVALID', `unknown option "${name}" of ${group.of}: it takes ${known}`, {
+    const meant = didYouMean(name, group.known);
+    throw new CoppiceError('INVALID', `unknown option "${name}" of ${group.of}${meant}: it takes ${known}`, {
       details: { option: name },
     });
   }

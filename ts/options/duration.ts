@@ -26,6 +26,9 @@ export function durationMs(duration: unknown, option: string): number {
   );
 }
 
+/** Whether a text is meant as a duration. */
+export const isDuration = (text: string): boolean => TEXT.test(text);
+
 function parse(text: string): number {
   const found = TEXT.exec(text);
   return found === null ? Number.NaN : Number(found[1]) * (UNIT_MS[found[2] as string] as number);

@@ -12,18 +12,27 @@ import { BATCH_SIZE_MAX, KEY_BYTES_MAX } from '../limits.js';
 import type { Bounds } from '../native/types.js';
 import { boolean, checkNames, integer, type Names } from './check.js';
 
+/**
+ * What bounds keys of a type: such a key; of tuples of a fixed length also a beginning of one, which sorts before all that begin so.
+ *
+ * @inline
+ */
+export type Bound<K> = K | Beginning<K>;
+
+type Beginning<K> = K extends readonly [...infer Rest, unknown] ? Rest | Beginning<Rest> : never;
+
 /** Which keys, between which bounds. `undefined` counts as absent. */
 export interface KeyRange<K> {
   /** Keys after this one. Not together with `gte`. */
-  gt?: K | undefined;
+  gt?: Bound<K> | undefined;
   /** This key and those after it. */
-  gte?: K | undefined;
+  gte?: Bound<K> | undefined;
   /** Keys before this one. Not together with `lte`. */
-  lt?: K | undefined;
+  lt?: Bound<K> | undefined;
   /** This key and those before it. */
-  lte?: K | undefined;
+  lte?: Bound<K> | undefined;
   /** Keys whose bytes start with those of this key. With other bounds: keys that satisfy both. */
-  prefix?: K | undefined;
+  prefix?: Bound<K> | undefined;
 }
 
 /** Which rows of a range, and how they are fetched. */
@@ -44,7 +53,7 @@ export const RANGE_SHAPE = [...KEY_RANGE, 'reverse', 'limit', 'cursor', 'batchSi
 /** What the bounds need of a keyspace. */
 export interface Encoder<K> {
   readonly prefix: string;
-  encodeKey(key: K, what: string): Encoded;
+  encodeKey(key: Bound<K>, what: string): Encoded;
   join(bytes: Encoded): Encoded;
 }
 

@@ -75,7 +75,12 @@ function refused(
         details: { branch: name },
       });
     case 'too old':
-      return new CoppiceError('COMPACTED', `the branch "${parent}" does not keep ${moment} any more`, { details });
+      return new CoppiceError(
+        'COMPACTED',
+        `the branch "${parent}" does not keep ${moment} (any more): "coppice log ${location}" shows the checkpoints that it ` +
+          'keeps; how far back they reach is said where it is opened, by checkpoint: { keepMs }',
+        { details },
+      );
     case 'not yet':
       return new CoppiceError('FUTURE_REVISION', `the branch "${parent}" has not got to ${moment}`, { details });
   }

@@ -12,7 +12,7 @@ import { timeOf } from './restore.js';
 export const GROWN_FLAGS = {
   from: { type: 'string', value: 'NAME', help: 'the branch, or the tag, that it is made of; main if it is not given' },
   at: { type: 'string', value: 'REVISION', help: 'as that was after this revision' },
-  time: { type: 'string', value: 'TIME', help: 'as that was at this time: 2026-01-31T12:00:00Z' },
+  time: { type: 'string', value: 'TIME', help: 'as that was at this time: 2026-01-31T12:00:00Z, or so long ago: 24h' },
   ttl: { type: 'string', value: 'TIME', help: "let it be dropped by itself after '90s', '5m', '7d', ..." },
   drop: { type: 'boolean', help: 'drop it' },
   'dry-run': { type: 'boolean', help: 'with what drops or replaces: print what would go' },

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { durationMs, isDuration } from '../../options/duration.js';
 import { type RestoreOptions, restore as restoreBranch } from '../../restore.js';
 import { type Command, EXIT, encryption, usage } from '../command.js';
 
@@ -14,7 +15,7 @@ export const restore: Command = {
   flags: {
     branch: { type: 'string', value: 'NAME', help: 'which branch; main if it is not given' },
     revision: { type: 'string', value: 'REVISION', help: 'as it was after this revision' },
-    time: { type: 'string', value: 'TIME', help: 'as it was at this time: 2026-01-31T12:00:00Z' },
+    time: { type: 'string', value: 'TIME', help: 'as it was at this time: 2026-01-31T12:00:00Z, or so long ago: 24h' },
   },
   async run(call) {
     const [store, to] = call.positionals as [string, string];
@@ -31,8 +32,9 @@ export const restore: Command = {
   },
 };
 
+/** A time, or what was so long ago. */
 export function timeOf(text: string): Date {
-  const time = new Date(text);
+  const time = isDuration(text) ? new Date(Date.now() - durationMs(text, '--time')) : new Date(text);
   if (Number.isFinite(time.getTime())) return time;
-  throw usage(`--time must be a time as 2026-01-31T12:00:00Z, not "${text}"`);
+  throw usage(`--time must be a time as 2026-01-31T12:00:00Z, or how long ago as 24h, not "${text}"`);
 }
