@@ -129,3 +129,20 @@ test('iterators give what those of memory-level give, wherever they are sent', a
   }
   t.true(rows > 500, `${rows} answers with rows`);
 });
+
+test('a seek does not fail where the snapshot is closed; the read after it does', async (t) => {
+  const dbs = [new CoppiceLevel(join(await temporaryFolder(t), 'db')), new MemoryLevel()] as unknown as Level[];
+  for (const db of dbs) {
+    await db.put(Buffer.from('a'), Buffer.from('1'), BUFFERS);
+    for (const read of [0, 1, 3]) {
+      const snapshot = db.snapshot();
+      const walk = db.keys({ snapshot });
+      for (let i = 0; i < read; i++) await walk.next();
+      await snapshot.close();
+      t.notThrows(() => walk.seek(Buffer.from('a')));
+      await t.throwsAsync(() => walk.next(), { code: 'LEVEL_SNAPSHOT_NOT_OPEN' });
+      await walk.close();
+    }
+    await db.close();
+  }
+});

@@ -47,11 +47,14 @@ function walk<T>({ reader, release }: Still, options: IteratorOptions, read: Rea
   let range = read(reader, span);
   /** Whether the last seek went out of the bounds. */
   let isOutside = false;
+  /** Why the last seek has failed: the next read says so, because a seek of Level does not fail. */
+  let refusal: unknown;
   /** Of the chunk that was fetched last; those before `at` were given out. */
   let rows: T[] = [];
   let at = 0;
   const fetched = async (next: (range: Range<T>) => Promise<T[]>) => {
     try {
+      if (refusal !== undefined) throw refusal;
       const found = isOutside ? [] : await next(range);
       if (signal?.aborted) throw abortError(signal.reason);
       return found;
@@ -76,11 +79,16 @@ function walk<T>({ reader, release }: Still, options: IteratorOptions, read: Rea
     _seek(target) {
       rows = [];
       at = 0;
+      refusal = undefined;
       isOutside = !isWithin(span, target);
-      if (isOutside || range.jump(target)) return;
-      range.close();
-      range = read(reader, span);
-      range.jump(target);
+      try {
+        if (isOutside || range.jump(target)) return;
+        range.close();
+        range = read(reader, span);
+        range.jump(target);
+      } catch (error) {
+        refusal = error;
+      }
     },
     async _close() {
       await range.close();
