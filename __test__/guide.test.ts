@@ -26,6 +26,14 @@ test('the first program of the guide prints what it says, the second time too', 
   }
 });
 
+test('the TypeScript program of the guide prints what it says', async (t) => {
+  const folder = await project(t);
+  const [program = '', ...more] = blocksOf(first, 'ts');
+  t.is(more.length, 0);
+  await writeFile(join(folder, 'typed.mts'), program);
+  t.true(hasPrinted(await runIn(folder, ['--import', import.meta.resolve('tsx'), 'typed.mts']), saidOf(program)));
+});
+
 /** A server of the guide, once it listens. */
 async function serve(t: ExecutionContext, folder: string, environment: Record<string, string> = {}) {
   const env = { ...process.env, PORT: '0', JOB_MS: '20', ...environment };

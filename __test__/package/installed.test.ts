@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type TestFn } from 'ava';
+import { blocksOf } from '../support/examples.js';
 
 interface Packed {
   readonly addons: readonly { readonly platform: string }[];
@@ -188,13 +189,24 @@ testInstalled('every sub-path is imported and required, and has its types', (t) 
   writeFileSync(
     join(project, 'types.mts'),
     `${lines.join('\n')}
-import { type Database, open } from 'coppice';
+import { type CoppiceError, type Database, open } from 'coppice';
 const db: Database<string, string> = await open('data');
 export const found: string | undefined = await db.get('key');
 // @ts-expect-error a key of this database is text
 await db.get(7);
+// @ts-expect-error there is no such option
+await open('data', { durabillity: 'disk' });
+// @ts-expect-error JSON does not keep order
+await open('data', { keyEncoding: 'json' });
+// @ts-expect-error u64 takes a bigint
+await db.sublevel('counters', { valueEncoding: 'u64' }).put('visits', '1');
+// @ts-expect-error there is no such code
+export const isLocked = (error: CoppiceError): boolean => error.code === 'COPPICE_LOCKD';
 `,
   );
+  const guide = blocksOf(readFileSync(join(root, 'docs/guide.md'), 'utf8'), 'ts');
+  t.is(guide.length, 1);
+  writeFileSync(join(project, 'typed.mts'), guide.join('\n'));
   for (const [module, moduleResolution, ...more] of [
     ['nodenext', 'nodenext'],
     // Once is enough to look into every declaration.
@@ -202,7 +214,16 @@ await db.get(7);
   ] as const) {
     const resolution = ['--module', module, '--moduleResolution', moduleResolution, ...more];
     const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
-    const parameters = ['--noEmit', '--strict', '--target', 'es2022', ...resolution, ...types, 'types.mts'];
+    const parameters = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      ...resolution,
+      ...types,
+      'types.mts',
+      'typed.mts',
+    ];
     const { output } = inProject(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...parameters]);
     // What other packages declare is theirs.
     const ours = output.split('\n').filter((line) => line !== '' && !/^node_modules\/(?!@?coppice\/)/.test(line));
