@@ -131,6 +131,15 @@ test('keys and namespaces of any text are apart, and a namespace is cleared as o
   }
 });
 
+test('each Keyv has its namespace to itself over a store of its own', async (t) => {
+  const db = await temporaryDatabase(t);
+  const [a, b] = ['a', 'b'].map((namespace) => new Keyv({ store: new KeyvCoppice({ db }), namespace })) as [Keyv, Keyv];
+  await a.set('key', 'of a');
+  await b.set('key', 'of b');
+  await b.clear();
+  t.deepEqual([await a.get('key'), await b.get('key')], ['of a', undefined]);
+});
+
 test('a deadline outlasts a restart, and is that of the database', async (t) => {
   const path = join(await temporaryFolder(t), 'cache');
   const [soon, late] = [Date.now() + 100, Date.now() + 3_600_000];

@@ -43,7 +43,7 @@ const DEADLINE_MS_MIN = Date.UTC(1980);
  * ```
  */
 export class KeyvCoppice extends CellStore {
-  /** The namespace of what is read and written; Keyv sets it. */
+  /** The namespace of what is read and written; Keyv sets it, so that each Keyv with a namespace needs a store of its own. */
   namespace: string | undefined = undefined;
 
   /** By this, `expires` above all, Keyv 6 knows a store that was made for it. */

@@ -14,7 +14,7 @@
 //! - Calls wait for the disk where they have to, and writes for compaction if it is far behind. No call calls back.
 //! - An open database holds its folder: another process, and another coppice_open of this one, gets COPPICE_LOCKED, unless with
 //!   readOnly. After a fork the child must not use what was opened before, and the folder is held until it has ended too.
-//! - A bug of the library that would end the process is told as COPPICE_POISONED instead.
+//! - A bug of the library that would end the process is told as COPPICE_POISONED instead; want of memory does end it.
 
 mod alone;
 mod batch;
