@@ -56,7 +56,7 @@ export { type OpenOptions, open } from './open.js';
 export type { Duration } from './options/duration.js';
 export type { EncryptionKey, EncryptionOptions } from './options/encryption.js';
 export type { CompactionOptions } from './options/open.js';
-export type { KeyRange } from './options/range.js';
+export type { Beginning, Bound, KeyRange } from './options/range.js';
 export type { CloseOptions, Durability, Expiry, PutOptions, WriteOptions } from './options/write.js';
 export type { AnySnapshot, ReadOptions } from './pin.js';
 export type { Range } from './range.js';

@@ -14,12 +14,11 @@ import { boolean, checkNames, integer, type Names } from './check.js';
 
 /**
  * What bounds keys of a type: such a key; of tuples of a fixed length also a beginning of one, which sorts before all that begin so.
- *
- * @inline
  */
 export type Bound<K> = K | Beginning<K>;
 
-type Beginning<K> = K extends readonly [...infer Rest, unknown] ? Rest | Beginning<Rest> : never;
+/** Of a tuple of a fixed length: it without its last elements. */
+export type Beginning<K> = K extends readonly [...infer Rest, unknown] ? Rest | Beginning<Rest> : never;
 
 /** Which keys, between which bounds. `undefined` counts as absent. */
 export interface KeyRange<K> {
