@@ -1,7 +1,7 @@
 //! The world outside the engine, behind seams: disk, clock, randomness, keys, threads. Nothing below reads them another way,
 //! which is what makes a failure replayable.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, OsDisk};
 use crate::encryption::Keys;
 use std::sync::Arc;
 
@@ -30,6 +30,19 @@ pub struct Environment {
     /// With threads off nothing runs by itself: `Db::run_background` does what is due, on the caller's thread, in one
     /// fixed order. For simulation.
     pub threads: bool,
+}
+
+impl Environment {
+    /// The system's own disk, clock and randomness, and threads.
+    pub fn of_system(keys: Keys) -> Environment {
+        Environment {
+            disk: Arc::new(OsDisk),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            keys,
+            threads: true,
+        }
+    }
 }
 
 /// The system's wall clock.

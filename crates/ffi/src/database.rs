@@ -3,7 +3,7 @@
 
 use crate::call::{Failure, Result, answer, call, given};
 use crate::code::Code;
-use crate::engine::{Db, Disk, EngineCode, Event, Listener, OsDisk, environment};
+use crate::engine::{Db, Disk, EngineCode, Environment, Event, Listener, OsDisk};
 use crate::options::Opening;
 use crate::pointer::{Out, Text, Texts};
 use crate::write::Durability;
@@ -101,7 +101,7 @@ impl Database {
         if !opening.engine.read_only {
             check_own(&path)?;
         }
-        let db = Db::open(&path, opening.engine, environment(keys))?;
+        let db = Db::open(&path, opening.engine, Environment::of_system(keys))?;
         Ok(Database(Arc::new(Shared { db, durability, told, closed: AtomicBool::new(false) })))
     }
 }

@@ -1,4 +1,4 @@
-//! What the library uses of the engine, in one list, and the world it runs the engine in.
+//! What the library uses of the engine, in one list.
 
 pub use coppice_engine::batch::{Batch, HEADER_BYTES, OP_BYTES, Reason};
 pub use coppice_engine::disk::{Disk, OsDisk};
@@ -12,17 +12,3 @@ pub use coppice_engine::{
     Conflict as EngineConflict, Db, Event, Filter, Guard, LargeValue, Listener, Options, Policy, Range,
     RangeCursor, Recovery, Retain, Snapshot as EngineSnapshot, Stats, VerifyReport, View, Written,
 };
-
-use coppice_engine::environment::{OsRandom, SystemClock};
-use std::sync::Arc;
-
-/// The system's own disk, clock and randomness, and threads.
-pub fn environment(keys: Keys) -> Environment {
-    Environment {
-        disk: Arc::new(OsDisk),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        keys,
-        threads: true,
-    }
-}

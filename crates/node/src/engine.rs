@@ -1,4 +1,4 @@
-//! What the addon uses of the engine, in one list, and the world it runs the engine in.
+//! What the addon uses of the engine, in one list.
 
 pub use coppice_engine::encryption::{KeyId, Keys};
 pub use coppice_engine::environment::Environment;
@@ -10,12 +10,9 @@ pub use coppice_engine::{
     files_of, install, salvage,
 };
 
-use coppice_engine::disk::OsDisk;
 use coppice_engine::encryption::KEY_BYTES;
-use coppice_engine::environment::{OsRandom, SystemClock};
 use coppice_engine::error::{Error, Result};
 use napi::bindgen_prelude::Uint8Array;
-use std::sync::Arc;
 
 /// Keys as JavaScript gives them: the current one, then earlier ones; none for a plain database.
 pub fn keys(given: &Option<Vec<Uint8Array>>) -> Result<Keys> {
@@ -26,15 +23,4 @@ pub fn keys(given: &Option<Vec<Uint8Array>>) -> Result<Keys> {
     };
     let all = given.iter().flatten().map(key).collect::<Result<Vec<_>>>()?;
     Ok(all.split_first().map_or_else(Keys::default, |(current, earlier)| Keys::new(current, earlier)))
-}
-
-/// The system's own disk, clock and randomness, and threads.
-pub fn environment(keys: Keys) -> Environment {
-    Environment {
-        disk: Arc::new(OsDisk),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        keys,
-        threads: true,
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::engine::{
-    self, Compaction, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, Visible, environment,
+    self, Compaction, Environment, Filter, Listener, Options, Policy, Recovery, Retain, SkipList, Visible,
 };
 use crate::message::Outcome;
 use crate::registry::{self, Inbox};
@@ -163,7 +163,7 @@ fn optional(name: &str, number: Option<f64>) -> Result<Option<u64>> {
 #[napi]
 pub fn open(env: Env, path: String, options: OpenOptions, keys: Option<Vec<Uint8Array>>) -> Option<f64> {
     Context::answer(&env, |context| {
-        let world = environment(engine::keys(&keys)?);
+        let world = Environment::of_system(engine::keys(&keys)?);
         let mailbox = context.mailbox()?;
         let inbox = Inbox::new(mailbox.clone());
         let path = PathBuf::from(path);

@@ -143,7 +143,7 @@ pub fn backup(env: Env, handle: f64, folder: String) -> Option<f64> {
 pub fn salvage(env: Env, from: String, to: String, keys: Option<Vec<Uint8Array>>) -> Option<f64> {
     let (from, to) = (PathBuf::from(from), PathBuf::from(to));
     Context::answer(&env, |context| {
-        let world = crate::engine::environment(crate::engine::keys(&keys)?);
+        let world = crate::engine::Environment::of_system(crate::engine::keys(&keys)?);
         task::start(context.mailbox()?, "salvage", move |report| {
             let mut tell = |progress| report.mailbox.post(Message::Progress { task: report.task, progress });
             let options = crate::engine::Options::default();

@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::engine::{
     self, Db, Environment, FileKind, PinnedVersion, Records, Until, VersionFile, Watermark, clear, cut,
-    environment, files_of, install,
+    files_of, install,
 };
 use crate::message::Outcome;
 use crate::pool;
@@ -259,7 +259,7 @@ fn in_folder(
 ) -> Option<f64> {
     let folder = PathBuf::from(folder);
     Context::answer(env, |context| {
-        let world = environment(engine::keys(keys)?);
+        let world = Environment::of_system(engine::keys(keys)?);
         task::start(context.mailbox()?, name, move |_| work(&folder, &world))
     })
 }

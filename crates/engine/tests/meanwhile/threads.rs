@@ -1,9 +1,8 @@
 //! All threads at once: those of the database, and callers that write, wait, look and tidy up.
 
 use super::super::support::{self, World, small};
-use coppice_engine::disk::OsDisk;
 use coppice_engine::encryption::Keys;
-use coppice_engine::environment::{Environment, OsRandom, SystemClock};
+use coppice_engine::environment::Environment;
 use coppice_engine::simulation::SeededRandom;
 use coppice_engine::{Db, Event, Listener, Options, View, Written};
 use std::collections::BTreeMap;
@@ -173,13 +172,7 @@ fn whoever_works_on_a_database_at_once_finds_it_whole() {
 fn whoever_works_at_once_on_a_real_disk_finds_the_database_whole() {
     let folder = std::env::temp_dir().join(format!("coppice-threads-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
-    let environment = Environment {
-        disk: Arc::new(OsDisk),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        keys: Keys::default(),
-        threads: false,
-    };
+    let environment = Environment { threads: false, ..Environment::of_system(Keys::default()) };
     live(&folder.join("database"), &environment);
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,13 +1,11 @@
 //! A read-only database beside one that writes.
 
 use crate::support::{World, batch, small};
-use coppice_engine::disk::OsDisk;
 use coppice_engine::encryption::Keys;
-use coppice_engine::environment::{Environment, OsRandom, SystemClock};
+use coppice_engine::environment::Environment;
 use coppice_engine::error::Code;
 use coppice_engine::{Db, Options, Tuning, View, Written};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 fn reading() -> Options {
@@ -89,13 +87,7 @@ fn beside_a_writer_on_a_real_disk_every_open_sees_whole_commits_and_all_that_wer
         ..small().tuning
     };
     let options = Options { tuning, ..Options::default() };
-    let environment = || Environment {
-        disk: Arc::new(OsDisk),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        keys: Keys::default(),
-        threads: true,
-    };
+    let environment = || Environment::of_system(Keys::default());
     let writer = Db::open(&folder.0, options.clone(), environment()).unwrap();
     let (acknowledged, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let opens = std::thread::scope(|scope| {
